@@ -1,0 +1,80 @@
+#include "proto/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/utf8.h"
+
+static const struct {
+	const char *name;
+	int http;
+	const char *type, *slug;
+} errors[] = {
+#define ERROR(NAME, http, type, code) { #NAME, http, type, code },
+#include "proto/errors.def"
+};
+
+/* Text that was cut may end in half a character, which no peer would accept. */
+static void
+mend(struct error *e)
+{
+	e->text[utf8_whole(str_of(e->text))] = '\0';
+}
+
+bool
+fail_with(struct error *e, enum error_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->code = code;
+	e->retry_ms = 0;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	va_end(ap);
+	mend(e);
+	return false;
+}
+
+bool
+fail_errno(struct error *e, const char *fmt, ...)
+{
+	const char *why = strerrordesc_np(errno);
+	va_list ap;
+	size_t n;
+
+	e->code = ERR_SYSTEM;
+	e->retry_ms = 0;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	va_end(ap);
+	n = strlen(e->text);
+	snprintf(e->text + n, sizeof e->text - n, ": %s", why ? why : "?");
+	mend(e);
+	return false;
+}
+
+const char *
+error_name(enum error_code code)
+{
+	return errors[code].name;
+}
+
+const char *
+error_type(enum error_code code)
+{
+	return errors[code].type;
+}
+
+const char *
+error_slug(enum error_code code)
+{
+	return errors[code].slug;
+}
+
+int
+error_http(enum error_code code)
+{
+	return errors[code].http;
+}

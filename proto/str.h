@@ -1,0 +1,97 @@
+#pragma once
+/* str - a view of bytes that somebody else owns; absent if ptr is NULL */
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct str {
+	const char *ptr;
+	size_t len;
+};
+
+#define STR(literal) ((struct str){ "" literal, sizeof literal - 1 })
+#define STR_FMT	     "%.*s"
+#define STR_ARG(s)   (int)(s).len, (s).ptr
+
+static inline struct str
+str_of(const char *cstr)
+{
+	return (struct str){ cstr, cstr ? strlen(cstr) : 0 };
+}
+
+static inline bool
+str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || !memcmp(a.ptr, b.ptr, a.len));
+}
+
+static inline bool
+str_is(struct str a, const char *cstr)
+{
+	return str_eq(a, str_of(cstr));
+}
+
+/* Without regard to the case of ASCII letters. */
+static inline bool
+str_same(struct str a, struct str b)
+{
+	return a.len == b.len &&
+	       (a.len == 0 || !strncasecmp(a.ptr, b.ptr, a.len));
+}
+
+static inline bool
+str_starts(struct str s, struct str with)
+{
+	return s.len >= with.len && !memcmp(s.ptr, with.ptr, with.len);
+}
+
+static inline struct str
+str_from(struct str s, size_t at)
+{
+	return (struct str){ s.ptr + at, s.len - at };
+}
+
+/*
+ * Splits `s` at the first `c`: returns what is before it and leaves in *rest
+ * what is after it, absent if there was no `c`.
+ */
+static inline struct str
+str_cut(struct str s, char c, struct str *rest)
+{
+	const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
+
+	if (!at) {
+		*rest = (struct str){ NULL, 0 };
+		return s;
+	}
+	*rest = str_from(s, (size_t)(at - s.ptr) + 1);
+	return (struct str){ s.ptr, (size_t)(at - s.ptr) };
+}
+
+static inline struct str
+str_trim(struct str s)
+{
+	while (s.len && strchr(" \t\r\n", s.ptr[s.len - 1]))
+		s.len--;
+	while (s.len && strchr(" \t\r\n", *s.ptr))
+		s = str_from(s, 1);
+	return s;
+}
+
+/*
+ * Takes the next word off a list that is separated by commas or white space.
+ * False at its end.
+ */
+static inline bool
+str_word(struct str *list, struct str *word)
+{
+	while (list->len && strchr(", \t\r\n", *list->ptr))
+		*list = str_from(*list, 1);
+	*word = (struct str){ list->ptr, 0 };
+	while (list->len && !strchr(", \t\r\n", *list->ptr)) {
+		*list = str_from(*list, 1);
+		word->len++;
+	}
+	return word->len > 0;
+}

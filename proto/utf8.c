@@ -1,0 +1,87 @@
+#include "proto/utf8.h"
+
+#include <stdint.h>
+
+/* What the first byte says of the character's length; 0 if it cannot be one. */
+static size_t
+length_at(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >> 5 == 6)
+		return 2;
+	if (first >> 4 == 14)
+		return 3;
+	return first >> 3 == 30 ? 4 : 0;
+}
+
+/* Returns the length of the character at `s`, or 0 if it is not one. */
+static size_t
+utf8_char(const unsigned char *s, size_t left)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = length_at(s[0]);
+	uint32_t c;
+
+	if (len == 0 || len > left)
+		return 0;
+	if (len == 1)
+		return 1;
+	c = s[0] & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return len;
+}
+
+/* Most text is ASCII: eight bytes at a time. */
+static size_t
+skip_ascii(const unsigned char *s, size_t left)
+{
+	size_t n = 0;
+	uint64_t word;
+
+	while (left - n >= sizeof word) {
+		memcpy(&word, s + n, sizeof word);
+		if (word & 0x8080808080808080u)
+			break;
+		n += sizeof word;
+	}
+	return n;
+}
+
+bool
+utf8_valid(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr;
+	size_t i = 0, n;
+
+	while (i < s.len) {
+		i += skip_ascii(p + i, s.len - i);
+		if (i == s.len)
+			break;
+		n = utf8_char(p + i, s.len - i);
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+size_t
+utf8_whole(struct str s)
+{
+	size_t back = 1, need;
+
+	while (back <= 3 && back <= s.len) {
+		need = length_at((unsigned char)s.ptr[s.len - back]);
+		if (need > 0)
+			return need > back ? s.len - back : s.len;
+		back++;
+	}
+	return s.len;
+}

@@ -1,0 +1,12 @@
+#pragma once
+/* utf8 - text is UTF-8, or it is not text */
+#include "proto/str.h"
+
+/* No overlong forms, no surrogates, nothing beyond U+10FFFF. */
+bool utf8_valid(struct str);
+
+/*
+ * How many bytes of `s` there are before a character that is cut off at its
+ * end: s.len if none is.  Looks at the last three bytes only.
+ */
+size_t utf8_whole(struct str s);

@@ -1,0 +1,120 @@
+#pragma once
+/*
+ * engine - what a worker knows of how its turns are really done
+ *
+ * worker.c hears the gateway, admits, queues, counts and reports; an engine
+ * does the work of one turn.  There is an engine for coding CLIs (cli_engine.c
+ * with a harness.h) and one for vendors' APIs (passthrough/).  A program is
+ * worker.c linked with one `const struct engine engine`.
+ *
+ * A turn is the worker's object and lives until the engine has called
+ * turn_finish() or turn_fail(), exactly once, which may free it at once.  The
+ * other turn_...() functions send events in the order of the calls.  All of
+ * it happens in the worker's one loop; nothing blocks.
+ */
+#include "proto/loop.h"
+#include "proto/msg.h"
+#include "proto/settings.h"
+
+struct worker;
+struct outbox_event;
+
+struct turn {
+	struct worker *worker;
+	uint64_t id;
+	enum turn_kind kind;
+	bool streamed;
+	char *harness; /* the prefix that was used: "claude", "openai" */
+	char *model;   /* NULL: the default */
+	char *session; /* NULL: the turn stands alone */
+	char *cwd;     /* NULL: not said */
+	struct str body; /* the request as the caller sent it, model included */
+
+	/* The engine's own; NULL until it sets it. */
+	void *work;
+
+	/* worker.c's own. */
+	struct node node;      /* in worker.running, .waiting or .ended */
+	bool running, ended, cancelled;
+	uint64_t seq;	       /* of the last event */
+	uint64_t credit;       /* bytes that may still be sent */
+	struct list outbox;    /* events for which there was no credit */
+	size_t outbox_bytes;
+	struct timer deadline; /* for its time in the queue */
+	uint64_t submitted;    /* loop_now() */
+};
+
+/* What an engine says of a turn that it will do.  Strings are lent. */
+struct acceptance {
+	bool relay;	     /* a HEAD will begin the answer */
+	const char *session; /* NULL: none */
+	const char *how;     /* "new", "resumed", "replayed"; NULL: no session */
+	const char *reason;  /* why that; NULL: obvious */
+	char ignored[MAX_DETAIL]; /* parameters that can't be honoured: "n, seed" */
+};
+
+struct engine {
+	/* MAY be false: turns are not limited by max_running. */
+	bool has_slots;
+
+	/* MUST be set.  `worker` is the engine's to keep.  fini comes also
+	 * after a failed init; it ends everything that runs, at once. */
+	bool (*init)(struct worker *, struct error *);
+	void (*fini)(void);
+
+	/* MUST be set.  Called before the turn may have to wait: checks the
+	 * request, without side effects.  On failure the turn is refused. */
+	bool (*accept)(struct turn *, struct acceptance *, struct error *);
+
+	/* MUST be set.  The turn has its slot and its session to itself. */
+	void (*start)(struct turn *);
+
+	/* MUST be set.  Only of turns that were started and have not ended:
+	 * they must soon, with turn_fail(ERR_CANCELLED). */
+	void (*cancel)(struct turn *);
+
+	/* MUST be set.  turn_is_blocked() has become false again. */
+	void (*unblock)(struct turn *);
+
+	/* MUST be set.  Find out whether the harness could work, without
+	 * spending anything, and then call worker_set_health(). */
+	void (*probe)(void);
+
+	/* MUST be set.  Appends a JSON array of {"id","owned_by",...}; ids
+	 * begin with the harness's name. */
+	void (*list_models)(struct buf *);
+
+	/* MAY be NULL: there are no sessions. */
+	void (*list_sessions)(struct buf *, unsigned limit);
+	unsigned (*forget_session)(const char *session);
+
+	/* MAY be NULL.  How many warm processes there are. */
+	unsigned (*count_warm)(void);
+};
+
+extern const struct engine engine;
+
+/* For engines to call. */
+
+/* `how`, `session` and `reason` as in struct acceptance. */
+void turn_started(struct turn *, const char *session, const char *how,
+		  const char *reason);
+
+/* Any length; cut into events between characters.  UTF-8. */
+void turn_text(struct turn *, struct str);
+void turn_reasoning(struct turn *, struct str);
+void turn_tool(struct turn *, struct str json);
+
+/* A relayed answer: its head, then its body.  `last` ends the turn. */
+void turn_head(struct turn *, int status, struct str headers_json,
+	       struct str bytes, bool last);
+void turn_body(struct turn *, struct str bytes, bool last);
+
+/* `usage` is OpenAI's object as JSON, `model` who has answered; may be
+ * NULL. */
+void turn_finish(struct turn *, const char *reason, const char *usage,
+		 const char *model);
+void turn_fail(struct turn *, const struct error *);
+
+/* The client is slower than the harness: stop reading until unblock(). */
+bool turn_is_blocked(const struct turn *);

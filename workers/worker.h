@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * worker - the process around one harness
+ *
+ * Hears SUBMIT, CANCEL and CREDIT from the gateway and answers each turn with
+ * its events, of which the last is FINISH or FAILED.  Admits so many turns at
+ * once, one at a time per session, and lets the rest wait in order.
+ *
+ * A turn runs at most once: ids that were seen are refused.  When the gateway
+ * goes away all turns are cancelled, for nobody is left to read them.  On
+ * DRAIN no new turn is taken, and the process ends after the last one; on
+ * SIGTERM it ends at once, and everything it has started with it.
+ */
+#include "proto/link.h"
+#include "proto/settings.h"
+#include "workers/engine.h"
+
+struct worker {
+	struct loop loop;
+	const char *name; /* "claude" */
+	char *mark;	  /* "<instance>/claude/": what we start carries it */
+	struct settings settings;
+	struct harness_settings harness;
+	struct server server;
+	struct outlet outlet;
+	struct list running, waiting;
+	struct list ended; /* turns whose last events wait for credit */
+	uint64_t *seen;	   /* a ring of the ids of turns */
+	size_t seen_count;
+	bool draining;
+	struct timer probe_timer, linger;
+
+	enum health health;
+	unsigned probes;
+	char harness_version[MAX_NAME + 1];
+	char detail[MAX_DETAIL + 1];
+};
+
+must_check bool worker_init(struct worker *, const char *name,
+			    struct error *);
+void worker_fini(struct worker *);
+
+/* `version` and `detail` may be NULL; what is too long is cut. */
+void worker_set_health(struct worker *, enum health, const char *version,
+		       const char *detail);
