@@ -27,7 +27,7 @@ struct error {
 	char text[MAX_ERROR_TEXT];
 };
 
-#define must_check     __attribute__((warn_unused_result))
+#define must_check __attribute__((warn_unused_result))
 #define printf_like(f) __attribute__((format(printf, f, (f) + 1)))
 
 /*

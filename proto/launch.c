@@ -36,8 +36,9 @@ main(int argc, char *argv[])
 	if (argv[3][0] && chdir(argv[3]) < 0)
 		return complain(argv[3], EXIT_NO_CWD);
 	if (argv[3][0])
-		setenv("PWD", argv[3], 1); /* some CLIs trust it over getcwd() */
+		setenv("PWD", argv[3],
+		       1); /* some CLIs trust it over getcwd() */
 	execv(argv[4], argv + 4);
-	return complain(argv[4], errno == ENOENT ? EXIT_NOT_FOUND :
-						   EXIT_NOT_RUNNABLE);
+	return complain(argv[4],
+			errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
 }

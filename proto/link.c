@@ -14,11 +14,11 @@
 #include "proto/log.h"
 
 enum {
-	AT_ONCE = 64,	      /* messages heard before others have a turn */
-	SEND_BUFFER = 256,    /* messages that NNG holds for an outlet */
-	REPLY_TIME = 1000,    /* ms for an earlier reply to leave */
-	RECONNECT_MIN = 5,    /* ms */
-	RECONNECT_MAX = 200,  /* ms */
+	AT_ONCE = 64,	     /* messages heard before others have a turn */
+	SEND_BUFFER = 256,   /* messages that NNG holds for an outlet */
+	REPLY_TIME = 1000,   /* ms for an earlier reply to leave */
+	RECONNECT_MIN = 5,   /* ms */
+	RECONNECT_MAX = 200, /* ms */
 };
 
 #define REQUEST_BIT 0x80000000u /* NNG's mark of the last id in a header */
@@ -286,7 +286,7 @@ ask_drop(struct ask *a)
 static struct ask *
 find_ask(struct client *c, uint32_t id)
 {
-	list_each(&c->asks, n) {
+	list_each (&c->asks, n) {
 		struct ask *a = container_of(n, struct ask, node);
 
 		if (a->id == id)
@@ -329,8 +329,7 @@ hear_reply(struct client *c)
 
 	if (nng_recvmsg(c->sock, &raw, NNG_FLAG_NONBLOCK) != 0)
 		return false;
-	if (nng_msg_header_trim_u32(raw, &id) != 0 ||
-	    !(a = find_ask(c, id)))
+	if (nng_msg_header_trim_u32(raw, &id) != 0 || !(a = find_ask(c, id)))
 		nng_msg_free(raw); /* nobody cares any more */
 	else
 		take_reply(c, a, raw);
@@ -521,8 +520,7 @@ outlet_look(struct outlet *o)
 
 bool
 outlet_listen(struct outlet *o, struct loop *loop, const char *url,
-	      enum role self, void (*changed)(struct outlet *),
-	      struct error *e)
+	      enum role self, void (*changed)(struct outlet *), struct error *e)
 {
 	int r;
 
@@ -576,17 +574,21 @@ wait_for_room(struct outlet *o, nng_msg *raw)
 
 	w->raw = raw;
 	list_append(&o->waiting, &w->node);
-	if (o->watch.fd < 0 && !loop_watch(o->loop, &o->watch, o->room_fd,
-					   EPOLLIN, on_room, &e))
+	if (o->watch.fd < 0 &&
+	    !loop_watch(o->loop, &o->watch, o->room_fd, EPOLLIN, on_room, &e))
 		log_error("%s", e.text);
 }
 
 void
 outlet_send(struct outlet *o, enum msg_type type, const void *body)
 {
-	nng_msg *raw = msg_pack(type, body);
-
 	assert(msg_may_send(type, o->self));
+	outlet_pass(o, msg_pack(type, body));
+}
+
+void
+outlet_pass(struct outlet *o, nng_msg *raw)
+{
 	if (list_first(&o->waiting) ||
 	    nng_sendmsg(o->sock, raw, NNG_FLAG_NONBLOCK) != 0)
 		wait_for_room(o, raw);

@@ -32,7 +32,7 @@ struct server {
 	void (*request)(struct server *, const struct msg *);
 };
 
-#define SERVER_INIT                                                            \
+#define SERVER_INIT \
 	((struct server){ .watch = WATCH_INIT, .sock = NNG_SOCKET_INITIALIZER })
 
 /*
@@ -90,9 +90,9 @@ struct client {
 	void (*changed)(struct client *); /* client_is_connected() has */
 };
 
-#define CLIENT_INIT                                                            \
-	((struct client){ .watch = WATCH_INIT,                                 \
-			  .server = PRESENCE_INIT,                             \
+#define CLIENT_INIT                                \
+	((struct client){ .watch = WATCH_INIT,     \
+			  .server = PRESENCE_INIT, \
 			  .sock = NNG_SOCKET_INITIALIZER })
 
 /*
@@ -117,8 +117,8 @@ client_is_connected(const struct client *c)
  * was REFUSED or went wrong - never from within this call.  With `a` NULL
  * the answer does not matter; if there is no connection nothing is sent.
  */
-void client_ask(struct client *, enum msg_type, const void *body,
-		struct ask *a, uint64_t ms, answer_fn *answered);
+void client_ask(struct client *, enum msg_type, const void *body, struct ask *a,
+		uint64_t ms, answer_fn *answered);
 
 /* No longer interested; harmless if it is not under way. */
 void ask_drop(struct ask *);
@@ -136,14 +136,13 @@ struct outlet {
 	void (*changed)(struct outlet *); /* reader.connected has */
 };
 
-#define OUTLET_INIT                                                            \
-	((struct outlet){ .watch = WATCH_INIT,                                 \
-			  .reader = PRESENCE_INIT,                             \
+#define OUTLET_INIT                                \
+	((struct outlet){ .watch = WATCH_INIT,     \
+			  .reader = PRESENCE_INIT, \
 			  .sock = NNG_SOCKET_INITIALIZER })
 
 must_check bool outlet_listen(struct outlet *, struct loop *, const char *url,
-			      enum role self,
-			      void (*changed)(struct outlet *),
+			      enum role self, void (*changed)(struct outlet *),
 			      struct error *);
 void outlet_fini(struct outlet *);
 
@@ -156,6 +155,9 @@ void outlet_look(struct outlet *);
  * can be, by sending only what the reader has given credit for.
  */
 void outlet_send(struct outlet *, enum msg_type, const void *body);
+
+/* The same with a message that is packed already, which it takes. */
+void outlet_pass(struct outlet *, nng_msg *);
 
 /* Nobody is there who could want what waits. */
 void outlet_clear(struct outlet *);
@@ -171,7 +173,7 @@ struct inlet {
 	void (*broken)(struct inlet *, const struct error *);
 };
 
-#define INLET_INIT                                                             \
+#define INLET_INIT \
 	((struct inlet){ .watch = WATCH_INIT, .sock = NNG_SOCKET_INITIALIZER })
 
 /* `broken`: the other side broke the rules; its message was dropped. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define container_of(ptr, type, member)                                        \
+#define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 struct node {
@@ -67,6 +67,6 @@ list_after(const struct list *l, const struct node *n)
 }
 
 /* `n` may be removed, and freed, in the body. */
-#define list_each(l, n)                                                        \
-	for (struct node *n = (l)->head.next, *n##_next = n->next;             \
+#define list_each(l, n)                                            \
+	for (struct node *n = (l)->head.next, *n##_next = n->next; \
 	     n != &(l)->head; n = n##_next, n##_next = n->next)

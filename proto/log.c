@@ -11,6 +11,8 @@ enum {
 	MAX_QUOTE = 160,     /* bytes of it that are shown */
 };
 
+static const char *const names[] = { "error", "warn", "info", "debug" };
+
 static struct {
 	const char *who;
 	enum log_level level;
@@ -29,11 +31,22 @@ log_is_on(enum log_level level)
 	return level <= self.level;
 }
 
+bool
+log_level_read(const char *name, enum log_level *level)
+{
+	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+		if (strcmp(name, names[i]))
+			continue;
+		*level = (enum log_level)i;
+		return true;
+	}
+	return false;
+}
+
 /* One write per line, so that the lines of several processes do not mix. */
 static void
 say(enum log_level level, const char *fmt, va_list ap)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
 	char line[MAX_LOG_LINE];
 	struct timespec now;
 	struct tm utc;
@@ -45,8 +58,9 @@ say(enum log_level level, const char *fmt, va_list ap)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-	n += (size_t)snprintf(line + n, sizeof line - n, ".%03ldZ %s %s: ",
-			      now.tv_nsec / 1000000, names[level], self.who);
+	n += (size_t)snprintf(line + n, sizeof line - n,
+			      ".%03ldZ %s %s: ", now.tv_nsec / 1000000,
+			      names[level], self.who);
 	more = vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
 	if (more > 0)
 		n += (size_t)more;
@@ -57,14 +71,14 @@ say(enum log_level level, const char *fmt, va_list ap)
 	errno = kept;
 }
 
-#define LOG_FUNCTION(name, level)                                              \
-	void name(const char *fmt, ...)                                        \
-	{                                                                      \
-		va_list ap;                                                    \
-                                                                               \
-		va_start(ap, fmt);                                             \
-		say(level, fmt, ap);                                           \
-		va_end(ap);                                                    \
+#define LOG_FUNCTION(name, level)       \
+	void name(const char *fmt, ...) \
+	{                               \
+		va_list ap;             \
+                                        \
+		va_start(ap, fmt);      \
+		say(level, fmt, ap);    \
+		va_end(ap);             \
 	}
 
 LOG_FUNCTION(log_error, LOG_ERROR)

@@ -19,6 +19,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_open(const char *who, enum log_level);
 bool log_is_on(enum log_level);
 
+/* "warn"; false if there is no such level. */
+bool log_level_read(const char *name, enum log_level *);
+
 void log_error(const char *fmt, ...) printf_like(1);
 void log_warn(const char *fmt, ...) printf_like(1);
 void log_info(const char *fmt, ...) printf_like(1);

@@ -129,8 +129,8 @@ loop_set(struct loop *l, struct timer *t, uint64_t ms, timer_fn *fire)
 	loop_unset(l, t);
 	if (l->timer_count == l->timer_room) {
 		l->timer_room = l->timer_room ? l->timer_room * 2 : 16;
-		l->timers = xrealloc(l->timers,
-				     l->timer_room * sizeof *l->timers);
+		l->timers =
+			xrealloc(l->timers, l->timer_room * sizeof *l->timers);
 	}
 	t->due = now_us() + ms * 1000;
 	t->fire = fire;

@@ -42,7 +42,7 @@ struct loop {
 };
 
 #define WATCH_INIT ((struct watch){ .fd = -1 })
-#define LOOP_INIT  ((struct loop){ .epoll = -1, .signals = WATCH_INIT })
+#define LOOP_INIT ((struct loop){ .epoll = -1, .signals = WATCH_INIT })
 
 must_check bool loop_init(struct loop *, struct error *);
 void loop_fini(struct loop *);

@@ -36,8 +36,13 @@ enum role {
 };
 
 /* What a worker says of its harness. */
-enum health { HEALTH_UNKNOWN, HEALTH_READY, HEALTH_UNAVAILABLE, HEALTH_ERROR,
-	      HEALTHS };
+enum health {
+	HEALTH_UNKNOWN,
+	HEALTH_READY,
+	HEALTH_UNAVAILABLE,
+	HEALTH_ERROR,
+	HEALTHS
+};
 
 enum turn_kind { TURN_CHAT, TURN_EMBEDDINGS, TURN_KINDS };
 
@@ -73,7 +78,7 @@ struct msg {
 
 #define MSG_INIT ((struct msg){ .type = MSG_TYPES })
 
-const char *msg_name(enum msg_type);   /* "SUBMIT" */
+const char *msg_name(enum msg_type);  /* "SUBMIT" */
 const char *health_name(enum health); /* "ready" */
 bool msg_may_send(enum msg_type, enum role from);
 bool msg_must_hear(enum msg_type, enum role to);

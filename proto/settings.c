@@ -49,8 +49,8 @@ read_count(setting_count *to, const char *name, const char *value,
 
 	errno = 0;
 	n = strtoull(value, &end, 10);
-	if (!isdigit((unsigned char)*value) || *end || errno ||
-	    n < range.min || n > range.max)
+	if (!isdigit((unsigned char)*value) || *end || errno || n < range.min ||
+	    n > range.max)
 		return fail_with(e, ERR_INVALID,
 				 "%s is \"%s\", but must be a whole number "
 				 "from %ju to %ju",
@@ -76,9 +76,9 @@ settings_read(struct settings *s, struct error *e)
 	bool ok = true;
 
 	memset(s, 0, sizeof *s);
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning)              \
-	value = value_of(VARIABLE);                                            \
-	ok = ok && read_##kind(&s->name, VARIABLE, value ? value : default,    \
+#define SETTING(kind, name, VARIABLE, default, min, max, meaning)           \
+	value = value_of(VARIABLE);                                         \
+	ok = ok && read_##kind(&s->name, VARIABLE, value ? value : default, \
 			       (struct range){ min, max }, e);
 #include "proto/settings.def"
 	return ok;
@@ -90,9 +90,9 @@ settings_variable(const char *prefix, const char *name, const char *suffix)
 	char *variable = copy_format("%s%s_%s", prefix, name, suffix);
 
 	for (char *p = variable; *p; p++)
-		*p = isalnum((unsigned char)*p) ?
-			     (char)toupper((unsigned char)*p) :
-			     '_';
+		*p = isalnum((unsigned char)*p)
+			     ? (char)toupper((unsigned char)*p)
+			     : '_';
 	return variable;
 }
 
@@ -138,7 +138,7 @@ free_count(setting_count *s)
 void
 settings_fini(struct settings *s)
 {
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning)              \
+#define SETTING(kind, name, VARIABLE, default, min, max, meaning) \
 	free_##kind(&s->name);
 #include "proto/settings.def"
 }
@@ -146,8 +146,8 @@ settings_fini(struct settings *s)
 void
 harness_settings_fini(struct harness_settings *s)
 {
-#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max,         \
-			meaning)                                               \
+#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
+			meaning)                                       \
 	free_##kind(&s->name);
 #include "proto/settings.def"
 }
@@ -242,8 +242,8 @@ settings_load_file(const char *path, struct error *e)
 
 static const char *const known[] = {
 #define SETTING(kind, name, VARIABLE, default, min, max, meaning) VARIABLE,
-#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max,         \
-			meaning)                                               \
+#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
+			meaning)                                       \
 	GLOBAL,
 #include "proto/settings.def"
 };
@@ -323,15 +323,42 @@ bool
 settings_is_ordinary(const char *variable)
 {
 	static const char *const ordinary[] = {
-		"HOME", "PATH", "SHELL", "USER", "LOGNAME", "LANG", "LANGUAGE",
-		"TZ", "TERM", "TMPDIR", "TEMP", "TMP", "COLORTERM",
-		"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "NVM_DIR",
-		"NVM_BIN", "PNPM_HOME", "BUN_INSTALL", "VOLTA_HOME",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-		"http_proxy", "https_proxy", "all_proxy", "no_proxy",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
-		"CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "ASAN_OPTIONS",
-		"UBSAN_OPTIONS", "LSAN_OPTIONS",
+		"HOME",
+		"PATH",
+		"SHELL",
+		"USER",
+		"LOGNAME",
+		"LANG",
+		"LANGUAGE",
+		"TZ",
+		"TERM",
+		"TMPDIR",
+		"TEMP",
+		"TMP",
+		"COLORTERM",
+		"SSH_AUTH_SOCK",
+		"DBUS_SESSION_BUS_ADDRESS",
+		"NVM_DIR",
+		"NVM_BIN",
+		"PNPM_HOME",
+		"BUN_INSTALL",
+		"VOLTA_HOME",
+		"HTTP_PROXY",
+		"HTTPS_PROXY",
+		"ALL_PROXY",
+		"NO_PROXY",
+		"http_proxy",
+		"https_proxy",
+		"all_proxy",
+		"no_proxy",
+		"SSL_CERT_FILE",
+		"SSL_CERT_DIR",
+		"NODE_EXTRA_CA_CERTS",
+		"CURL_CA_BUNDLE",
+		"GIT_SSL_CAINFO",
+		"ASAN_OPTIONS",
+		"UBSAN_OPTIONS",
+		"LSAN_OPTIONS",
 	};
 	struct str value, name = str_cut(str_of(variable), '=', &value);
 

@@ -18,14 +18,14 @@ typedef bool setting_flag;
 typedef uint64_t setting_count;
 
 struct settings {
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning)              \
+#define SETTING(kind, name, VARIABLE, default, min, max, meaning) \
 	setting_##kind name;
 #include "proto/settings.def"
 };
 
 struct harness_settings {
-#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max,         \
-			meaning)                                               \
+#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
+			meaning)                                       \
 	setting_##kind name;
 #include "proto/settings.def"
 };

@@ -202,8 +202,8 @@ program_in_path(const char *name, const char *path)
 		return can_be_run(name) ? copy(str_of(name)) : NULL;
 	while (left.ptr) {
 		dir = str_cut(left, ':', &left);
-		full = copy_format("%.*s%s%s", STR_ARG(dir),
-				   dir.len ? "/" : "", name);
+		full = copy_format("%.*s%s%s", STR_ARG(dir), dir.len ? "/" : "",
+				   name);
 		if (can_be_run(full))
 			return full;
 		free(full);

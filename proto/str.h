@@ -11,8 +11,8 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof literal - 1 })
-#define STR_FMT	     "%.*s"
-#define STR_ARG(s)   (int)(s).len, (s).ptr
+#define STR_FMT "%.*s"
+#define STR_ARG(s) (int)(s).len, (s).ptr
 
 static inline struct str
 str_of(const char *cstr)

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 enum {
 	MAX_ENVIRONMENT = 2 << 20, /* bytes: the kernel allows not more */
 	MAX_ROUNDS = 50,	   /* against a process that forks on and on */
+	ENV_END = 51,		   /* the field of /proc/<pid>/stat, from 1 */
 };
 
 /* Reads a file of /proc, whose size is not known before. */
@@ -32,41 +34,101 @@ read_all(int fd, struct buf *b)
 	return n == 0;
 }
 
-/* Is there a variable at the start of the block, or after a NUL? */
-static bool
-has_mark(const struct buf *b, struct str mark)
+struct search {
+	struct str mark; /* as it stands in an environment */
+	bool (*is_over)(void *, uint64_t);
+	void *arg;
+	struct buf environment;
+	bool is_unsure; /* there was one that had no environment yet */
+};
+
+/* What follows the mark, if there is one: at the start, or after a NUL. */
+static const char *
+find_mark(const struct search *s)
 {
+	const struct buf *b = &s->environment;
 	const char *at = b->ptr, *end = b->ptr + b->len;
 
-	while ((at = memmem(at, (size_t)(end - at), mark.ptr, mark.len))) {
+	while ((at = memmem(at, (size_t)(end - at), s->mark.ptr,
+			    s->mark.len))) {
 		if (at == b->ptr || at[-1] == '\0')
-			return true;
+			return at + s->mark.len;
 		at++;
 	}
-	return false;
+	return NULL;
 }
 
+/* The environment ends with a NUL, so a number in it ends as well. */
 static bool
-is_marked(int proc, const char *pid, struct str mark, struct buf *scratch)
+is_wanted(const struct search *s)
+{
+	const char *behind = find_mark(s);
+	char *end;
+	uint64_t number;
+
+	if (!behind || !s->is_over)
+		return behind != NULL;
+	number = strtoull(behind, &end, 10);
+	return end > behind && s->is_over(s->arg, number);
+}
+
+/* False also if it is not ours. */
+static bool
+read_file(int proc, const char *pid, const char *name, struct buf *b)
 {
 	char path[300];
 	struct stat st;
-	bool marked = false;
+	bool ok;
 	int fd;
 
-	snprintf(path, sizeof path, "%s/environ", pid);
+	snprintf(path, sizeof path, "%s/%s", pid, name);
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	    read_all(fd, scratch))
-		marked = has_mark(scratch, mark);
+	ok = fstat(fd, &st) == 0 && st.st_uid == geteuid() && read_all(fd, b);
 	close(fd);
-	return marked;
+	return ok;
+}
+
+/*
+ * In the midst of execve() a process has a new program already, but its
+ * environment only a moment later.  (Zombies and the kernel's own have no
+ * program, and who was given no variable has an empty environment.)
+ */
+static bool
+is_becoming(int proc, const char *pid, struct buf *scratch)
+{
+	char path[300], program;
+	struct str rest;
+
+	snprintf(path, sizeof path, "%s/exe", pid);
+	if (readlinkat(proc, path, &program, 1) != 1 ||
+	    !read_file(proc, pid, "stat", scratch))
+		return false;
+	rest = buf_str(scratch);
+	while (rest.ptr && memchr(rest.ptr, ')', rest.len))
+		str_cut(rest, ')', &rest); /* its name may have one, too */
+	for (int field = 2; rest.ptr && field < ENV_END; field++)
+		str_cut(rest, ' ', &rest);
+	return rest.ptr && str_starts(rest, STR("0 "));
+}
+
+static bool
+is_found(int proc, const char *pid, struct search *s)
+{
+	struct buf *b = &s->environment;
+
+	if (!read_file(proc, pid, "environ", b))
+		return false;
+	if (b->len == 0) {
+		s->is_unsure = s->is_unsure || is_becoming(proc, pid, b);
+		return false;
+	}
+	return !b->ptr[b->len - 1] && is_wanted(s);
 }
 
 static unsigned
-sweep_once(struct str mark, struct buf *scratch)
+sweep_once(struct search *s)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -77,7 +139,7 @@ sweep_once(struct str mark, struct buf *scratch)
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (pid <= 1 || pid == getpid())
 			continue;
-		if (is_marked(dirfd(proc), entry->d_name, mark, scratch) &&
+		if (is_found(dirfd(proc), entry->d_name, s) &&
 		    kill(pid, SIGKILL) == 0)
 			n++;
 	}
@@ -87,17 +149,31 @@ sweep_once(struct str mark, struct buf *scratch)
 }
 
 unsigned
-sweep(const char *mark)
+sweep_numbers(const char *mark, bool (*is_over)(void *, uint64_t), void *arg)
 {
 	auto_free char *variable = copy_format(OWNER_VARIABLE "=%s", mark);
-	struct buf scratch = BUF_INIT(MAX_ENVIRONMENT);
+	struct search s = {
+		.mark = str_of(variable),
+		.is_over = is_over,
+		.arg = arg,
+		.environment = BUF_INIT(MAX_ENVIRONMENT),
+	};
 	unsigned n = 0, found;
 	int round = 0;
 
 	do {
-		found = sweep_once(str_of(variable), &scratch);
+		s.is_unsure = false;
+		found = sweep_once(&s);
 		n += found;
-	} while (found && ++round < MAX_ROUNDS);
-	buf_fini(&scratch);
+		if (!found && s.is_unsure)
+			sched_yield();
+	} while ((found || s.is_unsure) && ++round < MAX_ROUNDS);
+	buf_fini(&s.environment);
 	return n;
+}
+
+unsigned
+sweep(const char *mark)
+{
+	return sweep_numbers(mark, NULL, NULL);
 }

@@ -10,7 +10,8 @@
  *
  * and everything below a mark can be found, however it was started.
  */
-#include <sys/types.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define OWNER_VARIABLE "CLI_BRIDGE_OWNER"
 
@@ -20,3 +21,10 @@
  * 10 microseconds per process on the machine.
  */
 unsigned sweep(const char *mark);
+
+/*
+ * The same, but only processes whose mark goes on with a number, and only if
+ * `is_over` says so of it.
+ */
+unsigned sweep_numbers(const char *mark, bool (*is_over)(void *, uint64_t),
+		       void *arg);

@@ -17,30 +17,29 @@
 #include "proto/settings.h"
 
 struct worker;
-struct outbox_event;
 
 struct turn {
 	struct worker *worker;
 	uint64_t id;
 	enum turn_kind kind;
 	bool streamed;
-	char *harness; /* the prefix that was used: "claude", "openai" */
-	char *model;   /* NULL: the default */
-	char *session; /* NULL: the turn stands alone */
-	char *cwd;     /* NULL: not said */
+	char *harness;	 /* the prefix that was used: "claude", "openai" */
+	char *model;	 /* NULL: the default */
+	char *session;	 /* NULL: the turn stands alone */
+	char *cwd;	 /* NULL: not said */
 	struct str body; /* the request as the caller sent it, model included */
 
 	/* The engine's own; NULL until it sets it. */
 	void *work;
 
 	/* worker.c's own. */
-	struct node node;      /* in worker.running, .waiting or .ended */
-	bool running, ended, cancelled;
-	uint64_t seq;	       /* of the last event */
-	uint64_t credit;       /* bytes that may still be sent */
-	struct list outbox;    /* events for which there was no credit */
-	size_t outbox_bytes;
-	struct timer deadline; /* for its time in the queue */
+	enum { TURN_WAITING, TURN_RUNNING, TURN_ENDED } state;
+	bool cancelled;
+	struct node node; /* in the worker's list of its state */
+	uint64_t seq;	  /* of the last event */
+	int64_t credit;	  /* bytes that may still be sent; < 0: too many were */
+	struct list outbox;    /* events that wait for credit */
+	struct timer deadline; /* of its time in the queue */
 	uint64_t submitted;    /* loop_now() */
 };
 
@@ -48,9 +47,10 @@ struct turn {
 struct acceptance {
 	bool relay;	     /* a HEAD will begin the answer */
 	const char *session; /* NULL: none */
-	const char *how;     /* "new", "resumed", "replayed"; NULL: no session */
-	const char *reason;  /* why that; NULL: obvious */
-	char ignored[MAX_DETAIL]; /* parameters that can't be honoured: "n, seed" */
+	const char *how;    /* "new", "resumed", "replayed"; NULL: no session */
+	const char *reason; /* why that; NULL: obvious */
+	char ignored[MAX_DETAIL]; /* parameters that can't be honoured: "n,
+				     seed" */
 };
 
 struct engine {
@@ -58,7 +58,8 @@ struct engine {
 	bool has_slots;
 
 	/* MUST be set.  `worker` is the engine's to keep.  fini comes also
-	 * after a failed init; it ends everything that runs, at once. */
+	 * after a failed init; it ends everything that runs, at once, and
+	 * leaves the turns to the worker. */
 	bool (*init)(struct worker *, struct error *);
 	void (*fini)(void);
 
@@ -72,6 +73,9 @@ struct engine {
 	/* MUST be set.  Only of turns that were started and have not ended:
 	 * they must soon, with turn_fail(ERR_CANCELLED). */
 	void (*cancel)(struct turn *);
+
+	/* MAY be NULL.  Frees turn->work; the last that is heard of a turn. */
+	void (*forget)(struct turn *);
 
 	/* MUST be set.  turn_is_blocked() has become false again. */
 	void (*unblock)(struct turn *);

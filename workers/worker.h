@@ -18,14 +18,14 @@
 struct worker {
 	struct loop loop;
 	const char *name; /* "claude" */
-	char *mark;	  /* "<instance>/claude/": what we start carries it */
+	const char *mark; /* "<instance>/claude/": what we start carries it */
 	struct settings settings;
 	struct harness_settings harness;
 	struct server server;
 	struct outlet outlet;
 	struct list running, waiting;
 	struct list ended; /* turns whose last events wait for credit */
-	uint64_t *seen;	   /* a ring of the ids of turns */
+	uint64_t seen[MAX_SEEN_TURNS]; /* a ring of the ids of turns */
 	size_t seen_count;
 	bool draining;
 	struct timer probe_timer, linger;
@@ -36,8 +36,7 @@ struct worker {
 	char detail[MAX_DETAIL + 1];
 };
 
-must_check bool worker_init(struct worker *, const char *name,
-			    struct error *);
+must_check bool worker_init(struct worker *, const char *name, struct error *);
 void worker_fini(struct worker *);
 
 /* `version` and `detail` may be NULL; what is too long is cut. */

@@ -18,6 +18,9 @@
 //   { hangAfter: n }, { cutAfter: n } n deltas, then silence, or then a destroyed socket
 //   { raw: async (req, res) => {} }   anything else
 //
+// What a CLI asks on its own account (is this model there? is the network there?) is answered kindly,
+// uses up no behaviour and is kept apart in sideRequests.  refuse('name') makes a model unknown to both.
+//
 // On its own: node vendors.mjs anthropic|openai [port]
 
 import http from 'node:http';
@@ -33,10 +36,10 @@ const asText = content => typeof content === 'string' ? content
   : (content ?? []).filter(part => part.type === 'text').map(part => part.text).join('\n');
 
 function defaultText(texts, toolText) {
-  const said = texts.map(quote);
-  const last = said.pop() ?? '';
+  const before = texts.map(quote);
+  const last = before.pop() ?? '';
   const tool = toolText === undefined ? '' : `; the tool said "${quote(toolText)}"`;
-  return `turn ${texts.length}: you said "${last}"; before: ${JSON.stringify(said)}${tool}`;
+  return `turn ${texts.length}: you said "${last}"; before: ${JSON.stringify(before)}${tool}`;
 }
 
 // What a dialect says is a list of [frame, isDelta].  Without delays it leaves in one write, which is
@@ -76,15 +79,22 @@ function sendJson(res, status, body, headers) {
 }
 
 // The part that all vendors share: a server, a record of what it was asked, and a queue of what to do.
+// openStreams is how many requests are being answered now, aborted how many of their clients left early.
 async function start(dialect, { port = 0, record = true }) {
-  const queue = [];
+  const queue = [], refused = new Set();
   let standing = null, serial = 0;
 
   const cloud = {
     requests: [], sideRequests: [], openStreams: 0, aborted: 0,
     next(...behaviours) { queue.push(...behaviours); return cloud; },
     always(behaviour) { standing = behaviour; return cloud; },
-    reset() { queue.length = cloud.requests.length = cloud.sideRequests.length = cloud.aborted = 0; standing = null; },
+    refuse(...models) { models.forEach(model => refused.add(model)); return cloud; },
+    reset() {
+      queue.length = cloud.requests.length = cloud.sideRequests.length = cloud.aborted = 0;
+      refused.clear();
+      standing = null;
+      return cloud;
+    },
     close() {
       server.closeAllConnections();
       return new Promise(done => server.close(done));
@@ -100,13 +110,13 @@ async function start(dialect, { port = 0, record = true }) {
       return sendJson(res, 400, dialect.error(400, 'The body is not JSON.'));
     }
     const converse = dialect.conversations[`${req.method} ${path}`];
-    if (!converse || dialect.isSide(asked)) {
-      if (record)
-        cloud.sideRequests.push(asked);
-      return converse ? converse(res, asked.body, { text: 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
-    }
+    const isSide = !converse || dialect.isSide(asked);
     if (record)
-      cloud.requests.push(asked);
+      (isSide ? cloud.sideRequests : cloud.requests).push(asked);
+    if (refused.has(asked.body?.model))
+      return sendJson(res, 404, dialect.error(404, `model: ${asked.body.model}`), dialect.headers(++serial));
+    if (isSide)
+      return converse ? converse(res, asked.body, { text: 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
 
     const behaviour = queue.shift() ?? standing ?? {};
     cloud.openStreams++;
@@ -153,11 +163,12 @@ const anthropicErrors = {
 };
 
 // Claude Code puts reminders of its own among the user's words; they are no part of what was said.
+const isReminder = text => text?.startsWith('<system-reminder>');
+const said = content => typeof content === 'string' ? (isReminder(content) ? '' : content)
+  : asText(content.filter(part => !isReminder(part.text)));
+
 function userTexts(messages) {
-  return messages.filter(message => message.role === 'user')
-    .map(({ content }) => asText([content].flat().map(part => typeof part === 'string' ? { type: 'text', text: part } : part)
-      .filter(part => !part.text?.startsWith('<system-reminder>'))))
-    .filter(text => text !== '');
+  return messages.filter(message => message.role === 'user').map(message => said(message.content)).filter(text => text !== '');
 }
 
 function anthropicAnswer(body, behaviour, serial) {
@@ -169,8 +180,10 @@ function anthropicAnswer(body, behaviour, serial) {
     blocks.push({ type: 'thinking', thinking: behaviour.thinking, signature: 'c2lnbmVk' });
   if (text)
     blocks.push({ type: 'text', text });
-  if (behaviour.toolUse)
-    blocks.push({ type: 'tool_use', id: behaviour.toolUse.id ?? `toolu_${serial}`, name: behaviour.toolUse.name, input: behaviour.toolUse.input ?? {} });
+  if (behaviour.toolUse) {
+    const { id = `toolu_${serial}`, name, input = {} } = behaviour.toolUse;
+    blocks.push({ type: 'tool_use', id, name, input });
+  }
   return {
     id: `msg_${serial}`, type: 'message', role: 'assistant', model: body.model, content: blocks,
     stop_reason: behaviour.stopReason ?? (behaviour.toolUse ? 'tool_use' : 'end_turn'), stop_sequence: null,
@@ -211,7 +224,8 @@ const anthropic = {
     ({ type: 'error', error: { type: type ?? anthropicErrors[status] ?? 'api_error', message }, request_id: 'req_scripted' }),
   headers: serial => ({ 'request-id': `req_${serial}` }),
 
-  isSide: ({ body }) => body.max_tokens === 1,
+  // Claude Code asks an unknown model for one token before it switches to it.
+  isSide: ({ body }) => body?.max_tokens === 1,
 
   conversations: {
     'POST /v1/messages'(res, body, behaviour, serial) {
@@ -305,7 +319,10 @@ const openaiErrors = { 401: 'invalid_api_key', 404: 'model_not_found', 429: 'rat
 
 const openai = {
   error: (status, message = `scripted ${status}`, type) =>
-    ({ error: { message, type: type ?? (status >= 500 ? 'server_error' : 'invalid_request_error'), param: null, code: openaiErrors[status] ?? null } }),
+    ({ error: {
+      message, type: type ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
+      param: null, code: openaiErrors[status] ?? null,
+    } }),
   headers: serial => ({ 'x-request-id': `req_${serial}`, 'x-ratelimit-limit-requests': '1000', 'x-ratelimit-remaining-requests': '999' }),
 
   isSide: () => false,

@@ -1,0 +1,443 @@
+#include "gateway/chat.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "proto/utf8.h"
+
+/* Requests */
+
+static bool
+fail_field(struct chat *c, struct error *e, const char *field, const char *must)
+{
+	c->param = field;
+	return fail_with(e, ERR_INVALID, "\"%s\" must be %s", field, must);
+}
+
+/* Absent and null are the same, and not wrong. */
+static json_t *
+field(const struct chat *c, const char *name)
+{
+	json_t *value = json_object_get(c->root, name);
+
+	return json_is_null(value) ? NULL : value;
+}
+
+static bool
+read_text(struct chat *c, const char *name, struct str *text, struct error *e)
+{
+	json_t *value = field(c, name);
+
+	if (!value)
+		return true;
+	*text = (struct str){ json_string_value(value),
+			      json_string_length(value) };
+	if (!text->ptr || memchr(text->ptr, '\0', text->len))
+		return fail_field(c, e, name, "a string");
+	return true;
+}
+
+static bool
+read_flag(struct chat *c, const char *name, bool *is_there, bool *flag,
+	  struct error *e)
+{
+	json_t *value = field(c, name);
+
+	if (!value)
+		return true;
+	if (!json_is_boolean(value))
+		return fail_field(c, e, name, "true or false");
+	*is_there = true;
+	*flag = json_is_true(value);
+	return true;
+}
+
+bool
+chat_check_session(struct str id, struct error *e)
+{
+	if (!id.len || id.len > MAX_ID)
+		return fail_with(e, ERR_INVALID,
+				 "a session id has 1 to %d bytes", MAX_ID);
+	for (size_t i = 0; i < id.len; i++)
+		if ((unsigned char)id.ptr[i] < ' ' || id.ptr[i] == 0x7f)
+			return fail_with(e, ERR_INVALID,
+					 "a session id has no control "
+					 "characters");
+	return utf8_valid(id) ||
+	       fail_with(e, ERR_INVALID, "a session id is UTF-8");
+}
+
+static bool
+read_session(struct chat *c, struct error *e)
+{
+	struct str resume = { 0 };
+
+	if (!read_text(c, "session_id", &c->session, e) ||
+	    !read_text(c, "resume_id", &resume, e))
+		return false;
+	if (c->session.ptr && resume.ptr && !str_eq(c->session, resume)) {
+		c->param = "resume_id";
+		return fail_with(e, ERR_INVALID,
+				 "session_id and resume_id are not the same");
+	}
+	c->param = c->session.ptr ? "session_id" : "resume_id";
+	if (!c->session.ptr)
+		c->session = resume;
+	if (c->session.ptr && !chat_check_session(c->session, e))
+		return false;
+	c->param = NULL;
+	return true;
+}
+
+static bool
+read_cwd(struct chat *c, struct error *e)
+{
+	if (!read_text(c, "cwd", &c->cwd, e))
+		return false;
+	if (!c->cwd.ptr || (*c->cwd.ptr == '/' && c->cwd.len <= MAX_PATH))
+		return true;
+	c->param = "cwd";
+	return fail_with(e, ERR_BAD_CWD, "\"cwd\" must be an absolute path");
+}
+
+static bool
+read_stream_options(struct chat *c, struct error *e)
+{
+	json_t *options = field(c, "stream_options");
+
+	if (options && !json_is_object(options))
+		return fail_field(c, e, "stream_options", "an object");
+	c->include_usage =
+		json_is_true(json_object_get(options, "include_usage"));
+	return true;
+}
+
+static bool
+check_messages(struct chat *c, struct error *e)
+{
+	json_t *messages = field(c, "messages"), *message;
+	size_t i;
+
+	if (!json_is_array(messages) || json_array_size(messages) == 0)
+		return fail_field(c, e, "messages",
+				  "an array that is not empty");
+	json_array_foreach (messages, i, message) {
+		if (json_is_string(json_object_get(message, "role")))
+			continue;
+		c->param = "messages";
+		return fail_with(e, ERR_INVALID,
+				 "\"messages[%zu]\" must be an object with a "
+				 "\"role\"",
+				 i);
+	}
+	return true;
+}
+
+static bool
+parse_json(struct chat *c, struct str body, struct error *e)
+{
+	json_error_t why;
+
+	c->root = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_ALLOW_NUL,
+			     &why);
+	if (!c->root)
+		return fail_with(e, ERR_INVALID,
+				 "the body is not valid JSON: line %d, column "
+				 "%d: %.200s",
+				 why.line, why.column, why.text);
+	if (!json_is_object(c->root))
+		return fail_with(e, ERR_INVALID,
+				 "the body must be a JSON object");
+	return true;
+}
+
+bool
+chat_parse(struct chat *c, enum turn_kind kind, struct str body,
+	   struct error *e)
+{
+	if (!parse_json(c, body, e) || !read_text(c, "model", &c->model, e))
+		return false;
+	if (!c->model.len)
+		return fail_field(c, e, "model", "a string that is not empty");
+	return (kind != TURN_CHAT || check_messages(c, e)) &&
+	       read_session(c, e) && read_cwd(c, e) &&
+	       read_flag(c, "stream", &c->says_streamed, &c->streamed, e) &&
+	       read_stream_options(c, e);
+}
+
+void
+chat_fini(struct chat *c)
+{
+	json_decref(c->root);
+	*c = CHAT_INIT;
+}
+
+/* Answers */
+
+/* What is written here is bounded by what was asked and answered. */
+static void
+add(struct buf *b, struct str s)
+{
+	struct error e;
+	bool fits = buf_add(b, s, &e);
+
+	assert(fits);
+}
+
+#define ADD(b, literal) add(b, STR(literal))
+
+void
+chat_escape(struct buf *b, struct str s)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t done = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		char code[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+		if (c >= ' ' && c != '"' && c != '\\')
+			continue;
+		add(b, (struct str){ s.ptr + done, i - done });
+		done = i + 1;
+		if (c == '\n')
+			ADD(b, "\\n");
+		else if (c == '"')
+			ADD(b, "\\\"");
+		else if (c == '\\')
+			ADD(b, "\\\\");
+		else
+			add(b, (struct str){ code, sizeof code });
+	}
+	add(b, (struct str){ s.ptr + done, s.len - done });
+}
+
+static void
+quote(struct buf *b, struct str s)
+{
+	ADD(b, "\"");
+	chat_escape(b, s);
+	ADD(b, "\"");
+}
+
+static void
+quote_or_null(struct buf *b, const char *s)
+{
+	if (s)
+		quote(b, str_of(s));
+	else
+		ADD(b, "null");
+}
+
+/* Between its tokens JSON may have line breaks; an event may not. */
+static void
+add_json(struct buf *b, struct str json)
+{
+	size_t at = b->len;
+
+	add(b, json);
+	for (; at < b->len; at++)
+		if (b->ptr[at] == '\n' || b->ptr[at] == '\r')
+			b->ptr[at] = ' ';
+}
+
+void
+stamp_init(struct stamp *s, uint64_t turn, struct str model, bool include_usage)
+{
+	struct buf head = BUF_INIT(MAX_WIRE);
+
+	s->created = (int64_t)time(NULL);
+	s->model = copy(model);
+	s->include_usage = include_usage;
+	snprintf(s->id, sizeof s->id, "chatcmpl-%016" PRIx64 "%08x", turn,
+		 (unsigned)(s->created ^ (int64_t)(turn >> 13)));
+	buf_print(&head,
+		  "{\"id\":\"%s\",\"object\":\"chat.completion.chunk\","
+		  "\"created\":%" PRId64 ",\"model\":",
+		  s->id, s->created);
+	quote(&head, model);
+	add(&head, (struct str){ ",", 2 }); /* with its end */
+	s->head = head.ptr;
+}
+
+void
+stamp_fini(struct stamp *s)
+{
+	free(s->head);
+	free(s->model);
+	s->head = s->model = NULL;
+}
+
+static void
+end_chunk(struct buf *b, const struct stamp *s)
+{
+	if (s->include_usage)
+		ADD(b, ",\"usage\":null}");
+	else
+		ADD(b, "}");
+}
+
+/* `delta` is JSON, `reason` too. */
+static void
+add_chunk(struct buf *b, const struct stamp *s, const char *delta,
+	  struct str reason)
+{
+	add(b, str_of(s->head));
+	buf_print(b, "\"choices\":[{\"index\":0,\"delta\":%s,", delta);
+	ADD(b, "\"finish_reason\":");
+	if (reason.ptr)
+		quote(b, reason);
+	else
+		ADD(b, "null");
+	ADD(b, "}]");
+}
+
+void
+chat_role(struct buf *b, const struct stamp *s)
+{
+	add_chunk(b, s, "{\"role\":\"assistant\",\"content\":\"\"}",
+		  (struct str){ 0 });
+	end_chunk(b, s);
+}
+
+void
+chat_begin_delta(struct buf *b, const struct stamp *s, enum delta delta)
+{
+	add(b, str_of(s->head));
+	if (delta == DELTA_TEXT)
+		ADD(b, "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+	else
+		ADD(b, "\"choices\":[{\"index\":0,\"delta\":"
+		       "{\"reasoning_content\":\"");
+}
+
+#define END_DELTA "\"},\"finish_reason\":null}]"
+
+void
+chat_end_delta(struct buf *b, const struct stamp *s)
+{
+	ADD(b, END_DELTA);
+	end_chunk(b, s);
+}
+
+size_t
+chat_end_len(const struct stamp *s)
+{
+	return sizeof END_DELTA - 1 +
+	       (s->include_usage ? sizeof ",\"usage\":null}" - 1 : 1);
+}
+
+void
+chat_tool(struct buf *b, const struct stamp *s, struct str json)
+{
+	add_chunk(b, s, "{}", (struct str){ 0 });
+	ADD(b, ",\"bridge\":{\"tool\":");
+	add_json(b, json);
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
+static void
+add_standing(struct buf *b, const struct standing *st)
+{
+	ADD(b, "{\"id\":");
+	quote_or_null(b, st->session);
+	ADD(b, ",\"how\":");
+	quote_or_null(b, st->how);
+	ADD(b, ",\"reason\":");
+	quote_or_null(b, st->reason);
+	ADD(b, "}");
+}
+
+void
+chat_standing(struct buf *b, const struct stamp *s, const struct standing *st)
+{
+	add_chunk(b, s, "{}", (struct str){ 0 });
+	ADD(b, ",\"bridge\":{\"session\":");
+	add_standing(b, st);
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
+void
+chat_finish(struct buf *b, const struct stamp *s, struct str reason)
+{
+	add_chunk(b, s, "{}", reason);
+	end_chunk(b, s);
+}
+
+void
+chat_usage(struct buf *b, const struct stamp *s, struct str usage)
+{
+	add(b, str_of(s->head));
+	ADD(b, "\"choices\":[],\"usage\":");
+	add_json(b, usage.ptr ? usage : STR("null"));
+	ADD(b, "}");
+}
+
+static void
+add_message(struct buf *b, const struct completion *c)
+{
+	ADD(b, "{\"role\":\"assistant\",\"content\":");
+	quote(b, c->text);
+	if (c->reasoning.len) {
+		ADD(b, ",\"reasoning_content\":");
+		quote(b, c->reasoning);
+	}
+	ADD(b, "}");
+}
+
+static void
+add_bridge(struct buf *b, const struct completion *c)
+{
+	ADD(b, "{\"tools\":[");
+	add(b, c->tools);
+	ADD(b, "],\"session\":");
+	if (c->standing.session)
+		add_standing(b, &c->standing);
+	else
+		ADD(b, "null");
+	ADD(b, ",\"model\":");
+	if (c->model.ptr)
+		quote(b, c->model);
+	else
+		ADD(b, "null");
+	ADD(b, "}");
+}
+
+void
+chat_completion(struct buf *b, const struct stamp *s,
+		const struct completion *c)
+{
+	buf_print(b,
+		  "{\"id\":\"%s\",\"object\":\"chat.completion\","
+		  "\"created\":%" PRId64 ",\"model\":",
+		  s->id, s->created);
+	quote(b, str_of(s->model));
+	ADD(b, ",\"choices\":[{\"index\":0,\"message\":");
+	add_message(b, c);
+	ADD(b, ",\"finish_reason\":");
+	quote(b, c->finish_reason);
+	ADD(b, "}]");
+	if (c->usage.ptr) {
+		ADD(b, ",\"usage\":");
+		add_json(b, c->usage);
+	}
+	ADD(b, ",\"bridge\":");
+	add_bridge(b, c);
+	ADD(b, "}");
+}
+
+void
+chat_error(struct buf *b, const struct error *e, const char *param)
+{
+	struct str text = str_of(e->text);
+
+	ADD(b, "{\"error\":{\"message\":");
+	quote(b, utf8_valid(text) ? text : STR("(not UTF-8)"));
+	buf_print(b, ",\"type\":\"%s\",\"param\":", error_type(e->code));
+	quote_or_null(b, param);
+	buf_print(b, ",\"code\":\"%s\"}}", error_slug(e->code));
+}

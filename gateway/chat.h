@@ -1,0 +1,85 @@
+#pragma once
+/*
+ * chat - OpenAI's JSON, and the only file that knows it
+ *
+ * Requests are read as far as the bridge needs them: their bytes travel on as
+ * they are, and whoever does the work reads the rest.  Answers are written
+ * straight into a buffer: all that is the same in every chunk of an answer is
+ * put together once, in a stamp, and only the text is looked at again.
+ */
+#include <jansson.h>
+
+#include "proto/buf.h"
+#include "proto/msg.h"
+
+/* A request.  The strings are lent by `root`; absent if they are. */
+struct chat {
+	json_t *root;
+	struct str model, session, cwd;
+	bool streamed, says_streamed;
+	bool include_usage;
+	const char *param; /* the field that was wrong; NULL: none */
+};
+
+#define CHAT_INIT ((struct chat){ 0 })
+
+/* Fini is needed even if it failed. */
+must_check bool chat_parse(struct chat *, enum turn_kind, struct str body,
+			   struct error *);
+void chat_fini(struct chat *);
+
+/* A session id as callers may choose them: not empty, printable, short. */
+must_check bool chat_check_session(struct str, struct error *);
+
+/* What every chunk of one answer says. */
+struct stamp {
+	char *head; /* {"id":...,"model":"...", - and then come the choices */
+	char id[40];
+	int64_t created; /* Unix time, s */
+	char *model;
+	bool include_usage;
+};
+
+/* `model` as it was asked for. */
+void stamp_init(struct stamp *, uint64_t turn, struct str model,
+		bool include_usage);
+void stamp_fini(struct stamp *);
+
+/* Where a session stands, for the client to know. */
+struct standing {
+	const char *session, *how, *reason; /* NULL: not known */
+};
+
+enum delta { DELTA_TEXT, DELTA_REASONING };
+
+/*
+ * Each appends one chunk of JSON, without a line break in it.  All text must
+ * be UTF-8, and all JSON be JSON.
+ */
+void chat_role(struct buf *, const struct stamp *);
+void chat_tool(struct buf *, const struct stamp *, struct str json);
+void chat_standing(struct buf *, const struct stamp *, const struct standing *);
+void chat_finish(struct buf *, const struct stamp *, struct str reason);
+void chat_usage(struct buf *, const struct stamp *, struct str usage);
+
+/* A chunk of text is begun, gets its text, piece by piece, and is ended. */
+void chat_begin_delta(struct buf *, const struct stamp *, enum delta);
+void chat_escape(struct buf *, struct str text);
+void chat_end_delta(struct buf *, const struct stamp *);
+
+/* What chat_end_delta() adds, in bytes. */
+size_t chat_end_len(const struct stamp *);
+
+/* All of an answer that was collected. */
+struct completion {
+	struct str text, reasoning; /* reasoning: absent if there was none */
+	struct str tools;	    /* JSON objects, with commas */
+	struct standing standing;
+	struct str finish_reason, usage, model; /* the last two may be absent */
+};
+
+void chat_completion(struct buf *, const struct stamp *,
+		     const struct completion *);
+
+/* {"error":{...}}; `param` may be NULL. */
+void chat_error(struct buf *, const struct error *, const char *param);

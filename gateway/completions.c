@@ -1,0 +1,128 @@
+/* completions - POST /v1/chat/completions and /v1/embeddings become turns */
+#include "gateway/gateway.h"
+#include "gateway/reply.h"
+#include "gateway/turn.h"
+
+/* One of the names by which callers may say the session. */
+struct said {
+	const char *where;
+	struct str id;
+};
+
+static bool
+agree(struct str *session, const struct said *s, const char **param,
+      struct error *e)
+{
+	if (!s->id.ptr)
+		return true;
+	*param = s->where;
+	if (!chat_check_session(s->id, e))
+		return false;
+	if (session->ptr && !str_eq(*session, s->id))
+		return fail_with(
+			e, ERR_INVALID,
+			"%s names another session than what else names "
+			"one",
+			s->where);
+	*session = s->id;
+	return true;
+}
+
+static bool
+find_session(const struct request *r, const struct chat *c, struct str *session,
+	     const char **param, struct error *e)
+{
+	static const char *const headers[] = { "X-Session-Id", "X-Resume",
+					       "X-Conversation-Id" };
+
+	*session = c->session;
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+		struct said s = { headers[i],
+				  str_of(request_header(r, headers[i])) };
+
+		if (!agree(session, &s, param, e))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_streamed(const struct gateway *g, const struct request *r,
+	    const struct chat *c)
+{
+	const char *accept = request_header(r, "Accept");
+
+	if (c->says_streamed)
+		return c->streamed;
+	return g->settings.stream_default ||
+	       (accept && strcasestr(accept, "text/event-stream"));
+}
+
+static bool
+has_room(const struct gateway *g, const struct destination *to, struct error *e)
+{
+	if (g->draining)
+		return fail_with(e, ERR_DRAINING,
+				 "this process is about to be replaced");
+	if (g->turn_count >= g->settings.max_turns)
+		return fail_with(
+			e, ERR_QUEUE_FULL,
+			"admission_rejected: queue_full: %zu turns are "
+			"under way (BRIDGE_MAX_TURNS)",
+			g->turn_count);
+	if (!client_is_connected(&to->member->client))
+		return fail_with(e, ERR_UNAVAILABLE,
+				 "the worker for %s is not running, it may be "
+				 "starting",
+				 to->member->name);
+	return true;
+}
+
+static bool
+understand(struct gateway *g, struct request *r, struct chat *c,
+	   struct question *q, struct error *e)
+{
+	if (!chat_parse(c, q->kind, q->body, e))
+		return false;
+	r->model = copy(c->model);
+	q->cwd = c->cwd;
+	q->streamed = is_streamed(g, r, c);
+	if (!fleet_find(&g->fleet, c->model, &q->to, e)) {
+		c->param = "model";
+		return false;
+	}
+	return find_session(r, c, &q->session, &c->param, e) &&
+	       has_room(g, &q->to, e);
+}
+
+static void
+ask(struct gateway *g, struct request *r, enum turn_kind kind)
+{
+	struct chat c = CHAT_INIT;
+	struct question q = { .kind = kind,
+			      .chat = &c,
+			      .body = buf_str(&r->body) };
+	struct error e = { 0 };
+
+	if (!understand(g, r, &c, &q, &e))
+		reply_error(r, &e,
+			    e.code == ERR_INVALID || e.code == ERR_NO_MODEL ||
+					    e.code == ERR_BAD_CWD
+				    ? c.param
+				    : NULL);
+	else
+		turn_start(g, r, &q);
+	chat_fini(&c);
+}
+
+void
+handle_complete_chat(struct gateway *g, struct request *r)
+{
+	ask(g, r, TURN_CHAT);
+}
+
+void
+handle_embed(struct gateway *g, struct request *r)
+{
+	ask(g, r, TURN_EMBEDDINGS);
+}

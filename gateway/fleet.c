@@ -1,0 +1,182 @@
+#include "gateway/fleet.h"
+
+#include <stdio.h>
+
+#include "proto/log.h"
+
+struct member *
+fleet_member(struct fleet *f, struct str name)
+{
+	for (size_t i = 0; i < f->member_count; i++)
+		if (str_is(name, f->members[i].name))
+			return &f->members[i];
+	return NULL;
+}
+
+static bool
+add_member(struct fleet *f, struct str name, struct error *e)
+{
+	struct member *m;
+
+	if (f->member_count == MAX_CHILDREN)
+		return fail_with(e, ERR_INVALID, "more than %d workers",
+				 MAX_CHILDREN);
+	m = &f->members[f->member_count++];
+	*m = (struct member){
+		.fleet = f,
+		.name = copy(name),
+		.client = CLIENT_INIT,
+		.inlet = INLET_INIT,
+	};
+	return true;
+}
+
+static bool
+add_prefix(struct fleet *f, struct str route, struct error *e)
+{
+	struct str member, prefix = str_cut(route, '=', &member);
+	struct prefix *p;
+
+	if (f->prefix_count == MAX_PREFIXES)
+		return fail_with(e, ERR_INVALID, "more than %d prefixes",
+				 MAX_PREFIXES);
+	p = &f->prefixes[f->prefix_count];
+	p->member = member.ptr ? fleet_member(f, member) : NULL;
+	if (!p->member || !prefix.len)
+		return fail_with(e, ERR_INVALID, "\"" STR_FMT "\" is no route",
+				 STR_ARG(route));
+	p->name = copy(prefix);
+	f->prefix_count++;
+	return true;
+}
+
+bool
+fleet_init(struct fleet *f, const char *workers, const char *routes,
+	   struct error *e)
+{
+	struct str list = str_of(workers), word;
+
+	f->member_count = f->prefix_count = 0;
+	while (str_word(&list, &word))
+		if (!add_member(f, word, e))
+			return false;
+	list = str_of(routes);
+	while (str_word(&list, &word))
+		if (!add_prefix(f, word, e))
+			return false;
+	return true;
+}
+
+static void
+on_heard(struct inlet *i, const struct msg *m)
+{
+	struct member *who = container_of(i, struct member, inlet);
+
+	who->fleet->heard(who, m);
+}
+
+static void
+on_broken(struct inlet *i, const struct error *e)
+{
+	struct member *m = container_of(i, struct member, inlet);
+
+	log_warn("worker %s: %s", m->name, e->text);
+}
+
+static void
+on_changed(struct client *c)
+{
+	struct member *m = container_of(c, struct member, client);
+
+	if (client_is_connected(c)) {
+		log_info("worker %s: is there", m->name);
+		return;
+	}
+	log_info("worker %s: is gone", m->name);
+	inlet_drain(&m->inlet);
+	m->fleet->lost(m);
+}
+
+static bool
+dial(struct member *m, struct loop *loop, const char *directory,
+     struct error *e)
+{
+	char *req auto_free = link_url(directory, m->name, "req");
+	char *events auto_free = link_url(directory, m->name, "events");
+
+	return inlet_dial(&m->inlet, loop, events, GATEWAY, WORKER, on_heard,
+			  on_broken, e) &&
+	       client_dial(&m->client, loop, req, GATEWAY, WORKER, on_changed,
+			   e);
+}
+
+bool
+fleet_dial(struct fleet *f, struct loop *loop, const char *directory,
+	   struct error *e)
+{
+	for (size_t i = 0; i < f->member_count; i++)
+		if (!dial(&f->members[i], loop, directory, e))
+			return false;
+	return true;
+}
+
+void
+fleet_fini(struct fleet *f)
+{
+	for (size_t i = 0; i < f->member_count; i++) {
+		client_fini(&f->members[i].client);
+		inlet_fini(&f->members[i].inlet);
+		free(f->members[i].name);
+	}
+	for (size_t i = 0; i < f->prefix_count; i++)
+		free(f->prefixes[i].name);
+	f->member_count = f->prefix_count = 0;
+}
+
+static bool
+fail_unknown(const struct fleet *f, struct str prefix, struct error *e)
+{
+	struct buf known = BUF_INIT(64 << 10);
+
+	for (size_t i = 0; i < f->prefix_count; i++)
+		buf_print(&known, "%s%s", i ? ", " : "", f->prefixes[i].name);
+	fail_with(e, ERR_NO_MODEL,
+		  "there is no harness \"%.*s\"; a model is "
+		  "<harness>/<model>, and the harnesses are: %.*s",
+		  (int)(prefix.len < MAX_NAME ? prefix.len : MAX_NAME),
+		  prefix.ptr, (int)known.len, known.ptr ? known.ptr : "");
+	buf_fini(&known);
+	return false;
+}
+
+static const struct prefix *
+find_prefix(const struct fleet *f, struct str name)
+{
+	for (size_t i = 0; i < f->prefix_count; i++)
+		if (str_same(name, str_of(f->prefixes[i].name)))
+			return &f->prefixes[i];
+	return NULL;
+}
+
+bool
+fleet_find(struct fleet *f, struct str model, struct destination *d,
+	   struct error *e)
+{
+	const struct prefix *p;
+	struct str rest, name;
+
+	if (str_starts(model, STR("bridge/")))
+		model = str_from(model, strlen("bridge/"));
+	name = str_cut(model, '/', &rest);
+	p = find_prefix(f, name);
+	if (!p)
+		return fail_unknown(f, name, e);
+	if (rest.len > MAX_MODEL)
+		return fail_with(e, ERR_NO_MODEL,
+				 "a model's name has up to %d bytes",
+				 MAX_MODEL);
+	if (!rest.len)
+		rest.ptr = NULL;
+	*d = (struct destination){ p->member, p->name, rest };
+	return true;
+}

@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * fleet - the workers: who is there, and which model leads to whom
+ *
+ * A model id is "<prefix>/<rest>"; the supervisor says which prefix leads to
+ * which worker, and what harness that is does not matter here.  For each
+ * worker there is a client that asks it and an inlet that hears it.  When one
+ * goes away what it has still said is heard first, and then `lost` is called.
+ */
+#include "proto/link.h"
+
+struct fleet;
+
+struct member {
+	struct fleet *fleet;
+	char *name;
+	struct client client;
+	struct inlet inlet;
+};
+
+struct prefix {
+	char *name;
+	struct member *member;
+};
+
+struct fleet {
+	struct member members[MAX_CHILDREN];
+	struct prefix prefixes[MAX_PREFIXES];
+	size_t member_count, prefix_count;
+	void (*heard)(struct member *, const struct msg *);
+	void (*lost)(struct member *);
+};
+
+/* Where a model id leads. */
+struct destination {
+	struct member *member;
+	const char *prefix;
+	struct str model; /* absent: the default */
+};
+
+/*
+ * `workers` is "claude echo", `routes` is "claude=claude cc=claude".  `heard`
+ * and `lost` are to be set before; fini is needed even if it failed.
+ */
+must_check bool fleet_init(struct fleet *, const char *workers,
+			   const char *routes, struct error *);
+must_check bool fleet_dial(struct fleet *, struct loop *, const char *directory,
+			   struct error *);
+void fleet_fini(struct fleet *);
+
+/* ERR_NO_MODEL, with the prefixes there are. */
+must_check bool fleet_find(struct fleet *, struct str model,
+			   struct destination *, struct error *);
+
+struct member *fleet_member(struct fleet *, struct str name);

@@ -1,0 +1,405 @@
+#include "gateway/gateway.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "gateway/reply.h"
+#include "gateway/turn.h"
+#include "proto/log.h"
+
+#define ACTOR gateway
+#define ROLE GATEWAY
+#include "proto/role.h"
+
+enum {
+	LISTENING = 3,	 /* descriptor */
+	FAREWELL = 1000, /* ms that last answers have to go out */
+	LOOK = 20,	 /* ms after which a drained process may end */
+};
+
+/* Requests */
+
+static struct gateway *
+gateway_of(const struct request *r)
+{
+	return container_of(r->http, struct gateway, http);
+}
+
+static struct str
+header(const struct request *r, const char *name)
+{
+	return str_of(request_header(r, name));
+}
+
+static void
+allow_origin(struct request *r, struct str origin)
+{
+	if (!origin.ptr)
+		return;
+	request_add(r, "Access-Control-Allow-Origin", origin);
+	request_add(r, "Access-Control-Expose-Headers", STR("*"));
+	request_add(r, "Vary", STR("Origin"));
+}
+
+static bool
+is_preflight(const struct request *r)
+{
+	return request_is(r, "OPTIONS");
+}
+
+static bool
+check_preflight(struct request *r, struct str origin, struct error *e)
+{
+	struct str headers = header(r, "Access-Control-Request-Headers");
+
+	if (!origin.ptr)
+		return fail_with(e, ERR_FORBIDDEN,
+				 "OPTIONS is answered to an Origin only");
+	request_add(r, "Access-Control-Allow-Methods",
+		    STR("GET, POST, DELETE"));
+	request_add(r, "Access-Control-Allow-Headers",
+		    headers.ptr ? headers : STR("Authorization, Content-Type"));
+	if (request_header(r, "Access-Control-Request-Private-Network"))
+		request_add(r, "Access-Control-Allow-Private-Network",
+			    STR("true"));
+	request_add(r, "Access-Control-Max-Age", STR("600"));
+	return true;
+}
+
+static bool
+check_route(struct gateway *g, struct request *r, struct error *e)
+{
+	const char *allow = NULL;
+	struct str path = str_of(r->path);
+
+	/* Who has no key does not learn what there is. */
+	if (!routes_find(str_of(r->method), path, &r->route, &allow, e)) {
+		struct error unknown = { 0 };
+
+		if (!guard_key(&g->guard, header(r, "Authorization"), &unknown))
+			*e = unknown;
+		else
+			request_add(r, "Allow", str_of(allow));
+		return false;
+	}
+	if (r->route->key == NEEDS_KEY &&
+	    !guard_key(&g->guard, header(r, "Authorization"), e))
+		return false;
+	return r->route->body == NO_BODY ||
+	       guard_type(header(r, "Content-Type"),
+			  header(r, "Content-Encoding"), e);
+}
+
+static bool
+judge(struct request *r, struct error *e)
+{
+	struct gateway *g = gateway_of(r);
+	struct str origin = header(r, "Origin");
+
+	if (!guard_host(&g->guard, header(r, "Host"), e) ||
+	    !guard_origin(&g->guard, origin, e))
+		return false;
+	allow_origin(r, origin);
+	if (is_preflight(r))
+		return check_preflight(r, origin, e);
+	return check_route(g, r, e);
+}
+
+static void
+on_request(struct request *r)
+{
+	struct buf nothing = BUF_INIT(0);
+
+	if (is_preflight(r))
+		request_answer(r, 204, &nothing);
+	else
+		r->route->handler(gateway_of(r), r);
+}
+
+/* Events of turns */
+
+static void
+gateway_on_started(struct gateway *g, const struct msg_started *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_started(t, m);
+}
+
+static void
+gateway_on_text(struct gateway *g, const struct msg_text *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_text(t, DELTA_TEXT, m->text);
+}
+
+static void
+gateway_on_reasoning(struct gateway *g, const struct msg_reasoning *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_text(t, DELTA_REASONING, m->text);
+}
+
+static void
+gateway_on_tool(struct gateway *g, const struct msg_tool *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_tool(t, m->json);
+}
+
+static void
+gateway_on_head(struct gateway *g, const struct msg_head *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_head(t, m);
+}
+
+static void
+gateway_on_body(struct gateway *g, const struct msg_body *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_body(t, m);
+}
+
+static void
+gateway_on_finish(struct gateway *g, const struct msg_finish *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_finish(t, m);
+}
+
+static void
+gateway_on_failed(struct gateway *g, const struct msg_failed *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct error e = { 0 };
+
+	if (!t)
+		return;
+	fail_with(&e, (enum error_code)m->code, STR_FMT, STR_ARG(m->why));
+	e.retry_ms = (uint32_t)m->retry_ms;
+	turn_failed(t, &e);
+}
+
+static void
+on_heard(struct member *who, const struct msg *m)
+{
+	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+
+	g->speaker = who;
+	gateway_hear(g, m);
+}
+
+/* Every turn, or every turn of one worker. */
+static void
+end_turns(struct gateway *g, const struct member *of, const struct error *e)
+{
+	for (size_t i = 0; i < TURN_BUCKETS; i++)
+		list_each (&g->turns[i], n) {
+			struct turn *t = container_of(n, struct turn, node);
+
+			if (!of || t->worker == of)
+				turn_abort(t, e);
+		}
+}
+
+static void
+on_lost(struct member *who)
+{
+	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_WORKER_LOST,
+		  "the worker for %s has died; what it did may be half done",
+		  who->name);
+	end_turns(g, who, &e);
+}
+
+/* Life */
+
+static void
+stop_if_idle(struct gateway *g)
+{
+	if (g->draining && !list_first(&g->http.requests))
+		loop_stop(&g->loop);
+}
+
+static void
+on_request_ended(struct http *h)
+{
+	stop_if_idle(container_of(h, struct gateway, http));
+}
+
+static void
+on_end(struct timer *t)
+{
+	loop_stop(&container_of(t, struct gateway, end)->loop);
+}
+
+/* Who asked is told so before the end. */
+static void
+on_look(struct timer *t)
+{
+	stop_if_idle(container_of(t, struct gateway, end));
+}
+
+static void
+drain(struct gateway *g)
+{
+	g->draining = true;
+	http_close(&g->http);
+	loop_set(&g->loop, &g->end, LOOK, on_look);
+}
+
+static void
+stop(struct gateway *g)
+{
+	struct error e = { 0 };
+
+	if (g->stopping)
+		return;
+	g->stopping = true;
+	drain(g);
+	fail_with(&e, ERR_CANCELLED, "the bridge is being stopped");
+	end_turns(g, NULL, &e);
+	loop_set(&g->loop, &g->end, FAREWELL, on_end);
+	stop_if_idle(g);
+}
+
+static void
+on_signal(struct loop *l, int signal)
+{
+	if (signal == SIGTERM)
+		stop(container_of(l, struct gateway, loop));
+}
+
+static void
+gateway_on_hello(struct gateway *g, const struct msg_hello *m)
+{
+	const struct msg_ready ready = {
+		.version = PROTO_VERSION,
+		.name = STR("gateway"),
+		.running = g->turn_count,
+		.health = HEALTH_READY,
+		.probes = 1,
+	};
+
+	reply_ready(&g->server, &ready);
+}
+
+static void
+gateway_on_drain(struct gateway *g, const struct msg_drain *m)
+{
+	const struct msg_done done = {};
+
+	reply_done(&g->server, &done);
+	log_info("draining, %zu turns are under way", g->turn_count);
+	drain(g);
+}
+
+static void
+on_asked(struct server *s, const struct msg *m)
+{
+	gateway_hear(container_of(s, struct gateway, server), m);
+}
+
+static bool
+variable(const char *name, const char **value, struct error *e)
+{
+	const char *v = getenv(name);
+
+	if (!v)
+		return fail_with(e, ERR_INVALID,
+				 "%s is not set: this program is started by "
+				 "cli-bridge",
+				 name);
+	*value = v;
+	return true;
+}
+
+static enum log_level
+level_of(const char *name)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
+		if (name && !strcmp(name, names[i]))
+			return (enum log_level)i;
+	return LOG_INFO;
+}
+
+static void
+prepare(struct gateway *g)
+{
+	g->began = loop_now();
+	for (size_t i = 0; i < TURN_BUCKETS; i++)
+		list_init(&g->turns[i]);
+	g->fleet.heard = on_heard;
+	g->fleet.lost = on_lost;
+	g->http.judge = judge;
+	g->http.ready = on_request;
+	g->http.explain = reply_explain;
+	g->http.ended = on_request_ended;
+}
+
+static bool
+dial(struct gateway *g, const char *name, const char *directory,
+     struct error *e)
+{
+	char *own auto_free = link_url(directory, name, "req");
+	char *supervisor auto_free = link_url(directory, "supervisor", "req");
+
+	return server_listen(&g->server, &g->loop, own, GATEWAY, SUPERVISOR,
+			     on_asked, e) &&
+	       client_dial(&g->supervisor, &g->loop, supervisor, GATEWAY,
+			   SUPERVISOR, NULL, e) &&
+	       fleet_dial(&g->fleet, &g->loop, directory, e);
+}
+
+bool
+gateway_init(struct gateway *g, const char *name, struct error *e)
+{
+	const char *directory = NULL, *workers = NULL, *routes = NULL;
+
+	prepare(g);
+	if (!loop_init(&g->loop, e) ||
+	    !loop_catch_signals(&g->loop, on_signal, e) ||
+	    !settings_read(&g->settings, e))
+		return false;
+	log_open(name, level_of(g->settings.log_level));
+	if (getrandom(&g->last_turn, sizeof g->last_turn, 0) < 0)
+		return fail_errno(e, "getrandom");
+	guard_init(&g->guard, &g->settings, LISTENING);
+	return variable("CLI_BRIDGE_RUN_DIR", &directory, e) &&
+	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
+	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
+	       fleet_init(&g->fleet, workers, routes, e) &&
+	       dial(g, name, directory, e) &&
+	       http_init(&g->http, &g->loop, LISTENING, &g->settings, e);
+}
+
+void
+gateway_fini(struct gateway *g)
+{
+	http_fini(&g->http);
+	fleet_fini(&g->fleet);
+	client_fini(&g->supervisor);
+	server_fini(&g->server);
+	settings_fini(&g->settings);
+	loop_fini(&g->loop);
+}

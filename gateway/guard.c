@@ -1,0 +1,136 @@
+#include "gateway/guard.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "proto/log.h"
+
+static bool
+is_loopback(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *v4 = (const void *)a;
+	const struct sockaddr_in6 *v6 = (const void *)a;
+
+	if (a->ss_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+void
+guard_init(struct guard *g, const struct settings *s, int fd)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof a;
+	const struct sockaddr_in *v4 = (const void *)&a;
+	const struct sockaddr_in6 *v6 = (const void *)&a;
+
+	*g = (struct guard){ .settings = s };
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return;
+	g->is_loopback = is_loopback(&a);
+	if (a.ss_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, g->bound, sizeof g->bound);
+	else if (a.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &v6->sin6_addr, g->bound, sizeof g->bound);
+}
+
+static bool
+is_listed(struct str list, struct str what)
+{
+	struct str word;
+
+	while (str_word(&list, &word))
+		if (str_same(word, what))
+			return true;
+	return false;
+}
+
+/* "[::1]:80" is "::1", "localhost:80" is "localhost". */
+static struct str
+without_port(struct str host)
+{
+	struct str rest;
+
+	if (!host.len || *host.ptr != '[')
+		return str_cut(host, ':', &rest);
+	return str_cut(str_from(host, 1), ']', &rest);
+}
+
+bool
+guard_host(const struct guard *g, struct str host, struct error *e)
+{
+	const struct settings *s = g->settings;
+	struct str name = without_port(host);
+
+	if (s->bearer && !g->is_loopback)
+		return true;
+	if (name.len && (is_listed(STR("127.0.0.1 localhost ::1"), name) ||
+			 str_same(name, str_of(g->bound)) ||
+			 is_listed(str_of(s->allowed_hosts), name) ||
+			 is_listed(str_of(s->allowed_hosts), host)))
+		return true;
+	return fail_with(e, ERR_FORBIDDEN,
+			 "the Host %s is not a name of this server; more can "
+			 "be named in BRIDGE_ALLOWED_HOSTS",
+			 log_quote(host));
+}
+
+bool
+guard_origin(const struct guard *g, struct str origin, struct error *e)
+{
+	struct str allowed = str_of(g->settings->allowed_origins);
+
+	if (!origin.ptr || is_listed(allowed, origin))
+		return true;
+	if (g->settings->bearer && is_listed(allowed, STR("*")))
+		return true;
+	return fail_with(e, ERR_FORBIDDEN,
+			 "the Origin %s may not call; those that may are named "
+			 "in BRIDGE_ALLOWED_ORIGINS",
+			 log_quote(origin));
+}
+
+/* Takes as long whatever it is compared with. */
+static bool
+is_same_secret(struct str given, struct str secret)
+{
+	unsigned char different = given.len != secret.len;
+
+	for (size_t i = 0; i < given.len; i++)
+		different |= (unsigned char)(given.ptr[i] ^
+					     secret.ptr[i % secret.len]);
+	return !different;
+}
+
+bool
+guard_key(const struct guard *g, struct str authorization, struct error *e)
+{
+	struct str key, scheme = str_cut(authorization, ' ', &key);
+
+	if (!g->settings->bearer)
+		return true;
+	if (str_same(scheme, STR("Bearer")) && key.ptr &&
+	    is_same_secret(str_trim(key), str_of(g->settings->bearer)))
+		return true;
+	return fail_with(e, ERR_UNAUTHORIZED,
+			 authorization.ptr
+				 ? "the bearer is wrong"
+				 : "Authorization: Bearer <key> is needed");
+}
+
+bool
+guard_type(struct str type, struct str encoding, struct error *e)
+{
+	struct str parameters;
+
+	type = str_trim(str_cut(type, ';', &parameters));
+	if (!str_same(type, STR("application/json")))
+		return fail_with(e, ERR_MEDIA_TYPE,
+				 "Content-Type must be application/json");
+	if (encoding.len && !str_same(encoding, STR("identity")))
+		return fail_with(e, ERR_MEDIA_TYPE,
+				 "a body with a Content-Encoding is not read");
+	return true;
+}

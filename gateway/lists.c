@@ -1,0 +1,223 @@
+/* lists - what the workers have: models and sessions */
+#include <stdlib.h>
+#include <time.h>
+
+#include "gateway/gateway.h"
+#include "gateway/gather.h"
+#include "gateway/reply.h"
+
+enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500 };
+
+static json_t *
+as_list(json_t *rows)
+{
+	return json_pack("{s:s,s:O}", "object", "list", "data", rows);
+}
+
+/* Models */
+
+static void
+set_default(json_t *row, const char *name, json_t *value)
+{
+	if (json_object_get(row, name))
+		json_decref(value);
+	else
+		json_object_set_new(row, name, value);
+}
+
+/* What clients insist on, and a worker need not know. */
+static void
+complete_model(json_t *row)
+{
+	set_default(row, "object", json_string("model"));
+	set_default(row, "created", json_integer((json_int_t)time(NULL)));
+	set_default(row, "owned_by", json_string("cli-bridge"));
+}
+
+static void
+take_models(struct gather *g, const struct msg *m)
+{
+	if (m->type == MSG_MODELS)
+		gather_rows(g, m->body.models.rows);
+}
+
+static void
+give_models(struct gather *g)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (g->rows, i, row)
+		complete_model(row);
+	reply_json(g->request, 200, as_list(g->rows));
+}
+
+static void
+give_model(struct gather *g)
+{
+	struct error e = { 0 };
+	json_t *row;
+	const char *id;
+	size_t i;
+
+	json_array_foreach (g->rows, i, row) {
+		id = json_string_value(json_object_get(row, "id"));
+		if (!id || strcmp(id, g->wanted))
+			continue;
+		complete_model(row);
+		reply_json(g->request, 200, json_incref(row));
+		return;
+	}
+	fail_with(&e, ERR_NO_MODEL, "no worker lists the model %.300s",
+		  g->wanted);
+	reply_error(g->request, &e, "model");
+}
+
+static void
+ask_models(struct gateway *g, struct gather *gather)
+{
+	const struct msg_list_models m = {};
+	const struct inquiry what = { MSG_LIST_MODELS, &m, NULL };
+
+	gather->take = take_models;
+	gather_start(gather, &g->fleet, &what);
+}
+
+void
+handle_list_models(struct gateway *g, struct request *r)
+{
+	struct gather *gather = gather_new(r);
+
+	gather->done = give_models;
+	ask_models(g, gather);
+}
+
+void
+handle_show_model(struct gateway *g, struct request *r)
+{
+	struct gather *gather = gather_new(r);
+	struct str id = route_tail(r->route, str_of(r->path));
+
+	if (str_starts(id, STR("bridge/")))
+		id = str_from(id, strlen("bridge/"));
+	gather->wanted = copy(id);
+	gather->done = give_model;
+	ask_models(g, gather);
+}
+
+/* Sessions */
+
+static void
+take_sessions(struct gather *g, const struct msg *m)
+{
+	if (m->type == MSG_SESSIONS)
+		gather_rows(g, m->body.sessions.rows);
+}
+
+static json_int_t
+last_used(const json_t *row)
+{
+	return json_integer_value(json_object_get(row, "last_used_at"));
+}
+
+static int
+newest_first(const void *a, const void *b)
+{
+	json_int_t x = last_used(*(json_t *const *)a);
+	json_int_t y = last_used(*(json_t *const *)b);
+
+	return (x < y) - (x > y);
+}
+
+static void
+give_sessions(struct gather *g)
+{
+	size_t n = json_array_size(g->rows), i;
+	json_t **sorted auto_free = xcalloc(n + 1, sizeof *sorted), *row;
+	json_t *rows = json_array();
+
+	json_array_foreach (g->rows, i, row)
+		sorted[i] = row;
+	qsort(sorted, n, sizeof *sorted, newest_first);
+	for (i = 0; i < n && i < g->limit; i++)
+		json_array_append(rows, sorted[i]);
+	reply_json(g->request, 200, as_list(rows));
+	json_decref(rows);
+}
+
+static size_t
+read_limit(const struct request *r)
+{
+	const char *text = request_argument(r, "limit");
+	long limit = text ? strtol(text, NULL, 10) : DEFAULT_LIMIT;
+
+	if (limit <= 0)
+		return DEFAULT_LIMIT;
+	return limit < MAX_LIMIT ? (size_t)limit : MAX_LIMIT;
+}
+
+void
+handle_list_sessions(struct gateway *g, struct request *r)
+{
+	struct gather *gather = gather_new(r);
+	const struct msg_list_sessions m = { .limit = read_limit(r) };
+	const struct inquiry what = { MSG_LIST_SESSIONS, &m, NULL };
+
+	gather->limit = m.limit;
+	gather->take = take_sessions;
+	gather->done = give_sessions;
+	gather_start(gather, &g->fleet, &what);
+}
+
+static void
+take_forgotten(struct gather *g, const struct msg *m)
+{
+	if (m->type == MSG_FORGOTTEN)
+		g->count += m->body.forgotten.sessions;
+}
+
+static void
+give_forgotten(struct gather *g)
+{
+	reply_json(g->request, 200,
+		   json_pack("{s:I}", "deleted", (json_int_t)g->count));
+}
+
+/* A backend may be named by its worker or by any prefix that leads to it. */
+static bool
+find_backend(struct gateway *g, const struct request *r,
+	     const struct member **only, struct error *e)
+{
+	const char *name = request_argument(r, "backend");
+	struct destination to;
+
+	if (!name)
+		return true;
+	*only = fleet_member(&g->fleet, str_of(name));
+	if (*only)
+		return true;
+	if (!fleet_find(&g->fleet, str_of(name), &to, e))
+		return false;
+	*only = to.member;
+	return true;
+}
+
+void
+handle_forget_session(struct gateway *g, struct request *r)
+{
+	struct str id = route_tail(r->route, str_of(r->path));
+	const struct msg_forget_session m = { .session = id };
+	struct inquiry what = { MSG_FORGET_SESSION, &m, NULL };
+	struct error e = { 0 };
+	struct gather *gather;
+
+	if (!chat_check_session(id, &e) ||
+	    !find_backend(g, r, &what.only, &e)) {
+		reply_error(r, &e, NULL);
+		return;
+	}
+	gather = gather_new(r);
+	gather->take = take_forgotten;
+	gather->done = give_forgotten;
+	gather_start(gather, &g->fleet, &what);
+}

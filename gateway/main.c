@@ -1,0 +1,39 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "gateway/gateway.h"
+#include "proto/log.h"
+
+/* Every client and every stream is a descriptor. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct gateway g;
+	struct error e = { 0 };
+	bool ok;
+
+	if (argc != 2) {
+		fprintf(stderr,
+			"cli-bridge-gateway is started by cli-bridge\n");
+		return EXIT_FAILURE;
+	}
+	raise_limit();
+	log_open(argv[1], LOG_INFO);
+	ok = gateway_init(&g, argv[1], &e) && loop_run(&g.loop, &e);
+	gateway_fini(&g);
+	if (!ok)
+		log_error("%s", e.text);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,181 @@
+/*
+ * relay - an upstream's answer, passed on as it is
+ *
+ * Its status, its headers but for those that concern a connection, and every
+ * byte of its body.  If it breaks off ours breaks off too: what is truncated
+ * must look truncated.
+ */
+#include "gateway/chat.h"
+#include "gateway/reply.h"
+#include "gateway/turn.h"
+
+#include <assert.h>
+
+static void
+add(struct request *r, struct str bytes)
+{
+	struct error e;
+	bool fits = buf_add(request_begin(r), bytes, &e);
+
+	assert(fits);
+}
+
+static bool
+concerns_connection(struct str name)
+{
+	struct str list = STR("connection keep-alive proxy-authenticate "
+			      "proxy-authorization proxy-connection te trailer "
+			      "transfer-encoding upgrade content-length"),
+		   word;
+
+	while (str_word(&list, &word))
+		if (str_same(word, name))
+			return true;
+	return false;
+}
+
+static void
+pass_header(struct turn *t, const char *name, const char *value)
+{
+	struct request *r = t->request;
+
+	if (concerns_connection(str_of(name)))
+		return;
+	if (!strcasecmp(name, "Content-Type"))
+		t->is_events =
+			str_starts(str_of(value), STR("text/event-stream"));
+	request_add(r, name, str_of(value));
+}
+
+static bool
+pass_headers(struct turn *t, struct str json, struct error *e)
+{
+	json_t *all = json_loadb(json.ptr, json.len, 0, NULL), *one;
+	const char *name, *value;
+	bool ok = json_is_array(all);
+	size_t i;
+
+	json_array_foreach (all, i, one) {
+		ok = ok && json_unpack(one, "[ss]", &name, &value) == 0;
+		if (ok)
+			pass_header(t, name, value);
+	}
+	json_decref(all);
+	return ok || fail_with(e, ERR_PROTOCOL, "no headers in HEAD");
+}
+
+static void
+on_accepted(struct turn *t)
+{
+}
+
+/* What is a CLI's to say is not a relay's. */
+static void
+refuse(struct turn *t)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_PROTOCOL, "%s mixes a relay with its own words",
+		  t->worker->name);
+	turn_abort(t, &e);
+}
+
+static void
+on_text(struct turn *t, enum delta delta, struct str text)
+{
+	refuse(t);
+}
+
+static void
+on_tool(struct turn *t, struct str json)
+{
+	refuse(t);
+}
+
+/* Not needed: the last HEAD or BODY says that it is the last. */
+static void
+on_finish(struct turn *t, const struct msg_finish *m)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_TRUNCATED, "the upstream's answer has no end");
+	t->answer->failed(t, &e);
+}
+
+static void
+on_failed(struct turn *t, const struct error *e)
+{
+	struct request *r = t->request;
+
+	if (!t->headed) {
+		reply_error(r, e, NULL);
+		return;
+	}
+	if (t->is_events) {
+		add(r, STR("\n\ndata: "));
+		chat_error(request_begin(r), e, NULL);
+		add(r, STR("\n\n"));
+	}
+	request_cut(r);
+}
+
+static void
+give_whole(struct turn *t, const struct msg_head *m)
+{
+	struct buf body = BUF_INIT(MAX_DELTA);
+	struct error e;
+
+	if (!buf_add(&body, m->bytes, &e))
+		abort(); /* larger than messages.def allows */
+	request_answer(t->request, (int)m->status, &body);
+	turn_end(t);
+}
+
+void
+relay_head(struct turn *t, const struct msg_head *m)
+{
+	struct request *r = t->request;
+	struct error e = { 0 };
+
+	if (t->headed || t->begun || m->status < 200) {
+		fail_with(&e, ERR_PROTOCOL, "a HEAD that can't be");
+		turn_abort(t, &e);
+		return;
+	}
+	if (!pass_headers(t, m->headers, &e)) {
+		turn_abort(t, &e);
+		return;
+	}
+	t->headed = true;
+	if (m->last) {
+		give_whole(t, m);
+		return;
+	}
+	request_open(r, (int)m->status);
+	if (m->bytes.len)
+		add(r, m->bytes);
+}
+
+void
+relay_body(struct turn *t, const struct msg_body *m)
+{
+	if (!t->headed) {
+		refuse(t);
+		return;
+	}
+	if (m->bytes.len)
+		add(t->request, m->bytes);
+	if (!m->last)
+		return;
+	request_close(t->request);
+	turn_end(t);
+}
+
+const struct answer answer_relay = {
+	.accepted = on_accepted,
+	.started = on_accepted,
+	.text = on_text,
+	.tool = on_tool,
+	.finish = on_finish,
+	.failed = on_failed,
+};

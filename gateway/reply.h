@@ -1,0 +1,17 @@
+#pragma once
+/* reply - answers that are JSON as a whole, errors among them */
+#include <jansson.h>
+
+#include "gateway/http.h"
+
+/* Takes `json`. */
+void reply_json(struct request *, int status, json_t *json);
+
+/* Takes what is in `body`, which is JSON. */
+void reply_body(struct request *, int status, struct buf *body);
+
+/* `param` is the field that is wrong; NULL: none. */
+void reply_error(struct request *, const struct error *, const char *param);
+
+/* For http: the words and headers of a refusal, without answering. */
+void reply_explain(struct request *, const struct error *, struct buf *);

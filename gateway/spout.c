@@ -1,0 +1,104 @@
+#include "gateway/spout.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+/* Leading zeros are allowed, so a size can be written before it is known. */
+#define NO_SIZE "000000\r\n"
+enum { SIZE_DIGITS = sizeof NO_SIZE - 3 };
+
+void
+spout_init(struct spout *s)
+{
+	*s = (struct spout){ .bytes = BUF_INIT(2 * MAX_UNSENT - 1) };
+}
+
+void
+spout_fini(struct spout *s)
+{
+	buf_fini(&s->bytes);
+}
+
+void
+spout_clear(struct spout *s)
+{
+	buf_drop(&s->bytes, s->bytes.len);
+	s->sent = 0;
+	s->is_open = false;
+}
+
+static void
+add(struct buf *b, struct str s)
+{
+	struct error e;
+	bool fits = buf_add(b, s, &e);
+
+	assert(fits);
+}
+
+struct buf *
+spout_begin(struct spout *s)
+{
+	if (s->is_open)
+		return &s->bytes;
+	s->is_open = true;
+	s->chunk = s->bytes.len;
+	if (!s->is_plain)
+		add(&s->bytes, STR(NO_SIZE));
+	return &s->bytes;
+}
+
+static void
+write_size(char *at, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int i = SIZE_DIGITS - 1; i >= 0; i--, len >>= 4)
+		at[i] = hex[len & 15];
+	assert(len == 0);
+}
+
+static void
+end_chunk(struct spout *s)
+{
+	size_t len = s->bytes.len - s->chunk - (sizeof NO_SIZE - 1);
+
+	if (!s->is_open)
+		return;
+	s->is_open = false;
+	if (s->is_plain)
+		return;
+	if (len == 0) { /* would be the end of all */
+		s->bytes.len = s->chunk;
+		return;
+	}
+	write_size(s->bytes.ptr + s->chunk, len);
+	add(&s->bytes, STR("\r\n"));
+}
+
+bool
+spout_push(struct spout *s, int fd, struct error *e)
+{
+	ssize_t n;
+
+	end_chunk(s);
+	while (spout_waiting(s) > 0) {
+		n = send(fd, s->bytes.ptr + s->sent, spout_waiting(s),
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return fail_errno(e, "send");
+		s->sent += (size_t)n;
+		s->total += (uint64_t)n;
+	}
+	/* Moving what is left costs: only when much has gone. */
+	if (s->sent == s->bytes.len || s->sent >= MAX_DELTA) {
+		buf_drop(&s->bytes, s->sent);
+		s->sent = 0;
+	}
+	return true;
+}

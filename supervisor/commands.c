@@ -1,0 +1,397 @@
+#include "supervisor/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "supervisor/control.h"
+#include "supervisor/report.h"
+
+enum { /* milliseconds */
+       POLL_TIME = 50,
+       VERIFY_TIME = 30000,
+       CHANGE_TIME = 3700000, /* more than the longest BRIDGE_DRAIN_MS */
+};
+
+static int
+give_up(const char *about, const struct error *e)
+{
+	fprintf(stderr, "%s: %s\n", about, e->text);
+	return e->code == ERR_UNAVAILABLE || e->code == ERR_WORKER_LOST
+		       ? EXIT_NO_DAEMON
+		       : EXIT_FAILURE;
+}
+
+static uint64_t
+unix_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* The daemon's rows: all, or those that are named */
+
+struct rows {
+	struct row *row;
+	size_t count;
+};
+
+static bool
+is_named(const struct order *o, const char *name)
+{
+	bool any = false;
+
+	for (char **n = o->names; *n; n++) {
+		if (!strcmp(*n, name) || !strcmp(*n, "all"))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
+static bool
+read_rows(struct control *c, struct rows *rows, struct error *e)
+{
+	struct error end = { 0 };
+	size_t n = 0;
+
+	rows->row = xcalloc(MAX_CHILDREN, sizeof *rows->row);
+	while (n < MAX_CHILDREN && control_row(c, n, &rows->row[n], &end))
+		n++;
+	rows->count = n;
+	if (end.code == ERR_NONE || end.code == ERR_NOT_FOUND)
+		return true;
+	*e = end;
+	return false;
+}
+
+static bool
+is_there(const struct rows *rows, const char *name)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (!strcmp(rows->row[i].name, name))
+			return true;
+	return !strcmp(name, "all");
+}
+
+/* Says so of each that is not; how many there were. */
+static unsigned
+complain_of_unknown(const struct rows *rows, const struct order *o)
+{
+	unsigned n = 0;
+
+	for (char **name = o->names; *name; name++) {
+		if (is_there(rows, *name))
+			continue;
+		printf("%s: ERROR (no such process)\n", *name);
+		n++;
+	}
+	return n;
+}
+
+/* Opens the conversation, does the work, closes it. */
+static int
+with_rows(const struct order *o,
+	  int (*work)(struct control *, const struct rows *,
+		      const struct order *))
+{
+	struct control c = CONTROL_INIT;
+	struct rows rows = { NULL, 0 };
+	struct error e = { 0 };
+	int code;
+
+	if (!control_init(&c, &e) || !read_rows(&c, &rows, &e))
+		code = give_up("cli-bridge", &e);
+	else
+		code = work(&c, &rows, o);
+	free(rows.row);
+	control_fini(&c);
+	return code;
+}
+
+/* status */
+
+static int
+show_status(struct control *c, const struct rows *rows, const struct order *o)
+{
+	json_t *list = json_array();
+	int code = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct row *r = &rows->row[i];
+
+		if (!is_named(o, r->name))
+			continue;
+		if (strcmp(r->state, "RUNNING") != 0)
+			code = EXIT_NOT_ALL_UP;
+		if (o->json)
+			json_array_append_new(list, report_json(r));
+		else
+			report_print_status(r, unix_ms());
+	}
+	if (o->json)
+		report_print_json(list);
+	else
+		json_decref(list);
+	return !o->json && complain_of_unknown(rows, o) ? EXIT_NO_DAEMON : code;
+}
+
+int
+command_status(const struct order *o)
+{
+	return with_rows(o, show_status);
+}
+
+/* start, stop, restart */
+
+static int
+complain(const char *name, const char *why)
+{
+	printf("%s: ERROR (%s)\n", name, why);
+	return EXIT_FAILURE;
+}
+
+static bool
+is_in(const struct row *r, const char *states)
+{
+	struct str left = str_of(states), word;
+
+	while (str_word(&left, &word))
+		if (str_is(word, r->state))
+			return true;
+	return false;
+}
+
+/* Waits until it is in one of the states, having been started so often. */
+static bool
+await(struct control *c, struct row *r, const char *states, uint64_t starts,
+      struct error *e)
+{
+	uint64_t limit = loop_now() + CHANGE_TIME;
+
+	for (;;) {
+		if (!control_find(c, r->name, r, e))
+			return false;
+		if (r->starts >= starts && is_in(r, states))
+			return true;
+		if (loop_now() > limit)
+			return fail_with(e, ERR_TIMEOUT, "still %s", r->state);
+		control_wait(c, POLL_TIME);
+	}
+}
+
+/* It was told to: did it? */
+static int
+await_start(struct control *c, const struct row *before)
+{
+	struct row r = *before;
+	struct error e = { 0 };
+
+	if (!await(c, &r, "RUNNING BACKOFF FATAL STOPPED", before->starts + 1,
+		   &e))
+		return complain(r.name, e.text);
+	if (!is_in(&r, "RUNNING"))
+		return complain(r.name,
+				*r.last_exit ? r.last_exit : "not started");
+	printf("%s: started\n", r.name);
+	return EXIT_SUCCESS;
+}
+
+static int
+start_one(struct control *c, const struct row *r)
+{
+	struct row before = *r;
+	struct error e = { 0 };
+
+	if (is_in(r, "RUNNING"))
+		return complain(r->name, "already started");
+	if (is_in(r, "STARTING"))
+		before.starts--; /* this start is the one to wait for */
+	if (!control_order(c, MSG_START, r->name, &e))
+		return complain(r->name, e.text);
+	return await_start(c, &before);
+}
+
+static int
+stop_one(struct control *c, const struct row *before)
+{
+	struct row r = *before;
+	struct error e = { 0 };
+
+	if (is_in(&r, "STOPPED"))
+		return complain(r.name, "not running");
+	if (!control_order(c, MSG_STOP, r.name, &e) ||
+	    !await(c, &r, "STOPPED", 0, &e))
+		return complain(r.name, e.text);
+	printf("%s: stopped\n", r.name);
+	return EXIT_SUCCESS;
+}
+
+static int
+restart_one(struct control *c, const struct row *r)
+{
+	struct error e = { 0 };
+
+	if (!control_order(c, MSG_RESTART, r->name, &e))
+		return complain(r->name, e.text);
+	if (r->pid)
+		printf("%s: stopped\n", r->name);
+	return await_start(c, r);
+}
+
+static int
+for_each(struct control *c, const struct rows *rows, const struct order *o,
+	 int (*act)(struct control *, const struct row *))
+{
+	int code = EXIT_SUCCESS, one;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		if (!is_named(o, rows->row[i].name))
+			continue;
+		one = act(c, &rows->row[i]);
+		code = one ? one : code;
+	}
+	return complain_of_unknown(rows, o) ? EXIT_FAILURE : code;
+}
+
+static int
+start_all(struct control *c, const struct rows *rows, const struct order *o)
+{
+	return for_each(c, rows, o, start_one);
+}
+
+static int
+stop_all(struct control *c, const struct rows *rows, const struct order *o)
+{
+	return for_each(c, rows, o, stop_one);
+}
+
+static int
+restart_all(struct control *c, const struct rows *rows, const struct order *o)
+{
+	return for_each(c, rows, o, restart_one);
+}
+
+static int
+with_named_rows(const struct order *o, const char *verb,
+		int (*work)(struct control *, const struct rows *,
+			    const struct order *))
+{
+	if (*o->names)
+		return with_rows(o, work);
+	fprintf(stderr, "cli-bridge: %s needs a name, or all\n", verb);
+	return EXIT_WRONG_USE;
+}
+
+int
+command_start(const struct order *o)
+{
+	return with_named_rows(o, "start", start_all);
+}
+
+int
+command_stop(const struct order *o)
+{
+	return with_named_rows(o, "stop", stop_all);
+}
+
+int
+command_restart(const struct order *o)
+{
+	return with_named_rows(o, "restart", restart_all);
+}
+
+/* shutdown */
+
+int
+command_shutdown(const struct order *o)
+{
+	struct control c = CONTROL_INIT;
+	struct error e = { 0 };
+	uint64_t limit = loop_now() + CHANGE_TIME;
+	int code = EXIT_SUCCESS;
+
+	if (control_init(&c, &e) && control_shutdown(&c, &e)) {
+		while (control_is_connected(&c) && loop_now() < limit)
+			control_wait(&c, POLL_TIME);
+		printf("Shut down\n");
+	} else {
+		code = give_up("cli-bridge", &e);
+	}
+	control_fini(&c);
+	return code;
+}
+
+/* verify */
+
+/* Leaves in `r` what is known of its health then. */
+static void
+await_probe(struct control *c, struct row *r)
+{
+	uint64_t limit = loop_now() + VERIFY_TIME, before = r->probes;
+	struct error e = { 0 };
+	struct row now = *r;
+
+	while (now.probes == before && now.pid && loop_now() < limit) {
+		control_wait(c, POLL_TIME);
+		if (!control_find(c, r->name, &now, &e))
+			break;
+	}
+	*r = now;
+	if (now.probes != before)
+		return;
+	r->health = HEALTH_ERROR;
+	snprintf(r->detail, sizeof r->detail,
+		 "it has not been found out in time");
+}
+
+/* A row of a worker that is not up says why. */
+static void
+blame_process(struct row *r, const struct error *e)
+{
+	struct buf why = BUF_INIT(2 * sizeof r->detail);
+
+	buf_print(&why, "%s: %s%s%s", e->text, r->state,
+		  *r->last_exit ? ", " : "", r->last_exit);
+	r->health = HEALTH_ERROR;
+	snprintf(r->detail, sizeof r->detail, STR_FMT, STR_ARG(buf_str(&why)));
+	buf_fini(&why);
+}
+
+static int
+show_health(struct control *c, const struct rows *rows, const struct order *o)
+{
+	json_t *list = json_array();
+	int code = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		struct row r = rows->row[i];
+		struct error e = { 0 };
+
+		if (!r.is_worker || !is_named(o, r.name))
+			continue;
+		if (control_order(c, MSG_VERIFY, r.name, &e))
+			await_probe(c, &r);
+		else
+			blame_process(&r, &e);
+		if (r.health != HEALTH_READY)
+			code = EXIT_NOT_ALL_UP;
+		if (o->json)
+			json_array_append_new(list, report_json(&r));
+		else
+			report_print_health(&r);
+	}
+	if (o->json)
+		report_print_json(list);
+	else
+		json_decref(list);
+	return !o->json && complain_of_unknown(rows, o) ? EXIT_NO_DAEMON : code;
+}
+
+int
+command_verify(const struct order *o)
+{
+	return with_rows(o, show_health);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * commands - what `cli-bridge <command>` does to the daemon, or asks it
+ *
+ * Each returns the program's exit code.  What changes something waits until
+ * it has changed.
+ */
+#include <stdbool.h>
+
+enum { /* exit codes: LSB's, as supervisorctl uses them */
+       EXIT_WRONG_USE = 2,
+       EXIT_NOT_ALL_UP = 3,
+       EXIT_NO_DAEMON = 4,
+       EXIT_WRONG_SETTINGS = 78, /* EX_CONFIG */
+};
+
+struct order {
+	char **names; /* ends with NULL; empty: all, where that makes sense */
+	bool json;
+};
+
+typedef int command_fn(const struct order *);
+
+command_fn command_status, command_start, command_stop, command_restart;
+command_fn command_shutdown, command_verify;

@@ -1,0 +1,53 @@
+#pragma once
+/*
+ * control - the command line's conversation with the daemon
+ *
+ * An actor that asks one thing after the other and waits for each answer, so
+ * that a command reads from top to bottom.  Every wait has an end.
+ */
+#include "proto/link.h"
+#include "supervisor/instance.h"
+
+struct control {
+	struct loop loop;
+	struct client client;
+	struct timer pause;
+	struct ask ask;
+	struct row *row; /* to be filled in with the next CHILD */
+	struct error *e; /* to be filled in if the answer is an error */
+	bool failed;
+};
+
+/* A CHILD, kept. */
+struct row {
+	char name[MAX_NAME + 1], state[MAX_NAME + 1];
+	uint64_t pid, since, starts, running, queued, warm, health, probes;
+	bool is_worker;
+	char harness[MAX_NAME + 1];
+	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];
+};
+
+#define CONTROL_INIT \
+	((struct control){ .loop = LOOP_INIT, .client = CLIENT_INIT })
+
+/* ERR_UNAVAILABLE: no daemon is there. */
+must_check bool control_init(struct control *, struct error *);
+void control_fini(struct control *);
+
+/* ERR_NOT_FOUND at the end of the list. */
+must_check bool control_row(struct control *, size_t index, struct row *,
+			    struct error *);
+
+/* By its name. */
+must_check bool control_find(struct control *, const char *name, struct row *,
+			     struct error *);
+
+/* MSG_START, MSG_STOP, MSG_RESTART, MSG_VERIFY. */
+must_check bool control_order(struct control *, enum msg_type, const char *name,
+			      struct error *);
+must_check bool control_shutdown(struct control *, struct error *);
+
+void control_wait(struct control *, uint64_t ms);
+
+/* Is the daemon still there? */
+bool control_is_connected(const struct control *);

@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * environment - where the settings come from, and come from again
+ *
+ * The variables that the program was started with, and those of a file that
+ * are not among them.  Loading again begins with the original variables, so
+ * that what is taken out of the file is gone.
+ */
+#include "proto/error.h"
+
+struct environment {
+	char **original;  /* a copy; NULL-terminated */
+	const char *file; /* NULL: ".env", if there is one */
+};
+
+#define ENVIRONMENT_INIT ((struct environment){ .original = NULL })
+
+/* Keeps what `environ` is now; `file` is not copied. */
+void environment_keep(struct environment *, const char *file);
+void environment_fini(struct environment *);
+
+/* After that `environ` is what it should be; or, on failure, partly. */
+must_check bool environment_load(const struct environment *, struct error *);

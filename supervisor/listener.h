@@ -1,0 +1,24 @@
+#pragma once
+/*
+ * listener - the socket on which clients arrive
+ *
+ * It belongs to the supervisor, so that a gateway can die and come back
+ * without a single connection being refused.  It is opened here, or has been
+ * by systemd (LISTEN_FDS).
+ */
+#include "proto/error.h"
+
+struct listener {
+	int fd; /* -1: not open */
+	char *url;
+};
+
+#define LISTENER_INIT ((struct listener){ .fd = -1 })
+
+/* `bearer`: whether clients need one; without it only loopback will do. */
+must_check bool listener_open(struct listener *, const char *host,
+			      uint64_t port, bool bearer, struct error *);
+void listener_fini(struct listener *);
+
+/* "127.0.0.1", "::1", "localhost": of what is written there. */
+bool host_is_loopback(const char *host);

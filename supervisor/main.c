@@ -1,0 +1,162 @@
+/* main - of cli-bridge: the daemon, and the commands that are sent to it */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+#include "supervisor/commands.h"
+#include "supervisor/supervisor.h"
+
+static const char help[] =
+	"usage: cli-bridge [options] [command [name...]]\n"
+	"\n"
+	"  serve               run, in the foreground (what it does if not "
+	"told)\n"
+	"  status [name...]    which processes there are, and how they are\n"
+	"  verify [name...]    have each harness checked: installed, logged "
+	"in\n"
+	"  start name...       start what was stopped, or has been given up\n"
+	"  stop name...        let it finish what it does, then stop it\n"
+	"  restart name...     the same, and start it again\n"
+	"  shutdown            stop everything\n"
+	"  version, help\n"
+	"\n"
+	"  --env-file FILE     more settings, instead of those in ./.env\n"
+	"  --json              status and verify for programs\n"
+	"\n"
+	"Settings are environment variables: BRIDGE_PORT, BRIDGE_BEARER, ...\n"
+	"SIGHUP makes the daemon read them again.\n"
+	"\n"
+	"Exit codes: 0 all is well; 1 it failed; 2 wrong use; 3 not "
+	"everything\n"
+	"is up, or ready; 4 no daemon, or no such process; 78 wrong "
+	"settings.\n";
+
+static int
+show_help(const struct order *o)
+{
+	fputs(help, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
+show_version(const struct order *o)
+{
+	puts("cli-bridge " VERSION);
+	return EXIT_SUCCESS;
+}
+
+static const struct {
+	const char *name;
+	command_fn *run;
+} commands[] = {
+	{ "status", command_status },	{ "verify", command_verify },
+	{ "start", command_start },	{ "stop", command_stop },
+	{ "restart", command_restart }, { "shutdown", command_shutdown },
+	{ "version", show_version },	{ "help", show_help },
+};
+
+/* What is opened later must not become our standard error by chance. */
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+serve(struct environment *environment)
+{
+	struct supervisor s = SUPERVISOR_INIT;
+	struct error e = { 0 };
+	bool ok;
+
+	log_open("supervisor", LOG_INFO);
+	raise_descriptor_limit();
+	ok = supervisor_init(&s, environment, &e) && loop_run(&s.loop, &e);
+	supervisor_fini(&s);
+	if (ok)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "cli-bridge: %s\n", e.text);
+	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
+}
+
+/* The rest of argv is the names. */
+static int
+run(char **args, bool json, struct environment *environment)
+{
+	const struct order order = { .names = args + (*args != NULL),
+				     .json = json };
+	struct error e = { 0 };
+
+	if (!*args || !strcmp(*args, "serve"))
+		return serve(environment);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(*args, commands[i].name) != 0)
+			continue;
+		if (environment_load(environment, &e))
+			return commands[i].run(&order);
+		fprintf(stderr, "cli-bridge: %s\n", e.text);
+		return EXIT_WRONG_SETTINGS;
+	}
+	fprintf(stderr, "cli-bridge: no command \"%s\"; see cli-bridge help\n",
+		*args);
+	return EXIT_WRONG_USE;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "env-file", required_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct environment environment = ENVIRONMENT_INIT;
+	const char *file = NULL;
+	bool json = false;
+	int option, code;
+
+	open_standard_descriptors();
+	while ((option = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+		switch (option) {
+		case 'e':
+			file = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			return show_help(NULL);
+		case 'v':
+			return show_version(NULL);
+		default: /* getopt_long() has said what is wrong */
+			return EXIT_WRONG_USE;
+		}
+	}
+	environment_keep(&environment, file);
+	code = run(argv + optind, json, &environment);
+	environment_fini(&environment);
+	return code;
+}

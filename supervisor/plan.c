@@ -1,0 +1,452 @@
+#include "supervisor/plan.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <unistd.h>
+
+#include "proto/buf.h"
+#include "proto/log.h"
+#include "proto/sweep.h"
+#include "supervisor/listener.h"
+#include "supervisor/roster.h"
+
+#define PROVIDER_PREFIX "BRIDGE_PROVIDER_"
+#define PROVIDER_SUFFIX "_BASE_URL"
+
+enum {
+	MIN_BEARER = 8, /* characters, where others can try to guess it */
+	MAX_ROUTES = 64 << 10, /* bytes */
+};
+
+/* Which children */
+
+static bool
+fail_unknown(struct str word, struct error *e)
+{
+	struct buf names = BUF_INIT(MAX_DETAIL);
+
+	for (size_t i = 0; i < ROSTER_LEN; i++)
+		buf_print(&names, "%s%s", i ? ", " : "", roster[i].name);
+	fail_with(e, ERR_INVALID,
+		  "BRIDGE_BACKENDS names \"" STR_FMT
+		  "\", but must be some of: " STR_FMT,
+		  STR_ARG(word), STR_ARG(buf_str(&names)));
+	buf_fini(&names);
+	return false;
+}
+
+static bool
+choose(bool chosen[ROSTER_LEN], const char *backends, struct error *e)
+{
+	struct str left = str_of(backends), word;
+	const struct harness_row *row;
+	bool any = false;
+
+	while (backends && str_word(&left, &word)) {
+		row = roster_find(word);
+		if (!row)
+			return fail_unknown(word, e);
+		chosen[row - roster] = any = true;
+	}
+	if (backends && !any)
+		return fail_with(e, ERR_INVALID,
+				 "BRIDGE_BACKENDS is \"%s\", "
+				 "but must name a harness",
+				 backends);
+	for (size_t i = 0; i < ROSTER_LEN; i++)
+		chosen[i] |= !backends;
+	return true;
+}
+
+static bool
+check_harness(const char *name, struct error *e)
+{
+	struct harness_settings settings;
+	bool ok = harness_settings_read(&settings, name, e);
+
+	harness_settings_fini(&settings);
+	return ok;
+}
+
+static bool
+add_workers(struct plan *p, struct error *e)
+{
+	bool chosen[ROSTER_LEN] = { false };
+
+	if (!choose(chosen, p->settings.backends, e))
+		return false;
+	for (size_t i = 0; i < ROSTER_LEN; i++) {
+		const struct harness_row *row = &roster[i];
+
+		if (!chosen[i])
+			continue;
+		if (!check_harness(row->name, e))
+			return false;
+		p->children[p->count++] = (struct planned){
+			.name = row->name,
+			.program = row->program,
+			.is_worker = true,
+			.serves_providers = row->serves == SERVES_PROVIDERS,
+		};
+	}
+	return true;
+}
+
+/* Providers of the operator's own: BRIDGE_PROVIDER_<NAME>_BASE_URL */
+
+static bool
+is_url(const char *value)
+{
+	struct str s = str_of(value);
+
+	if (str_starts(s, STR("https://")))
+		s = str_from(s, sizeof "https://" - 1);
+	else if (str_starts(s, STR("http://")))
+		s = str_from(s, sizeof "http://" - 1);
+	else
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!isgraph((unsigned char)s.ptr[i]))
+			return false;
+	return s.len > 0 && s.len < MAX_URL && *s.ptr != '/';
+}
+
+/* The <NAME>, in lower case; false if the variable is none of these. */
+static bool
+read_provider(char name[MAX_NAME + 1], struct str variable)
+{
+	size_t around = sizeof PROVIDER_PREFIX PROVIDER_SUFFIX - 1, len;
+	struct str s = variable;
+
+	if (s.len <= around || s.len - around > MAX_NAME ||
+	    !str_starts(s, STR(PROVIDER_PREFIX)) ||
+	    memcmp(s.ptr + s.len - strlen(PROVIDER_SUFFIX), PROVIDER_SUFFIX,
+		   strlen(PROVIDER_SUFFIX)) != 0)
+		return false;
+	len = s.len - around;
+	s = str_from(s, strlen(PROVIDER_PREFIX));
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
+			return false;
+		name[i] = (char)tolower((unsigned char)s.ptr[i]);
+	}
+	name[len] = '\0';
+	return true;
+}
+
+static bool
+check_provider(const char *name, struct str variable, const char *url,
+	       struct error *e)
+{
+	if (!is_url(url))
+		return fail_with(e, ERR_INVALID,
+				 STR_FMT " is \"%s\", but must be a URL that "
+					 "begins with http:// or https://",
+				 STR_ARG(variable), url);
+	if (roster_find(str_of(name)))
+		return fail_with(e, ERR_INVALID,
+				 STR_FMT ": \"%s\" already is the name of a "
+					 "harness, choose another",
+				 STR_ARG(variable), name);
+	return true;
+}
+
+/* Routes */
+
+static bool
+add_route(struct buf *routes, const char *prefix, const char *worker,
+	  struct error *e)
+{
+	auto_free char *route =
+		copy_format("%s%s=%s", routes->len ? " " : "", prefix, worker);
+
+	return buf_add(routes, str_of(route), e);
+}
+
+static bool
+add_aliases(struct buf *routes, const struct harness_row *row, struct error *e)
+{
+	struct str left = str_of(row->aliases), word;
+
+	while (str_word(&left, &word)) {
+		auto_free char *alias = copy(word);
+
+		if (!add_route(routes, alias, row->name, e))
+			return false;
+	}
+	return true;
+}
+
+/* With a dash as well: a variable's name can't have one. */
+static bool
+add_own_provider(struct buf *routes, const char *name, const char *worker,
+		 struct error *e)
+{
+	auto_free char *dashed = copy(str_of(name));
+
+	for (char *c = dashed; *c; c++)
+		if (*c == '_')
+			*c = '-';
+	return add_route(routes, name, worker, e) &&
+	       (!strcmp(dashed, name) || add_route(routes, dashed, worker, e));
+}
+
+static bool
+add_own_providers(struct buf *routes, const char *worker, struct error *e)
+{
+	char name[MAX_NAME + 1];
+	struct str variable, url;
+
+	for (char **v = environ; *v; v++) {
+		variable = str_cut(str_of(*v), '=', &url);
+		if (!url.len || !read_provider(name, variable))
+			continue;
+		if (!check_provider(name, variable, url.ptr, e))
+			return false;
+		if (!roster_has_provider(str_of(name)) &&
+		    !add_own_provider(routes, name, worker, e))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_providers(struct buf *routes, const char *worker, struct error *e)
+{
+	for (size_t i = 0; roster_provider(i); i++)
+		if (!add_route(routes, roster_provider(i), worker, e))
+			return false;
+	return add_own_providers(routes, worker, e);
+}
+
+static bool
+add_routes(struct buf *routes, const struct planned *child, struct error *e)
+{
+	const struct harness_row *row = roster_find(str_of(child->name));
+
+	if (!child->is_worker)
+		return true;
+	if (child->serves_providers)
+		return add_providers(routes, child->name, e);
+	return add_route(routes, row->name, row->name, e) &&
+	       add_aliases(routes, row, e);
+}
+
+static bool
+check_route_count(struct str routes, struct error *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < routes.len; i++)
+		n += routes.ptr[i] == '=';
+	return n <= MAX_PREFIXES ||
+	       fail_with(e, ERR_INVALID,
+			 "%zu model prefixes are too many: "
+			 "remove some BRIDGE_PROVIDER_*",
+			 n);
+}
+
+static bool
+add_all_routes(struct plan *p, struct error *e)
+{
+	struct buf routes = BUF_INIT(MAX_ROUTES),
+		   workers = BUF_INIT(MAX_ROUTES);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < p->count; i++) {
+		ok = add_routes(&routes, &p->children[i], e);
+		if (p->children[i].is_worker)
+			buf_print(&workers, "%s%s", workers.len ? " " : "",
+				  p->children[i].name);
+	}
+	ok = ok && check_route_count(buf_str(&routes), e);
+	p->routes = copy(buf_str(&routes));
+	p->workers = copy(buf_str(&workers));
+	buf_fini(&routes);
+	buf_fini(&workers);
+	return ok;
+}
+
+/* Checks */
+
+static bool
+check_bearer(const char *bearer, struct error *e)
+{
+	for (const char *c = bearer; c && *c; c++)
+		if (!isgraph((unsigned char)*c))
+			return fail_with(e, ERR_INVALID,
+					 "BRIDGE_BEARER has a character that "
+					 "no header can carry: letters, digits "
+					 "and punctuation only");
+	return true;
+}
+
+/* Who can reach the port may try to use it. */
+static bool
+check_trust(const struct settings *s, struct error *e)
+{
+	bool loopback = host_is_loopback(s->host);
+
+	if (!loopback && !s->bearer)
+		return fail_with(e, ERR_INVALID,
+				 "BRIDGE_HOST is \"%s\", which is not loopback "
+				 "and needs BRIDGE_BEARER",
+				 s->host);
+	if (!loopback && strlen(s->bearer) < MIN_BEARER)
+		return fail_with(e, ERR_INVALID,
+				 "BRIDGE_BEARER is too short to listen on "
+				 "\"%s\": must be %d characters or more",
+				 s->host, MIN_BEARER);
+	if (!s->bearer && s->allowed_origins &&
+	    list_has(s->allowed_origins, STR("*")))
+		return fail_with(e, ERR_INVALID,
+				 "BRIDGE_ALLOWED_ORIGINS is "
+				 "\"*\", which needs BRIDGE_BEARER");
+	return true;
+}
+
+static bool
+check_log_level(const char *name, struct error *e)
+{
+	enum log_level level;
+
+	return log_level_read(name, &level) ||
+	       fail_with(e, ERR_INVALID,
+			 "BRIDGE_LOG_LEVEL is \"%s\", but must "
+			 "be error, warn, info or debug",
+			 name);
+}
+
+static bool
+make(struct plan *p, struct error *e)
+{
+	p->children[p->count++] = (struct planned){
+		.name = "gateway",
+		.program = "cli-bridge-gateway",
+	};
+	return settings_read(&p->settings, e) &&
+	       check_log_level(p->settings.log_level, e) &&
+	       check_bearer(p->settings.bearer, e) &&
+	       check_trust(&p->settings, e) && add_workers(p, e) &&
+	       add_all_routes(p, e);
+}
+
+struct plan *
+plan_new(struct error *e)
+{
+	struct plan *p = xcalloc(1, sizeof *p);
+
+	if (make(p, e))
+		return p;
+	plan_free(p);
+	return NULL;
+}
+
+void
+plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->count; i++) {
+		struct planned *c = &p->children[i];
+
+		for (size_t n = 0; n < c->env_count; n++)
+			free(c->env[n]);
+		free(c->env);
+	}
+	settings_fini(&p->settings);
+	free(p->routes);
+	free(p->workers);
+	free(p);
+}
+
+/* Environments */
+
+/* Only we read these: to change them is no reason to restart a child. */
+static bool
+is_ours_alone(struct str variable)
+{
+	return str_is(variable, "BRIDGE_BACKENDS") ||
+	       str_is(variable, "BRIDGE_HELLO_MS") ||
+	       str_is(variable, "BRIDGE_HUNG_MS") ||
+	       str_is(variable, "BRIDGE_DATA_DIR"); /* theirs is absolute */
+}
+
+static bool
+may_know(const struct planned *c, const char *entry)
+{
+	struct str value, variable = str_cut(str_of(entry), '=', &value);
+
+	if (is_ours_alone(variable))
+		return false;
+	if (settings_concern(entry, c->name))
+		return true;
+	if (c->serves_providers)
+		return roster_is_key(variable) ||
+		       str_starts(variable, STR(PROVIDER_PREFIX));
+	return !c->is_worker && str_is(variable, "BRIDGE_BEARER");
+}
+
+/* Takes the entry. */
+static void
+add(struct planned *c, char *entry)
+{
+	c->env[c->env_count++] = entry;
+}
+
+static void
+furnish(const struct plan *p, struct planned *c, const struct place *place)
+{
+	size_t n = 0;
+
+	while (environ[n])
+		n++;
+	c->env = xcalloc(n + 6, sizeof *c->env);
+	add(c, copy_format(OWNER_VARIABLE "=%s/%s/", place->instance, c->name));
+	add(c, copy_format("CLI_BRIDGE_RUN_DIR=%s", place->run_dir));
+	add(c, copy_format("BRIDGE_DATA_DIR=%s", place->data_dir));
+	if (!c->is_worker) {
+		add(c, copy_format("CLI_BRIDGE_ROUTES=%s", p->routes));
+		add(c, copy_format("CLI_BRIDGE_WORKERS=%s", p->workers));
+	}
+	for (size_t i = 0; i < n; i++)
+		if (may_know(c, environ[i]))
+			add(c, copy(str_of(environ[i])));
+}
+
+void
+plan_furnish(struct plan *p, const struct place *place)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		assert(!p->children[i].env);
+		furnish(p, &p->children[i], place);
+	}
+}
+
+const struct planned *
+plan_find(const struct plan *p, const char *name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (!strcmp(p->children[i].name, name))
+			return &p->children[i];
+	return NULL;
+}
+
+/* Their order may differ: a set of variables has none. */
+static bool
+has_entry(const struct planned *c, const char *entry)
+{
+	for (size_t i = 0; i < c->env_count; i++)
+		if (!strcmp(c->env[i], entry))
+			return true;
+	return false;
+}
+
+bool
+planned_has_same_env(const struct planned *a, const struct planned *b)
+{
+	for (size_t i = 0; i < a->env_count; i++)
+		if (!has_entry(b, a->env[i]))
+			return false;
+	return a->env_count == b->env_count;
+}

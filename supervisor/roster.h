@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * roster - who could ever be there: the tables of harnesses and providers
+ *
+ * workers/harnesses.def and workers/passthrough/providers.def, to be looked
+ * things up in.  Nothing else in the supervisor knows one of them by name.
+ */
+#include "proto/str.h"
+
+enum service { SERVES_CLI, SERVES_PROVIDERS, SERVES_NOTHING };
+
+struct harness_row {
+	const char *name, *program, *aliases;
+	enum service serves;
+};
+
+#define HARNESS(name, program, aliases, serves, meaning) +1
+enum {
+	ROSTER_LEN = 0
+#include "workers/harnesses.def"
+};
+
+extern const struct harness_row roster[ROSTER_LEN];
+
+/* By its name or by an alias; NULL: there is none. */
+const struct harness_row *roster_find(struct str name);
+
+/* The name of the n-th provider; NULL at the end. */
+const char *roster_provider(size_t n);
+bool roster_has_provider(struct str name);
+
+/* Is it the variable with a provider's key? */
+bool roster_is_key(struct str variable);
+
+/* In bytes, of any process there could be. */
+size_t roster_longest_name(void);
+
+/* Is the word, in any case, in a list with commas or white space? */
+bool list_has(const char *list, struct str word);

@@ -1,0 +1,484 @@
+#include "supervisor/supervisor.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "proto/log.h"
+#include "proto/sweep.h"
+#include "supervisor/notify.h"
+#include "supervisor/roster.h"
+
+#define ACTOR supervisor
+#define ROLE SUPERVISOR
+#include "proto/role.h"
+
+/* Its wards */
+
+static struct ward *
+find_ward(const struct supervisor *s, struct str name)
+{
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (str_is(name, s->wards[i]->name))
+			return s->wards[i];
+	return NULL;
+}
+
+static bool
+is_ward(const struct supervisor *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (s->wards[i]->process.pid == pid)
+			return true;
+	return false;
+}
+
+static void
+reap_orphans(struct orphans *o)
+{
+	struct supervisor *s = container_of(o, struct supervisor, orphans);
+	pid_t pid;
+
+	while ((pid = orphans_next(o)) != 0 && !is_ward(s, pid))
+		orphans_reap(o, pid);
+}
+
+void
+supervisor_reap(struct supervisor *s)
+{
+	reap_orphans(&s->orphans);
+}
+
+/* The new ones in the order of the plan, then those that are to be gone. */
+static void
+rearrange(struct supervisor *s)
+{
+	struct ward *before[MAX_CHILDREN], *w;
+	size_t count = s->ward_count;
+
+	memcpy(before, s->wards, sizeof before);
+	s->ward_count = 0;
+	for (size_t i = 0; i < s->plan->count; i++) {
+		const struct planned *planned = &s->plan->children[i];
+
+		w = NULL;
+		for (size_t n = 0; n < count && !w; n++)
+			if (!strcmp(before[n]->name, planned->name))
+				w = before[n];
+		s->wards[s->ward_count++] = w ? w : ward_new(s, planned);
+	}
+	for (size_t n = 0; n < count; n++) {
+		if (plan_find(s->plan, before[n]->name))
+			continue;
+		assert(s->ward_count < MAX_CHILDREN);
+		s->wards[s->ward_count++] = before[n];
+	}
+}
+
+static void
+remove_ward(struct supervisor *s, size_t at)
+{
+	log_info("%s: is gone", s->wards[at]->name);
+	ward_free(s->wards[at]);
+	s->ward_count--;
+	memmove(&s->wards[at], &s->wards[at + 1],
+		(s->ward_count - at) * sizeof *s->wards);
+}
+
+/* What follows when a ward has changed */
+
+static bool
+is_gateway_up(const struct supervisor *s)
+{
+	return s->ward_count && child_is_up(&s->wards[0]->child);
+}
+
+static bool
+all_were_tried(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (!s->wards[i]->child.tried)
+			return false;
+	return true;
+}
+
+static void
+announce(struct supervisor *s)
+{
+	if (s->announced || s->stopping || !is_gateway_up(s) ||
+	    !all_were_tried(s))
+		return;
+	s->announced = true;
+	printf("cli-bridge ready at %s\n", s->listener.url);
+	fflush(stdout);
+	notify("READY=1");
+}
+
+static bool
+workers_are_down(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (s->wards[i]->is_worker &&
+		    !child_is_at_rest(&s->wards[i]->child))
+			return false;
+	return true;
+}
+
+/* The gateway goes last, for it brings the workers' last words home. */
+static void
+go_on_stopping(struct supervisor *s)
+{
+	if (!workers_are_down(s))
+		return;
+	if (!s->ward_count || child_is_at_rest(&s->wards[0]->child))
+		loop_stop(&s->loop);
+	else
+		child_event(&s->wards[0]->child, ON_STOP);
+}
+
+static void
+on_look(struct timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, look);
+
+	for (size_t i = s->ward_count; i-- > 0;)
+		if (!s->wards[i]->planned &&
+		    child_is_at_rest(&s->wards[i]->child))
+			remove_ward(s, i);
+	announce(s);
+	if (s->stopping)
+		go_on_stopping(s);
+}
+
+void
+supervisor_look_soon(struct supervisor *s)
+{
+	loop_set(&s->loop, &s->look, 0, on_look);
+}
+
+static void
+stop(struct supervisor *s, enum child_event how)
+{
+	log_info(how == ON_HURRY ? "ending at once" : "shutting down");
+	notify("STOPPING=1");
+	s->stopping = true;
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (s->wards[i]->is_worker || how == ON_HURRY)
+			child_event(&s->wards[i]->child, how);
+	supervisor_look_soon(s);
+}
+
+/* Reading the configuration */
+
+static void
+warn_unknown(const char *name, const char *nearest)
+{
+	log_warn("%s is no setting; did you mean %s?", name, nearest);
+}
+
+static struct plan *
+read_plan(struct supervisor *s, struct error *e)
+{
+	struct plan *p;
+
+	if (!environment_load(s->environment, e))
+		return NULL;
+	p = plan_new(e);
+	if (p)
+		settings_find_unknown(warn_unknown);
+	return p;
+}
+
+static void
+adopt_plan(struct supervisor *s, struct plan *p)
+{
+	enum log_level level = LOG_INFO;
+
+	(void)log_level_read(p->settings.log_level, &level);
+	log_open("supervisor", level);
+	s->plan = p;
+}
+
+static void
+furnish_plan(struct supervisor *s)
+{
+	const struct place place = {
+		.instance = s->instance.id,
+		.run_dir = s->instance.run_dir,
+		.data_dir = s->instance.data_dir,
+	};
+
+	plan_furnish(s->plan, &place);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+/* What is bound to this process stays as it is. */
+static void
+warn_fixed(const struct settings *old, const struct settings *new)
+{
+	if (!same_text(old->host, new->host) || old->port != new->port)
+		log_warn("BRIDGE_HOST and BRIDGE_PORT have changed, which "
+			 "needs a restart of cli-bridge to take effect");
+	if (!same_text(old->data_dir, new->data_dir))
+		log_warn("BRIDGE_DATA_DIR has changed, which needs a restart "
+			 "of cli-bridge to take effect");
+}
+
+static void
+start_new(struct supervisor *s, const struct plan *old)
+{
+	for (size_t i = 0; i < s->ward_count; i++)
+		if (s->wards[i]->planned &&
+		    !(old && plan_find(old, s->wards[i]->name)))
+			child_event(&s->wards[i]->child, ON_START);
+}
+
+/* The old plan lives until every ward has compared itself with the new. */
+static void
+carry_out(struct supervisor *s, struct plan *old)
+{
+	rearrange(s);
+	for (size_t i = 0; i < s->ward_count; i++) {
+		struct ward *w = s->wards[i];
+
+		ward_retime(w);
+		ward_replan(w, plan_find(s->plan, w->name));
+	}
+	start_new(s, old);
+	plan_free(old);
+}
+
+static void
+reload(struct supervisor *s)
+{
+	struct plan *old = s->plan, *new;
+	struct error e = { 0 };
+
+	new = read_plan(s, &e);
+	if (!new) {
+		log_error("the configuration stays as it was: %s", e.text);
+		return;
+	}
+	log_info("the configuration was read again");
+	warn_fixed(&old->settings, &new->settings);
+	adopt_plan(s, new);
+	furnish_plan(s);
+	carry_out(s, old);
+}
+
+/* What it hears */
+
+static void
+on_signal(struct loop *l, int signal)
+{
+	struct supervisor *s = container_of(l, struct supervisor, loop);
+
+	if (signal != SIGHUP)
+		stop(s, s->stopping ? ON_HURRY : ON_STOP);
+	else if (!s->stopping)
+		reload(s);
+}
+
+static void
+on_request(struct server *server, const struct msg *m)
+{
+	supervisor_hear(container_of(server, struct supervisor, server), m);
+}
+
+static void
+refuse_unknown(struct supervisor *s, struct str name)
+{
+	struct error e;
+
+	fail_with(&e, ERR_NOT_FOUND, "no such process: " STR_FMT,
+		  STR_ARG(name));
+	server_refuse(&s->server, &e);
+}
+
+static struct str
+or_absent(const char *text)
+{
+	return str_of(*text ? text : NULL);
+}
+
+static void
+describe(const struct ward *w, struct msg_child *m)
+{
+	const struct report *r = &w->report;
+
+	*m = (struct msg_child){
+		.name = str_of(w->name),
+		.state = str_of(child_state_name(w->child.state)),
+		.pid = (uint64_t)w->process.pid,
+		.since = w->child.since,
+		.starts = w->starts,
+		.is_worker = w->is_worker,
+		.health = HEALTH_UNKNOWN,
+		.last_exit = or_absent(w->last_exit),
+	};
+	if (!w->process.pid)
+		return;
+	m->running = r->running;
+	m->queued = r->queued;
+	m->warm = r->warm;
+	m->health = r->health;
+	m->probes = r->probes;
+	m->harness = or_absent(r->harness);
+	m->detail = or_absent(r->detail);
+}
+
+static void
+supervisor_on_status(struct supervisor *s, const struct msg_status *m)
+{
+	struct msg_child row;
+	struct error e;
+
+	if (m->index >= s->ward_count) {
+		fail_with(&e, ERR_NOT_FOUND, "there are %zu", s->ward_count);
+		server_refuse(&s->server, &e);
+		return;
+	}
+	describe(s->wards[m->index], &row);
+	reply_child(&s->server, &row);
+}
+
+/* The ward that is named, after DONE; or NULL, after REFUSED. */
+static struct ward *
+accept_order(struct supervisor *s, struct str name)
+{
+	struct ward *w = find_ward(s, name);
+	struct error e;
+
+	if (!w) {
+		refuse_unknown(s, name);
+		return NULL;
+	}
+	if (s->stopping || !w->planned) {
+		fail_with(&e, ERR_DRAINING, "shutting down");
+		server_refuse(&s->server, &e);
+		return NULL;
+	}
+	reply_done(&s->server, NULL);
+	return w;
+}
+
+static void
+supervisor_on_start(struct supervisor *s, const struct msg_start *m)
+{
+	struct ward *w = accept_order(s, m->name);
+
+	if (w)
+		child_event(&w->child, ON_START);
+}
+
+static void
+supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
+{
+	struct ward *w = accept_order(s, m->name);
+
+	if (w)
+		child_event(&w->child, ON_STOP);
+}
+
+static void
+supervisor_on_restart(struct supervisor *s, const struct msg_restart *m)
+{
+	struct ward *w = accept_order(s, m->name);
+
+	if (!w)
+		return;
+	child_event(&w->child, ON_STOP);
+	child_event(&w->child, ON_START);
+}
+
+static void
+supervisor_on_verify(struct supervisor *s, const struct msg_verify *m)
+{
+	struct ward *w = find_ward(s, m->name);
+	struct error e = { 0 };
+
+	if (!w)
+		refuse_unknown(s, m->name);
+	else if (ward_probe(w, &e))
+		reply_done(&s->server, NULL);
+	else
+		server_refuse(&s->server, &e);
+}
+
+static void
+supervisor_on_shutdown(struct supervisor *s, const struct msg_shutdown *m)
+{
+	reply_done(&s->server, NULL);
+	if (!s->stopping)
+		stop(s, ON_STOP);
+}
+
+/* Its life */
+
+static bool
+take_place(struct supervisor *s, struct error *e)
+{
+	const struct settings *settings = &s->plan->settings;
+
+	return instance_take(&s->instance, settings->data_dir,
+			     roster_longest_name(), e) &&
+	       listener_open(&s->listener, settings->host, settings->port,
+			     settings->bearer != NULL, e);
+}
+
+static bool
+open_control(struct supervisor *s, struct error *e)
+{
+	auto_free char *url =
+		link_url(s->instance.run_dir, "supervisor", "req");
+
+	return server_listen(&s->server, &s->loop, url, SUPERVISOR, VISITOR,
+			     on_request, e);
+}
+
+bool
+supervisor_init(struct supervisor *s, struct environment *environment,
+		struct error *e)
+{
+	struct plan *p;
+
+	*s = SUPERVISOR_INIT;
+	s->environment = environment;
+	p = read_plan(s, e);
+	if (!p)
+		return false;
+	adopt_plan(s, p);
+	if (!loop_init(&s->loop, e) ||
+	    !loop_catch_signals(&s->loop, on_signal, e) ||
+	    !orphans_watch(&s->orphans, &s->loop, reap_orphans, e) ||
+	    !take_place(s, e) || !open_control(s, e))
+		return false;
+	log_info("version " VERSION " at %s, with %s", s->listener.url,
+		 s->instance.data_dir);
+	furnish_plan(s);
+	carry_out(s, NULL);
+	return true;
+}
+
+void
+supervisor_fini(struct supervisor *s)
+{
+	auto_free char *mark = instance_mark(&s->instance, NULL);
+
+	while (s->ward_count)
+		ward_free(s->wards[--s->ward_count]);
+	if (s->instance.lock >= 0)
+		(void)sweep(mark);
+	server_fini(&s->server);
+	listener_fini(&s->listener);
+	instance_fini(&s->instance);
+	plan_free(s->plan);
+	loop_unset(&s->loop, &s->look);
+	orphans_fini(&s->orphans);
+	loop_fini(&s->loop);
+}

@@ -1,0 +1,54 @@
+#pragma once
+/*
+ * supervisor - starts the gateway and the workers, and keeps them running
+ *
+ * Holds what must survive them: the listening socket, the configuration, the
+ * lock of the data directory.  Does no work that could fail slowly, and holds
+ * no turn: whatever dies, it starts again.
+ *
+ * Hears the command line and the gateway on its control socket.  SIGHUP reads
+ * the configuration again and restarts whom it concerns, if all of it is
+ * right.  SIGTERM and SIGINT let what runs finish, first the workers, then
+ * the gateway; the second one does not.
+ */
+#include "proto/link.h"
+#include "supervisor/environment.h"
+#include "supervisor/instance.h"
+#include "supervisor/listener.h"
+#include "supervisor/orphans.h"
+#include "supervisor/plan.h"
+#include "supervisor/ward.h"
+
+struct supervisor {
+	struct loop loop;
+	struct environment *environment;
+	struct plan *plan;
+	struct instance instance;
+	struct listener listener;
+	struct server server;
+	struct orphans orphans;
+	struct timer look;
+	struct ward *wards[MAX_CHILDREN]; /* the gateway is the first */
+	size_t ward_count;
+	bool announced, stopping;
+};
+
+#define SUPERVISOR_INIT                                  \
+	((struct supervisor){ .loop = LOOP_INIT,         \
+			      .instance = INSTANCE_INIT, \
+			      .listener = LISTENER_INIT, \
+			      .server = SERVER_INIT,     \
+			      .orphans = ORPHANS_INIT })
+
+/* ERR_INVALID: the configuration is wrong.  Lends the environment. */
+must_check bool supervisor_init(struct supervisor *, struct environment *,
+				struct error *);
+void supervisor_fini(struct supervisor *);
+
+/* For its wards. */
+
+/* A ward has changed: see to what follows, after the running callback. */
+void supervisor_look_soon(struct supervisor *);
+
+/* Orphans of wards become our children: reaps those that have ended. */
+void supervisor_reap(struct supervisor *);

@@ -1,0 +1,366 @@
+#include "supervisor/ward.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+#include "proto/sweep.h"
+#include "supervisor/supervisor.h"
+
+enum {			    /* milliseconds */
+       HELLO_EARLY = 50,    /* until it is up */
+       HELLO_CURIOUS = 100, /* while somebody waits for a probe */
+       CURIOUS_TIME = 30000,
+};
+
+static struct ward *
+ward_of(struct child *c)
+{
+	return container_of(c, struct ward, child);
+}
+
+/* The conversation */
+
+/* Text from a process of ours is within its limits: it was checked. */
+static void
+keep(char *to, size_t size, struct str s)
+{
+	assert(s.len < size);
+	memcpy(to, s.len ? s.ptr : "", s.len);
+	to[s.len] = '\0';
+}
+
+static void
+keep_report(struct report *r, const struct msg_ready *m)
+{
+	r->running = m->running;
+	r->queued = m->queued;
+	r->warm = m->warm;
+	r->health = m->health;
+	r->probes = m->probes;
+	keep(r->harness, sizeof r->harness, m->harness);
+	keep(r->detail, sizeof r->detail, m->detail);
+}
+
+static void
+hear_ready(struct ward *w, const struct msg_ready *m)
+{
+	if (m->version != PROTO_VERSION || !str_is(m->name, w->name)) {
+		log_error("%s: speaks version %ju as %s: is of another build",
+			  w->name, (uintmax_t)m->version, log_quote(m->name));
+		child_event(&w->child, ON_WRONG);
+		return;
+	}
+	if (m->probes != w->report.probes)
+		w->curious_until = 0;
+	keep_report(&w->report, m);
+	child_event(&w->child, ON_READY);
+}
+
+static void
+on_answer(struct ask *a, const struct msg *reply, const struct error *e)
+{
+	struct ward *w = container_of(a, struct ward, hello);
+
+	if (reply && reply->type == MSG_READY)
+		hear_ready(w, &reply->body.ready);
+	else if (e && client_is_connected(&w->client))
+		log_debug("%s: HELLO: %s", w->name, e->text);
+}
+
+static uint64_t
+hello_interval(const struct ward *w)
+{
+	if (w->child.state == CHILD_STARTING)
+		return HELLO_EARLY;
+	if (loop_now() < w->curious_until)
+		return HELLO_CURIOUS;
+	return w->supervisor->plan->settings.hello_ms;
+}
+
+static void
+on_hello_time(struct timer *t)
+{
+	struct ward *w = container_of(t, struct ward, next_hello);
+	const struct msg_hello m = { .version = PROTO_VERSION };
+
+	loop_set(&w->supervisor->loop, t, hello_interval(w), on_hello_time);
+	if (client_is_connected(&w->client) && !w->hello.node.next)
+		client_ask(&w->client, MSG_HELLO, &m, &w->hello,
+			   w->child.hung_ms, on_answer);
+}
+
+static void
+say_hello_now(struct ward *w)
+{
+	loop_set(&w->supervisor->loop, &w->next_hello, 0, on_hello_time);
+}
+
+static void
+on_connection(struct client *c)
+{
+	if (client_is_connected(c))
+		say_hello_now(container_of(c, struct ward, client));
+}
+
+static bool
+call(struct ward *w, struct error *e)
+{
+	struct supervisor *s = w->supervisor;
+	auto_free char *url = link_url(s->instance.run_dir, w->name, "req");
+
+	say_hello_now(w);
+	return client_dial(&w->client, &s->loop, url, SUPERVISOR,
+			   w->is_worker ? WORKER : GATEWAY, on_connection, e);
+}
+
+static void
+hang_up(struct ward *w)
+{
+	loop_unset(&w->supervisor->loop, &w->next_hello);
+	client_fini(&w->client);
+}
+
+/* The verbs of its child */
+
+/* For people; what the launcher says is about the program it could not run. */
+static void
+note_exit(struct ward *w, int status)
+{
+	const char *text = process_status_text(status);
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
+		text = "its program is missing";
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_RUNNABLE)
+		text = "its program can't be run";
+	snprintf(w->last_exit, sizeof w->last_exit, "%s", text);
+}
+
+static void
+sweep_after(struct ward *w)
+{
+	auto_free char *mark = instance_mark(&w->supervisor->instance, w->name);
+	unsigned n = sweep(mark);
+
+	if (n)
+		log_warn("%s: had left %u processes: killed", w->name, n);
+}
+
+static void
+on_ended(struct process *p)
+{
+	struct ward *w = container_of(p, struct ward, process);
+	bool wanted =
+		child_is_up(&w->child) || w->child.state == CHILD_STARTING;
+
+	note_exit(w, p->status);
+	if (wanted)
+		log_warn("%s: died: %s", w->name, w->last_exit);
+	else
+		log_info("%s: has ended: %s", w->name, w->last_exit);
+	hang_up(w);
+	sweep_after(w);
+	supervisor_reap(w->supervisor);
+	child_event(&w->child, ON_EXIT);
+}
+
+static bool
+launch(struct ward *w, struct error *e)
+{
+	struct supervisor *s = w->supervisor;
+	auto_free char *program = program_of_ours(w->planned->program);
+	const char *argv[] = { program, w->name, NULL };
+	const struct spawn spawn = {
+		.argv = argv,
+		.env = w->planned->env,
+		.in = -1,
+		.out = STDERR_FILENO,
+		.err = STDERR_FILENO,
+		.pass = w->is_worker ? -1 : s->listener.fd,
+		.death_signal = SIGTERM,
+	};
+
+	return process_start(&w->process, &s->loop, &spawn, on_ended, e);
+}
+
+static bool
+start(struct child *c)
+{
+	struct ward *w = ward_of(c);
+	struct error e = { 0 };
+
+	w->starts++;
+	w->report = (struct report){ .health = HEALTH_UNKNOWN };
+	if (launch(w, &e) && call(w, &e))
+		return true;
+	log_error("%s: %s", w->name, e.text);
+	snprintf(w->last_exit, sizeof w->last_exit, "could not be started");
+	hang_up(w);
+	process_fini(&w->process);
+	return false;
+}
+
+static void
+end(struct child *c)
+{
+	process_signal(&ward_of(c)->process, SIGTERM);
+}
+
+/*
+ * Who can't be asked to finish is told to.  One that does not answer has its
+ * time, and one that went away has done so.
+ */
+static void
+on_farewell(struct ask *a, const struct msg *reply, const struct error *e)
+{
+	struct ward *w = container_of(a, struct ward, farewell);
+
+	if (!e || e->code == ERR_TIMEOUT || e->code == ERR_WORKER_LOST ||
+	    w->child.state != CHILD_DRAINING)
+		return;
+	log_warn("%s: DRAIN: %s", w->name, e->text);
+	child_event(&w->child, ON_TIME);
+}
+
+static void
+drain(struct child *c)
+{
+	struct ward *w = ward_of(c);
+
+	client_ask(&w->client, MSG_DRAIN, NULL, &w->farewell, c->drain_ms,
+		   on_farewell);
+}
+
+static void
+kill_it(struct child *c)
+{
+	process_signal(&ward_of(c)->process, SIGKILL);
+}
+
+static void
+say_state(const struct ward *w)
+{
+	const struct child *c = &w->child;
+
+	switch (c->state) {
+	case CHILD_STARTING:
+		log_info("%s: starting", w->name);
+		break;
+	case CHILD_RUNNING:
+		log_info("%s: is up, as process %d", w->name, w->process.pid);
+		break;
+	case CHILD_FAILING:
+		log_error("%s: %s: killed", w->name,
+			  c->ready_since ? "does not answer"
+					 : "does not get ready");
+		break;
+	case CHILD_DRAINING:
+		log_info("%s: draining", w->name);
+		break;
+	case CHILD_KILLED:
+		log_warn("%s: does not end: killed", w->name);
+		break;
+	case CHILD_FATAL:
+		log_error("%s: died %u times in a row: given up, until "
+			  "\"cli-bridge start %s\"",
+			  w->name, c->deaths, w->name);
+		break;
+	case CHILD_STOPPED:
+	case CHILD_SILENT:
+	case CHILD_ENDING:
+	case CHILD_BACKOFF:
+	case CHILD_STATES:
+		break;
+	}
+}
+
+static void
+changed(struct child *c)
+{
+	struct ward *w = ward_of(c);
+
+	say_state(w);
+	supervisor_look_soon(w->supervisor);
+}
+
+static const struct child_verbs verbs = {
+	.start = start,
+	.drain = drain,
+	.end = end,
+	.kill = kill_it,
+	.changed = changed,
+};
+
+/* Its life */
+
+struct ward *
+ward_new(struct supervisor *s, const struct planned *planned)
+{
+	struct ward *w = xcalloc(1, sizeof *w);
+
+	w->supervisor = s;
+	w->planned = planned;
+	w->name = planned->name;
+	w->is_worker = planned->is_worker;
+	w->process = PROCESS_INIT;
+	w->client = CLIENT_INIT;
+	child_init(&w->child, &s->loop, &verbs);
+	if (getrandom(&w->child.noise, sizeof w->child.noise, 0) < 0)
+		w->child.noise = (uint32_t)getpid();
+	ward_retime(w);
+	return w;
+}
+
+void
+ward_free(struct ward *w)
+{
+	hang_up(w);
+	process_fini(&w->process);
+	child_fini(&w->child);
+	free(w);
+}
+
+void
+ward_retime(struct ward *w)
+{
+	w->child.drain_ms = w->supervisor->plan->settings.drain_ms;
+	w->child.hung_ms = w->supervisor->plan->settings.hung_ms;
+}
+
+/* One that was stopped by hand stays so. */
+void
+ward_replan(struct ward *w, const struct planned *planned)
+{
+	const struct planned *before = w->planned;
+
+	w->planned = planned;
+	if (!planned) {
+		child_event(&w->child, ON_STOP);
+		return;
+	}
+	if (before && planned_has_same_env(before, planned))
+		return;
+	if (before && w->child.state == CHILD_STOPPED)
+		return;
+	log_info("%s: its configuration has changed", w->name);
+	child_event(&w->child, ON_STOP);
+	child_event(&w->child, ON_START);
+}
+
+bool
+ward_probe(struct ward *w, struct error *e)
+{
+	if (!w->is_worker)
+		return fail_with(e, ERR_INVALID, "%s has no harness", w->name);
+	if (!child_is_up(&w->child))
+		return fail_with(e, ERR_UNAVAILABLE, "%s is not running",
+				 w->name);
+	client_ask(&w->client, MSG_PROBE, NULL, NULL, 0, NULL);
+	w->curious_until = loop_now() + CURIOUS_TIME;
+	say_hello_now(w);
+	return true;
+}

@@ -1,0 +1,49 @@
+#pragma once
+/*
+ * ward - one process of which the supervisor takes care
+ *
+ * The body of a child: its process, and the conversation with it.  HELLO is
+ * asked again and again; what READY says is kept for whoever wants to know.
+ * When the process has ended, everything it had started is ended as well.
+ */
+#include "proto/link.h"
+#include "proto/spawn.h"
+#include "supervisor/child.h"
+#include "supervisor/plan.h"
+
+struct supervisor;
+
+/* What a process has last said of itself. */
+struct report {
+	uint64_t running, queued, warm, health, probes;
+	char harness[MAX_NAME + 1];
+	char detail[MAX_DETAIL + 1];
+};
+
+struct ward {
+	struct supervisor *supervisor;
+	const struct planned *planned; /* NULL: to be gone once it is down */
+	const char *name;
+	bool is_worker;
+	struct child child;
+	struct process process;
+	struct client client; /* while the process runs */
+	struct ask hello, farewell;
+	struct timer next_hello;
+	uint64_t curious_until; /* loop_now(); asks more often until then */
+	struct report report;
+	unsigned starts;
+	char last_exit[128]; /* for people; "": has never ended */
+};
+
+struct ward *ward_new(struct supervisor *, const struct planned *);
+void ward_free(struct ward *); /* kills, if it must */
+
+/* What is planned for it may have moved, or changed: then it is restarted. */
+void ward_replan(struct ward *, const struct planned *);
+
+/* The intervals in the supervisor's settings may have changed. */
+void ward_retime(struct ward *);
+
+/* Has a worker look at its harness; ERR_UNAVAILABLE if it is not up. */
+must_check bool ward_probe(struct ward *, struct error *);

@@ -1,0 +1,412 @@
+// The words of the end-to-end tests: a bridge that starts, processes that die, clients that come, hear and leave.
+//
+//   const bridge = await startBridge(t, { backends: ['echo'] });
+//   const client = bridge.streams('echo/silent', 'hello');
+//   await client.isConnected();
+//   client.leaves();
+//   await isGone(() => bridge.clisOf('echo'), { within: 500 });
+//
+// Each bridge has a data directory, a home and a port of its own, and only the variables that are named
+// here.  After its test it is stopped: it must exit with 0, must have left no process behind, and no
+// sanitizer may have complained.  If the test or any of that has failed, the log of all its processes is shown.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const root = resolve(import.meta.dirname, '../..');
+
+// The one that is tested, and one without sanitizers for what is measured.
+export const BUILD = process.env.BRIDGE_BUILD ?? join(root, 'build');
+export const PLAIN_BUILD = process.env.BRIDGE_PLAIN_BUILD ?? BUILD;
+export const CLAUDE_BIN = join(root, 'tests/node_modules/@anthropic-ai/claude-code-linux-x64/claude');
+
+// How long anything may take on a busy machine before it counts as not happening.
+export const PATIENCE = 30_000;
+
+const PROC_LIMIT_LOG = 600; // lines that are shown
+
+export async function waitFor(what, check, within = PATIENCE) {
+  const until = performance.now() + within;
+  for (;;) {
+    const result = await check();
+    if (result)
+      return result;
+    if (performance.now() > until)
+      assert.fail(`not within ${within} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+// Waits until a list is empty, counted from `since`: that is a promise of the bridge's, not of the machine's.
+export async function isGone(list, { within, since = performance.now() }) {
+  for (;;) {
+    const left = await list();
+    const took = performance.now() - since;
+    if (left.length === 0)
+      return took;
+    if (took > within)
+      assert.fail(`still there after ${Math.round(took)} ms: ${JSON.stringify(left)}`);
+    await sleep(5);
+  }
+}
+
+export const says = (...texts) =>
+  texts.map((content, n) => ({ role: n % 2 ? 'assistant' : 'user', content }));
+
+// A message list is either given, or one user message.
+const messagesOf = said => typeof said === 'string' ? says(said) : said;
+
+// ---- processes ----
+
+function readProc(pid, file) {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+// Every process with the mark, however it was started and whoever its parent is.
+function marked(mark) {
+  const wanted = `CLI_BRIDGE_OWNER=${mark}`;
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => {
+    const variable = readProc(name, 'environ').toString('latin1').split('\0').find(v => v.startsWith(wanted));
+    const command = readProc(name, 'cmdline').toString().replaceAll('\0', ' ').slice(0, 120);
+    return variable && command ? [{ pid: Number(name), mark: variable.slice(wanted.length), command }] : [];
+  });
+}
+
+// The first 64 bits of what the daemon calls itself: FNV-1a of its data directory.
+function instanceOf(directory) {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(realpathSync(directory)))
+    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash.toString(16).padStart(16, '0');
+}
+
+export function memoryOf(pid) {
+  const read = name => Number(readProc(pid, 'status').toString().match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))?.[1] ?? 0) / 1024;
+  return { now: read('VmRSS'), peak: read('VmHWM') };
+}
+
+export const descriptorsOf = pid => readdirSync(`/proc/${pid}/fd`).map(fd => {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\d+/g, 'N');
+  } catch {
+    return 'gone';
+  }
+}).filter(target => target !== 'gone');
+
+export const isAlive = pid => readProc(pid, 'cmdline').length > 0;
+
+// ---- clients ----
+
+// One streamed answer, as far as it has come.
+export class Client {
+  chunks = [];       // every JSON event
+  comments = [];
+  raw = '';          // the body, if it is not a stream of events
+  error = null;
+  isDone = false;    // [DONE]
+  ended = false;     // the response is over, well or not
+  wasCut = false;    // by the other side, in the middle
+  at = [];           // when each chunk came
+  #rest = '';
+
+  constructor(url, body, headers = {}, keep = true) {
+    this.keep = keep;
+    this.length = 0;
+    const bytes = Buffer.from(JSON.stringify(body));
+    this.startedAt = performance.now();
+    this.request = http.request(new URL('/v1/chat/completions', url), {
+      method: 'POST', agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': bytes.length, ...headers },
+    }, response => this.#begins(response));
+    this.request.on('error', problem => { this.problem = problem; this.ended = true; });
+    this.request.end(bytes);
+  }
+
+  #begins(response) {
+    this.response = response;
+    this.status = response.statusCode;
+    this.headers = response.headers;
+    this.isEvents = /^text\/event-stream/.test(this.headers['content-type']);
+    response.setEncoding('utf8');
+    response.on('data', text => this.isEvents ? this.#hears(text) : this.raw += text);
+    response.on('error', () => {});
+    response.on('close', () => { this.wasCut = !response.complete; this.ended = true; });
+  }
+
+  #hears(text) {
+    this.#rest += text;
+    for (let end; (end = this.#rest.indexOf('\n\n')) >= 0; this.#rest = this.#rest.slice(end + 2))
+      this.#event(this.#rest.slice(0, end));
+  }
+
+  #event(event) {
+    if (event.startsWith(':'))
+      return void this.comments.push(event.slice(1).trim());
+    assert.match(event, /^data: /);
+    assert.equal(this.isDone, false, 'nothing comes after [DONE]');
+    if (event === 'data: [DONE]')
+      return void (this.isDone = true);
+    const chunk = JSON.parse(event.slice(6));
+    this.length += chunk.choices?.[0]?.delta?.content?.length ?? 0;
+    if (chunk.error)
+      this.error = chunk.error;
+    if (this.keep) {
+      this.chunks.push(chunk);
+      this.at.push(performance.now());
+    }
+  }
+
+  get deltas() { return this.chunks.flatMap(chunk => chunk.choices?.[0]?.delta ?? []); }
+  get text() { return this.deltas.map(delta => delta.content ?? '').join(''); }
+  get reasoning() { return this.deltas.map(delta => delta.reasoning_content ?? '').join(''); }
+  get tools() { return this.chunks.flatMap(chunk => chunk.bridge?.tool ?? []); }
+  get finish() { return this.chunks.map(chunk => chunk.choices?.[0]?.finish_reason).find(Boolean); }
+  get usage() { return this.chunks.find(chunk => chunk.usage)?.usage; }
+  get json() { return JSON.parse(this.raw); }
+
+  async isConnected() {
+    await waitFor('an answer begins', () => this.response || this.ended);
+    return this;
+  }
+
+  async hears(pattern) {
+    await waitFor(`the client hears ${pattern}`, () => this.text.match(pattern) || this.ended);
+    assert.match(this.text, pattern);
+    return this;
+  }
+
+  async ends(within = PATIENCE) {
+    await waitFor('the answer ends', () => this.ended, within);
+    return this;
+  }
+
+  // A stream that came to its end well.
+  async finishes(within) {
+    await this.ends(within);
+    assert.equal(this.error, null);
+    assert.equal(this.problem, undefined);
+    assert.equal(this.status, 200, this.raw);
+    assert.equal(this.wasCut, false);
+    assert.equal(this.isDone, true);
+    return this;
+  }
+
+  async fails(code, within) {
+    await this.ends(within);
+    const error = this.error ?? this.json.error;
+    assert.equal(error.code, code, error.message);
+    if (this.isEvents)
+      assert.equal(this.isDone, true);
+    assert.equal(this.finish, undefined, 'what failed has not finished');
+    return error;
+  }
+
+  leaves() {
+    this.leftAt = performance.now();
+    this.request.destroy();
+    return this;
+  }
+}
+
+// ---- the bridge ----
+
+class Bridge {
+  constructor({ env, backends, build, directory }) {
+    this.directory = directory;
+    this.dataDirectory = join(directory, 'data');
+    this.command = join(build, 'cli-bridge');
+    this.backends = backends;
+    mkdirSync(join(directory, 'home'), { recursive: true });
+    mkdirSync(this.dataDirectory, { recursive: true });
+    this.env = {
+      PATH: process.env.PATH, HOME: join(directory, 'home'), LANG: 'C.UTF-8',
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+      BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
+      ...env,
+    };
+    this.instance = instanceOf(this.dataDirectory);
+    this.log = '';
+  }
+
+  // Resolves when it says that it is ready, or has ended instead.
+  async starts() {
+    this.output = '';
+    this.exit = null;
+    this.url = null;
+    this.daemon = spawn(this.command, ['serve'], { cwd: this.directory, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.daemon.stdout.on('data', text => { this.output += text; });
+    this.daemon.stderr.on('data', text => { this.log += text; });
+    const daemon = this.daemon;
+    daemon.on('exit', (code, signal) => { if (daemon === this.daemon) this.exit = { code, signal }; });
+    await waitFor('the ready line', () => this.output.includes('\n') || this.exit);
+    this.url = this.output.match(/http:\/\/\S+/)?.[0].replace(/\/$/, '');
+    return this;
+  }
+
+  async isReady(...names) {
+    for (const name of names.length ? names : this.backends)
+      await waitFor(`${name} is ready`, async () => {
+        const health = await this.get('/health').catch(() => null);
+        return health?.json?.backends.find(row => row.name === name)?.state === 'ready';
+      });
+    return this;
+  }
+
+  // A run of the command line: { code, stdout, stderr }.
+  run(...args) {
+    return new Promise(done => execFile(this.command, args, { env: this.env, cwd: this.directory, timeout: PATIENCE },
+      (error, stdout, stderr) => done({ code: error ? error.code ?? error.signal : 0, stdout, stderr })));
+  }
+
+  async status() {
+    const { stdout, stderr } = await this.run('status', '--json');
+    assert.notEqual(stdout, '', stderr);
+    const status = JSON.parse(stdout);
+    return status.processes ?? status;
+  }
+
+  async row(name) { return (await this.status()).find(row => row.name === name); }
+  async pid(name) { return name === 'supervisor' ? this.daemon.pid : (await this.row(name)).pid; }
+
+  async kill(name, signal = 'SIGKILL') {
+    const pid = await this.pid(name);
+    process.kill(pid, signal);
+    return pid;
+  }
+
+  // Up again, as another process than `old`.
+  async isReplaced(name, old) {
+    await waitFor(`${name} is replaced`, async () => {
+      const row = await this.row(name).catch(() => null);
+      return row?.state === 'RUNNING' && row.pid !== old;
+    });
+    if (name !== 'gateway')
+      await this.isReady(name);
+  }
+
+  processesOf(name) { return marked(`${this.instance}/${name}/`); }
+  clisOf(name) { return this.processesOf(name).filter(({ mark }) => /^\d/.test(mark)); }
+  processes() { return marked(`${this.instance}/`); }
+
+  // HTTP, without a library's opinion: { status, headers, text, json }.
+  request(method, path, { headers = {}, body, url = this.url } = {}) {
+    const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    return new Promise((done, failed) => {
+      const request = http.request(new URL(path, url), {
+        method, agent: false, timeout: PATIENCE,
+        headers: { ...(bytes !== undefined && { 'content-type': 'application/json' }), ...headers },
+      }, response => {
+        const pieces = [];
+        response.on('data', piece => pieces.push(piece));
+        response.on('error', failed);
+        response.on('end', () => {
+          const answer = { status: response.statusCode, headers: response.headers, bytes: Buffer.concat(pieces) };
+          answer.text = answer.bytes.toString();
+          try {
+            answer.json = JSON.parse(answer.text);
+          } catch { /* it is none */ }
+          done(answer);
+        });
+      });
+      request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
+      request.on('error', failed);
+      request.end(bytes);
+    });
+  }
+
+  get(path, options) { return this.request('GET', path, options); }
+  post(path, body, headers) { return this.request('POST', path, { body, headers }); }
+
+  // A turn that is not streamed; `content` is what was answered.
+  async chat(model, said, fields = {}, headers = {}) {
+    const answer = await this.post('/v1/chat/completions', { model, messages: messagesOf(said), ...fields }, headers);
+    answer.content = answer.json?.choices?.[0]?.message?.content;
+    return answer;
+  }
+
+  async answers(...turn) {
+    const answer = await this.chat(...turn);
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.choices[0].finish_reason, 'stop');
+    return answer;
+  }
+
+  async refuses(status, code, ...turn) {
+    const answer = await this.chat(...turn);
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.json.error.code, code, answer.text);
+    return answer;
+  }
+
+  streams(model, said, fields = {}, { headers, keep } = {}) {
+    return new Client(this.url, { model, messages: messagesOf(said), stream: true, ...fields }, headers, keep);
+  }
+
+  async isIdle() {
+    await waitFor('no turn runs', async () =>
+      (await this.get('/health')).json.backends.every(row => !row.running && !row.queued));
+  }
+
+  async stops(signal = 'SIGTERM') {
+    if (!this.exit)
+      this.daemon.kill(signal);
+    await waitFor('it stops', () => this.exit);
+    return this.exit;
+  }
+
+  showLog() {
+    console.error(`---- log of ${this.directory}\n${this.log.split('\n').slice(-PROC_LIMIT_LOG).join('\n')}\n----`);
+  }
+}
+
+function complaintsIn(log) {
+  return log.split('\n').filter(line => /(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed/.test(line));
+}
+
+async function ends(bridge, t, expectedExit) {
+  try {
+    assert.deepEqual(await bridge.stops(), expectedExit);
+    await isGone(() => bridge.processes(), { within: 1000 });
+    assert.deepEqual(complaintsIn(bridge.log), []);
+  } catch (problem) {
+    bridge.showLog();
+    bridge.daemon.kill('SIGKILL');
+    bridge.processes().forEach(({ pid }) => process.kill(pid, 'SIGKILL'));
+    throw problem;
+  }
+  if (!t.passed)
+    bridge.showLog();
+}
+
+// `exit` is what it must exit with in the end, if not with 0 after SIGTERM.  With `waits` false it is left to
+// the test to see what becomes of it.
+export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true } = {}) {
+  const directory = mkdtempSync('/tmp/bridge-');
+  const bridge = new Bridge({ env, backends, build, directory });
+  t.after(async () => {
+    await ends(bridge, t, exit ?? { code: 0, signal: null });
+    rmSync(directory, { recursive: true, force: true });
+  });
+  await bridge.starts();
+  if (waits) {
+    assert.ok(bridge.url, `it has not started: ${JSON.stringify(bridge.exit)}\n${bridge.log}`);
+    await bridge.isReady();
+  }
+  return bridge;
+}
+
+// What makes real Claude Code talk to a stand-in, and to nobody else.
+export const claudeEnv = cloud => ({
+  CLAUDE_BIN,
+  CLAUDE_ENV_ANTHROPIC_BASE_URL: cloud.url,
+  CLAUDE_ENV_ANTHROPIC_API_KEY: 'sk-ant-loopback',
+  CLAUDE_ENV_IS_SANDBOX: '1', // it refuses to run as root without being asked about it, anywhere else
+});

@@ -1,0 +1,276 @@
+// Processes that die, hang, or are told to stop.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { isAlive, isGone, startBridge, waitFor } from './bridge.mjs';
+
+const STOPPED_WELL = { code: 0, signal: null };
+const KILLED = { code: null, signal: 'SIGKILL' };
+
+test('the command line shows and changes what runs', async t => {
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+
+  await t.test('status has supervisorctl\'s columns', async () => {
+    const { code, stdout } = await bridge.run('status');
+    assert.equal(code, 0);
+    for (const name of ['gateway', 'echo', 'passthrough'])
+      assert.match(stdout, new RegExp(`^${name} +RUNNING +pid \\d+, uptime \\d+:\\d\\d:\\d\\d`, 'm'));
+  });
+
+  await t.test('status --json is for programs', async () => {
+    const rows = await bridge.status();
+    const echo = rows.find(row => row.name === 'echo');
+    assert.equal(echo.state, 'RUNNING');
+    assert.equal(echo.kind, 'worker');
+    assert.ok(isAlive(echo.pid));
+  });
+
+  await t.test('what is stopped stays stopped until it is started', async () => {
+    assert.equal((await bridge.run('stop', 'echo')).code, 0);
+    assert.equal((await bridge.run('status')).code, 3);
+    assert.equal((await bridge.row('echo')).state, 'STOPPED');
+    await bridge.refuses(503, 'harness_unavailable', 'echo', 'hi');
+    assert.equal((await bridge.get('/health')).json.status, 'degraded');
+    await sleep(500);
+    assert.equal((await bridge.row('echo')).state, 'STOPPED');
+    assert.equal((await bridge.run('start', 'echo')).code, 0);
+    await bridge.isReady('echo');
+    await bridge.answers('echo', 'hi');
+    assert.equal((await bridge.run('status')).code, 0);
+  });
+
+  await t.test('restart lets a turn finish that runs', async () => {
+    const old = await bridge.pid('echo');
+    const client = bridge.streams('echo/chunks:10,delay:50', 'abcdefghij');
+    await client.hears(/a/);
+    assert.equal((await bridge.run('restart', 'echo')).code, 0);
+    await client.finishes();
+    assert.equal(client.text, 'abcdefghij');
+    assert.notEqual(await bridge.pid('echo'), old);
+    assert.equal(isAlive(old), false);
+  });
+
+  await t.test('verify says whether each harness would work', async () => {
+    const { code, stdout } = await bridge.run('verify', 'echo');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^echo +ready/m);
+    const { stdout: json } = await bridge.run('verify', '--json', 'echo');
+    assert.equal(JSON.parse(json)[0].health, 'ready');
+  });
+
+  await t.test('a wrong name or command is an error', async () => {
+    assert.notEqual((await bridge.run('restart', 'nobody')).code, 0);
+    assert.equal((await bridge.run('dance')).code, 2);
+    assert.match((await bridge.run('version')).stdout, /^cli-bridge \d+\.\d+\.\d+/);
+  });
+
+  await t.test('a second daemon in the same directory is refused', async () => {
+    const { code, stderr } = await bridge.run('serve');
+    assert.equal(code, 1);
+    assert.match(stderr, /already/);
+    await bridge.answers('echo', 'the first one is unharmed');
+  });
+
+  await t.test('what is private is private', async () => {
+    assert.equal(statSync(bridge.dataDirectory).mode & 0o077, 0);
+    const { stdout } = await bridge.run('status', '--json');
+    assert.ok(stdout);
+  });
+
+  await t.test('shutdown stops everything', async () => {
+    assert.equal((await bridge.run('shutdown')).code, 0);
+    await waitFor('it has stopped', () => bridge.exit);
+    assert.deepEqual(bridge.exit, STOPPED_WELL);
+    assert.equal((await bridge.run('status')).code, 4);
+  });
+});
+
+test('a process that is killed is started again', async t => {
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+
+  for (const name of ['echo', 'passthrough'])
+    await t.test(`${name}`, async () => {
+      const old = await bridge.kill(name);
+      await bridge.isReplaced(name, old);
+    });
+
+  await t.test('gateway: and no new connection is refused meanwhile', async () => {
+    const old = await bridge.kill('gateway');
+    const answer = await bridge.answers('echo', 'who waits is served');
+    assert.equal(answer.content, 'who waits is served');
+    await bridge.isReplaced('gateway', old);
+  });
+
+  await t.test('gateway: its turns end, and the CLIs that did them', async () => {
+    const client = await bridge.streams('echo/silent', 'hi').isConnected();
+    await waitFor('the CLI runs', () => bridge.clisOf('echo').length > 0);
+    await bridge.kill('gateway');
+    await client.ends();
+    assert.equal(client.finish, undefined);
+    await waitFor('the bridge is back', async () => (await bridge.get('/health').catch(() => null))?.status === 200);
+    await bridge.isIdle();
+  });
+
+  await t.test('worker: its turns fail with a typed error, and its CLIs are gone', async () => {
+    const streamed = bridge.streams('echo/chunks:100,delay:20', 'x'.repeat(100));
+    await streamed.hears(/x/);
+    const whole = bridge.chat('echo/silent', 'hi');
+    await waitFor('both run', async () => (await bridge.row('echo')).running === 2);
+    const clis = bridge.clisOf('echo').map(({ pid }) => pid);
+    const old = await bridge.kill('echo');
+    await streamed.fails('worker_lost');
+    const answer = await whole;
+    assert.equal(answer.status, 502);
+    assert.equal(answer.json.error.code, 'worker_lost');
+    assert.equal(answer.headers['x-should-retry'], 'false');
+    await isGone(() => clis.filter(isAlive), { within: 1000 });
+    await bridge.isReplaced('echo', old);
+  });
+});
+
+test('the death of the supervisor is the death of all', async t => {
+  const bridge = await startBridge(t, { exit: KILLED });
+  await bridge.streams('echo/silent', 'hi').isConnected();
+  await waitFor('the CLI runs', () => bridge.clisOf('echo').length > 0);
+  bridge.daemon.kill('SIGKILL');
+  await isGone(() => bridge.processes(), { within: 2000 });
+  await waitFor('its end is known', () => bridge.exit);
+});
+
+test('a process that hangs is replaced', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_HELLO_MS: '100', BRIDGE_HUNG_MS: '700' } });
+  for (const name of ['echo', 'gateway']) {
+    const old = await bridge.pid(name);
+    process.kill(old, 'SIGSTOP');
+    await bridge.isReplaced(name, old);
+    assert.equal(isAlive(old), false);
+  }
+  await bridge.answers('echo', 'hi');
+});
+
+test('a process that dies again and again is given up, and says why', async t => {
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+  let kills = 0;
+  await waitFor('it is given up', async () => {
+    const row = await bridge.row('echo');
+    if (row.state === 'FATAL')
+      return true;
+    if (row.pid) {
+      try {
+        process.kill(row.pid, 'SIGKILL');
+        kills++;
+      } catch { /* it has died by itself */ }
+    }
+    return false;
+  }, 120_000);
+  assert.ok(kills >= 3);
+  assert.match((await bridge.row('echo')).last_exit, /signal 9/);
+  assert.equal((await bridge.run('status')).code, 3);
+  assert.equal((await bridge.get('/health')).json.status, 'degraded');
+  assert.equal((await bridge.run('start', 'echo')).code, 0);
+  await bridge.isReady('echo');
+});
+
+test('what an earlier life has left behind is swept at the start', async t => {
+  const bridge = await startBridge(t);
+  const orphan = spawn('setsid', ['sleep', '300'], { detached: true, stdio: 'ignore', env: { PATH: process.env.PATH, CLI_BRIDGE_OWNER: `${bridge.instance}/echo/99/` } });
+  const stranger = spawn('sleep', ['300'], { detached: true, stdio: 'ignore', env: { PATH: process.env.PATH, CLI_BRIDGE_OWNER: 'ffffffffffffffff/echo/99/' } });
+  t.after(() => stranger.kill('SIGKILL'));
+  await waitFor('they run', () => isAlive(orphan.pid) && isAlive(stranger.pid));
+  bridge.daemon.kill('SIGKILL');
+  await waitFor('it is dead', () => bridge.exit);
+  await bridge.starts();
+  await isGone(() => bridge.processes().filter(({ pid }) => pid === orphan.pid), { within: 1000 });
+  assert.ok(isAlive(stranger.pid), 'other instances are none of its business');
+  await bridge.isReady();
+});
+
+test('a stop lets what runs come to its end', async t => {
+  const bridge = await startBridge(t);
+  const client = bridge.streams('echo/chunks:10,delay:50', 'abcdefghij');
+  await client.hears(/a/);
+  bridge.daemon.kill('SIGTERM');
+  await client.finishes();
+  assert.equal(client.text, 'abcdefghij');
+  await waitFor('it stops', () => bridge.exit);
+});
+
+test('a stop does not wait for ever', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_DRAIN_MS: '500' } });
+  const client = await bridge.streams('echo/silent', 'hi').isConnected();
+  const begun = performance.now();
+  assert.deepEqual(await bridge.stops(), STOPPED_WELL);
+  assert.ok(performance.now() - begun < 5000);
+  await client.ends();
+  assert.equal(client.finish, undefined);
+});
+
+test('a second signal is not patient', async t => {
+  const bridge = await startBridge(t);
+  await bridge.streams('echo/silent', 'hi').isConnected();
+  bridge.daemon.kill('SIGINT');
+  await sleep(300);
+  assert.equal(bridge.exit, null);
+  const begun = performance.now();
+  bridge.daemon.kill('SIGINT');
+  await waitFor('it stops', () => bridge.exit);
+  assert.ok(performance.now() - begun < 3000);
+});
+
+test('wrong settings stop the start with their name, value and what is allowed', async t => {
+  const wrong = { BRIDGE_PORT: '99999', BRIDGE_STREAM_DEFAULT: 'maybe', BRIDGE_BACKENDS: 'echo,nobody', BRIDGE_LOG_LEVEL: 'loud', ECHO_MAX_RUNNING: '0' };
+  for (const [name, value] of Object.entries(wrong))
+    await t.test(`${name}=${value}`, async t2 => {
+      const bridge = await startBridge(t2, { env: { [name]: value }, exit: { code: 78, signal: null }, waits: false });
+      assert.deepEqual(bridge.exit, { code: 78, signal: null });
+      assert.match(bridge.log, new RegExp(name));
+      assert.match(bridge.log, new RegExp(name === 'BRIDGE_BACKENDS' ? 'nobody' : value));
+    });
+  await t.test('an open address without a bearer', async t2 => {
+    const bridge = await startBridge(t2, { env: { BRIDGE_HOST: '0.0.0.0' }, exit: { code: 78, signal: null }, waits: false });
+    assert.match(bridge.log, /BRIDGE_BEARER/);
+  });
+});
+
+test('an unknown setting is warned about, with the nearest that is known', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_PROT: '1' } });
+  assert.match(bridge.log, /BRIDGE_PROT.*BRIDGE_PORT/);
+});
+
+test('settings are read from .env, and the environment wins', async t => {
+  const bridge = await startBridge(t, { exit: STOPPED_WELL, env: { BRIDGE_SSE_HEARTBEAT_MS: '15000' } });
+  await bridge.stops();
+  writeFileSync(join(bridge.directory, '.env'), '# settings\nBRIDGE_BEARER="from the file"\nBRIDGE_SSE_HEARTBEAT_MS=wrong\n');
+  await bridge.starts();
+  await bridge.isReady();
+  assert.equal((await bridge.get('/v1/models')).status, 401);
+  assert.equal((await bridge.get('/v1/models', { headers: { authorization: 'Bearer from the file' } })).status, 200);
+});
+
+test('a harness that is not installed is unavailable, and nothing else is', async t => {
+  const bridge = await startBridge(t, { backends: ['claude', 'echo'], env: { CLAUDE_BIN: '/no/such/claude' }, waits: false });
+  await bridge.isReady('echo');
+  await bridge.answers('echo', 'hi');
+  await waitFor('it is known', async () => (await bridge.row('claude')).health === 'unavailable');
+  const answer = await bridge.refuses(503, 'harness_unavailable', 'claude', 'hi');
+  assert.match(answer.json.error.message, /claude/i);
+  const { code, stdout } = await bridge.run('verify');
+  assert.equal(code, 3);
+  assert.match(stdout, /^claude +unavailable/m);
+});
+
+test('a data directory that cannot be is an error, not a crash', async t => {
+  const bridge = await startBridge(t);
+  const long = join(bridge.directory, 'x'.repeat(120));
+  mkdirSync(long);
+  const saved = bridge.env.BRIDGE_DATA_DIR;
+  bridge.env.BRIDGE_DATA_DIR = long;
+  const { code, stderr } = await bridge.run('serve');
+  bridge.env.BRIDGE_DATA_DIR = saved;
+  assert.ok([1, 78].includes(code));
+  assert.match(stderr, /too long|at most|107/);
+});

@@ -1,0 +1,394 @@
+/*
+ * What proto/msg promises.  Most of it is tried with every message, by a table
+ * that is made from messages.def once more.
+ */
+#include "unit.h"
+
+#include "proto/msg.h"
+#include "proto/utf8.h"
+
+enum kind { id, count, text, bytes, secret_text, secret_bytes };
+
+struct field {
+	const char *name; /* NULL after the last one */
+	enum kind kind;
+	size_t offset;
+	uint64_t max;
+	bool optional;
+};
+
+static const struct field *
+fields_of(enum msg_type type)
+{
+	/* clang-format off */
+	switch (type) {
+#define MESSAGE(NAME, name, from, to)                                       \
+	case MSG_##NAME: {                                                  \
+		typedef struct msg_##name self __attribute__((unused));     \
+		static const struct field fields[] = {
+#define FIELD(kind, name, max)                                              \
+			{ #name, kind, offsetof(self, name), max, false },
+#define OPTIONAL(kind, name, max)                                           \
+			{ #name, kind, offsetof(self, name), max, true },
+#define END                                                                 \
+			{ 0 },                                              \
+		};                                                          \
+		return fields;                                              \
+	}
+#include "proto/messages.def"
+	case MSG_TYPES:
+		break;
+	}
+	/* clang-format on */
+	abort();
+}
+
+static const enum role roles[] = { SUPERVISOR, GATEWAY, WORKER, COMMAND };
+
+static char *letters; /* as many as the longest field and one more */
+
+static int
+make_letters(void **state)
+{
+	letters = xcalloc(1, MAX_WIRE);
+	memset(letters, 'x', MAX_WIRE);
+	return 0;
+}
+
+static int
+free_letters(void **state)
+{
+	free(letters);
+	return 0;
+}
+
+static bool
+is_number(const struct field *f)
+{
+	return f->kind == id || f->kind == count;
+}
+
+static void
+set_number(struct msg *m, const struct field *f, uint64_t value)
+{
+	memcpy((char *)&m->body + f->offset, &value, sizeof value);
+}
+
+static void
+set_bytes(struct msg *m, const struct field *f, size_t len)
+{
+	struct str s = { letters, len };
+
+	memcpy((char *)&m->body + f->offset, &s, sizeof s);
+}
+
+/* The largest that the field may be. */
+static void
+fill_field(struct msg *m, const struct field *f)
+{
+	if (f->kind == id)
+		set_number(m, f, UINT64_MAX);
+	else if (f->kind == count)
+		set_number(m, f, f->max);
+	else
+		set_bytes(m, f, f->max);
+}
+
+static struct msg
+full(enum msg_type type)
+{
+	struct msg m = { .type = type };
+
+	for (const struct field *f = fields_of(type); f->name; f++)
+		fill_field(&m, f);
+	return m;
+}
+
+/* As little as there may be: what is optional is absent. */
+static struct msg
+smallest(enum msg_type type)
+{
+	struct msg m = { .type = type };
+
+	for (const struct field *f = fields_of(type); f->name; f++)
+		if (!f->optional && is_number(f))
+			set_number(&m, f, f->kind == id);
+		else if (!f->optional)
+			set_bytes(&m, f, 0);
+	return m;
+}
+
+static enum role
+sender_of(enum msg_type type)
+{
+	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+		if (msg_may_send(type, roles[i]))
+			return roles[i];
+	abort();
+}
+
+static enum role
+hearer_of(enum msg_type type)
+{
+	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+		if (msg_must_hear(type, roles[i]))
+			return roles[i];
+	abort();
+}
+
+static bool
+send_over(const struct msg *m, struct msg *got, struct error *e)
+{
+	return msg_unpack(got, msg_pack(m->type, &m->body), sender_of(m->type),
+			  hearer_of(m->type), e);
+}
+
+static void
+must_be_refused(const struct msg *m, const char *why)
+{
+	auto_free char *text_of_it =
+		copy_format("%s: %s", msg_name(m->type), why);
+	struct msg got;
+
+	must_fail(ERR_PROTOCOL, text_of_it, send_over(m, &got, &e));
+	assert_int_equal(got.type, MSG_TYPES);
+	assert_null(got.raw);
+}
+
+static void
+must_be_equal(const struct msg *a, const struct msg *b)
+{
+	for (const struct field *f = fields_of(a->type); f->name; f++) {
+		const void *one = (const char *)&a->body + f->offset;
+		const void *other = (const char *)&b->body + f->offset;
+		const struct str *s = one, *t = other;
+
+		if (is_number(f))
+			assert_memory_equal(one, other, sizeof(uint64_t));
+		else
+			assert_true(str_eq(*s, *t) && !s->ptr == !t->ptr);
+	}
+}
+
+static void
+must_arrive(const struct msg *m)
+{
+	struct msg got;
+
+	must(send_over(m, &got, &e));
+	assert_int_equal(got.type, m->type);
+	must_be_equal(m, &got);
+	msg_fini(&got);
+	msg_fini(&got);
+}
+
+#define each_type(t)         \
+	enum msg_type t = 0; \
+	t < MSG_TYPES;       \
+	t++
+
+static void
+every_message_arrives_as_it_was_sent(void **state)
+{
+	for (each_type(t)) {
+		struct msg large = full(t), small = smallest(t);
+
+		must_arrive(&large);
+		must_arrive(&small);
+	}
+}
+
+static void
+every_limit_is_enforced(void **state)
+{
+	for (each_type(t)) {
+		for (const struct field *f = fields_of(t); f->name; f++) {
+			auto_free char *why = copy_format("bad %s", f->name);
+			struct msg m = smallest(t);
+
+			if (f->kind == count && f->max < UINT64_MAX)
+				set_number(&m, f, f->max + 1);
+			else if (!is_number(f))
+				set_bytes(&m, f, f->max + 1);
+			else
+				continue;
+			must_be_refused(&m, why);
+		}
+	}
+}
+
+static void
+an_id_is_never_zero(void **state)
+{
+	for (each_type(t)) {
+		for (const struct field *f = fields_of(t); f->name; f++) {
+			auto_free char *why = copy_format("bad %s", f->name);
+			struct msg m = full(t);
+
+			if (f->kind != id)
+				continue;
+			set_number(&m, f, 0);
+			must_be_refused(&m, why);
+		}
+	}
+}
+
+static void
+what_is_not_optional_must_be_there(void **state)
+{
+	for (each_type(t)) {
+		for (const struct field *f = fields_of(t); f->name; f++) {
+			auto_free char *why = copy_format("bad %s", f->name);
+			struct msg m = smallest(t);
+			bool is_text =
+				f->kind == text || f->kind == secret_text;
+
+			if (f->optional || !is_text)
+				continue;
+			memset((char *)&m.body + f->offset, 0,
+			       sizeof(struct str));
+			must_be_refused(&m, why);
+		}
+	}
+}
+
+static void
+text_is_utf8(void **state)
+{
+	struct msg m = smallest(MSG_TEXT);
+
+	m.body.text.text = STR("gr\xc3\xbc\xc3\x9f");
+	must_arrive(&m);
+	m.body.text.text = STR("gr\xc3");
+	must_be_refused(&m, "bad text");
+}
+
+static void
+bytes_are_any_bytes(void **state)
+{
+	struct msg m = smallest(MSG_BODY);
+
+	m.body.body.bytes = STR("\xff\0\xc3");
+	must_arrive(&m);
+}
+
+static void
+only_the_right_ones_say_it_and_hear_it(void **state)
+{
+	for (each_type(t)) {
+		for (size_t i = 0; i < 16; i++) {
+			enum role from = roles[i / 4], to = roles[i % 4];
+			struct msg m = smallest(t), got;
+			struct error e = { 0 };
+			bool heard = msg_unpack(&got, msg_pack(t, &m.body),
+						from, to, &e);
+
+			assert_int_equal(heard, msg_may_send(t, from) &&
+							msg_must_hear(t, to));
+			if (heard)
+				msg_fini(&got);
+			else
+				assert_int_equal(e.code, ERR_PROTOCOL);
+		}
+	}
+}
+
+/* The wire */
+
+static nng_msg *
+raw_of(struct str s)
+{
+	nng_msg *raw;
+
+	assert_int_equal(nng_msg_alloc(&raw, 0), 0);
+	assert_int_equal(nng_msg_append(raw, s.ptr, s.len), 0);
+	return raw;
+}
+
+static void
+must_not_unpack(enum msg_type t, struct str wire)
+{
+	struct error e = { 0 };
+	struct msg got;
+
+	assert_false(
+		msg_unpack(&got, raw_of(wire), sender_of(t), hearer_of(t), &e));
+	assert_int_equal(e.code, ERR_PROTOCOL);
+	assert_true(utf8_valid(str_of(e.text)));
+}
+
+/* `wire` has room for one byte more. */
+static void
+break_it(enum msg_type t, char *wire, size_t len)
+{
+	for (size_t part = 0; part < len; part++)
+		must_not_unpack(t, (struct str){ wire, part });
+	wire[len] = '\0';
+	must_not_unpack(t, (struct str){ wire, len + 1 });
+
+	wire[0]++; /* now the array says that it has a field more */
+	must_not_unpack(t, (struct str){ wire, len });
+	must_not_unpack(t, (struct str){ wire, len + 1 });
+	wire[0] -= 2;
+	must_not_unpack(t, (struct str){ wire, len });
+}
+
+static void
+a_part_of_it_or_more_than_it_is_refused(void **state)
+{
+	for (each_type(t)) {
+		struct msg m = smallest(t);
+		nng_msg *raw = msg_pack(t, &m.body);
+		size_t len = nng_msg_len(raw);
+		auto_free char *wire = xcalloc(1, len + 1);
+
+		memcpy(wire, nng_msg_body(raw), len);
+		break_it(t, wire, len);
+		nng_msg_free(raw);
+	}
+}
+
+static void
+an_array_that_claims_too_much_costs_nothing(void **state)
+{
+	must_not_unpack(MSG_DONE, STR(""));
+	must_not_unpack(MSG_DONE, STR("\x90"));
+	must_not_unpack(MSG_DONE, STR("\xc1"));
+	must_not_unpack(MSG_DONE, STR("\x91\x7f"));
+	must_not_unpack(MSG_DONE, STR("\xdd\xff\xff\xff\xff"));
+	must_not_unpack(MSG_DONE, STR("\xdc\xff\xff"));
+	must_not_unpack(MSG_FORGET_SESSION,
+			STR("\x92\x16\xdb\xff\xff\xff\xff"));
+}
+
+static void
+it_is_shown_without_what_is_private(void **state)
+{
+	struct buf line = BUF_INIT(4096);
+	struct msg m = smallest(MSG_TEXT);
+
+	m.body.text.turn = 7;
+	m.body.text.text = STR("secret");
+	msg_print(&line, &m);
+	assert_str(buf_str(&line), "TEXT turn=7 seq=1 text=<6 bytes>");
+	buf_fini(&line);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_message_arrives_as_it_was_sent),
+		cmocka_unit_test(every_limit_is_enforced),
+		cmocka_unit_test(an_id_is_never_zero),
+		cmocka_unit_test(what_is_not_optional_must_be_there),
+		cmocka_unit_test(text_is_utf8),
+		cmocka_unit_test(bytes_are_any_bytes),
+		cmocka_unit_test(only_the_right_ones_say_it_and_hear_it),
+		cmocka_unit_test(a_part_of_it_or_more_than_it_is_refused),
+		cmocka_unit_test(an_array_that_claims_too_much_costs_nothing),
+		cmocka_unit_test(it_is_shown_without_what_is_private),
+	};
+
+	return cmocka_run_group_tests(tests, make_letters, free_letters);
+}

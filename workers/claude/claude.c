@@ -1,0 +1,246 @@
+#include "workers/claude/claude.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * Claude Code refuses to bypass permissions for root unless it is told that it
+ * is in a sandbox.  We do not tell it what we do not know; for root it asks
+ * us instead, and we allow what the operator has allowed.
+ */
+static bool
+must_ask(const struct talk *t, const struct words *env)
+{
+	if (strcmp(t->permission_mode, "bypassPermissions") || geteuid() != 0)
+		return false;
+	for (size_t i = 0; i < env->len; i++)
+		if (!strcmp(env->ptr[i], "IS_SANDBOX=1"))
+			return false;
+	return true;
+}
+
+static void
+add_permissions(const struct talk *t, struct words *argv,
+		const struct words *env)
+{
+	if (must_ask(t, env)) {
+		words_add(argv, "--permission-prompt-tool");
+		words_add(argv, "stdio");
+		return;
+	}
+	words_add(argv, "--permission-mode");
+	words_add(argv, t->permission_mode);
+}
+
+/* One conversation, whether it is new, known, or known elsewhere. */
+static bool
+add_conversation(struct talk *t, struct words *argv, struct error *e)
+{
+	struct claude *c = t->state;
+
+	if (t->resumed) {
+		words_add(argv, "--resume");
+		words_add(argv, t->cli_id);
+		if (t->position) {
+			words_add(argv, "--resume-session-at");
+			words_add(argv, t->position);
+		}
+		return true;
+	}
+	if (t->history) {
+		c->history = history_write(t, e);
+		if (!c->history)
+			return false;
+		words_add(argv, "--resume");
+		words_add(argv, c->history);
+		words_add(argv, "--fork-session");
+	}
+	words_add(argv, "--session-id");
+	words_add(argv, t->cli_id);
+	return true;
+}
+
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	static const char *const always[] = {
+		"-p",
+		"--input-format",
+		"stream-json",
+		"--output-format",
+		"stream-json",
+		"--verbose",
+		"--include-partial-messages",
+	};
+
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		words_add(argv, always[i]);
+	add_permissions(t, argv, env);
+	if (!t->kept)
+		words_add(argv, "--no-session-persistence");
+	if (t->resumed && t->system) {
+		/* or else the one that it was begun with would count */
+		words_add(argv, "--system-prompt-snapshot");
+		words_add(argv, "off");
+	}
+	return add_conversation(t, argv, e);
+}
+
+static void
+ask(struct talk *t, const char *id, json_t *request)
+{
+	talk_write_json(t,
+			json_pack("{s:s, s:s, s:o}", "type", "control_request",
+				  "request_id", id, "request", request));
+}
+
+/* The handshake: its reply is also the proof that it works. */
+static void
+greet(struct talk *t)
+{
+	json_t *request = json_pack("{s:s}", "subtype", "initialize");
+
+	if (t->system)
+		json_object_set_new(request, "appendSystemPrompt",
+				    json_stringn(t->system, t->system_len));
+	ask(t, "greet", request);
+}
+
+static json_t *
+content_of(const struct talk *t)
+{
+	json_t *all = json_array(), *blocks;
+
+	for (size_t i = t->from; i < json_array_size(t->messages); i++) {
+		blocks = history_blocks(json_object_get(
+			json_array_get(t->messages, i), "content"));
+		json_array_extend(all, blocks);
+		json_decref(blocks);
+	}
+	return all;
+}
+
+/*
+ * client_composed: so that "@file" is not read and "/clear" not obeyed, but
+ * both are text to the model.  The uuid comes back with the result.
+ */
+static char *
+prompt_of(struct talk *t)
+{
+	struct claude *c = t->state;
+	auto_free char *uuid = new_uuid();
+	json_t *line;
+	char *text;
+
+	snprintf(c->uuid, sizeof c->uuid, "%s", uuid);
+	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b}", "type", "user",
+			 "message", "role", "user", "content", content_of(t),
+			 "uuid", c->uuid, "client_composed", 1);
+	text = json_dumps(line, JSON_COMPACT);
+	json_decref(line);
+	return text;
+}
+
+void
+claude_send_prompt(struct talk *t)
+{
+	struct claude *c = t->state;
+
+	talk_write(t, str_of(c->prompt));
+	talk_write(t, STR("\n"));
+	free(c->prompt);
+	c->prompt = NULL;
+}
+
+static bool
+same_model(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/*
+ * The model is told in the CLI's own protocol, and not in an argument: it is
+ * the caller's word.
+ */
+static void
+say(struct talk *t)
+{
+	struct claude *c = t->state;
+
+	c->used_tool = c->has_text = false;
+	c->failure[0] = '\0';
+	c->resets_at = 0;
+	free(c->prompt);
+	c->prompt = prompt_of(t);
+	if (same_model(t->model, c->said_model)) {
+		claude_send_prompt(t);
+		return;
+	}
+	free(c->said_model);
+	c->said_model = copy(str_of(t->model));
+	ask(t, "model",
+	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model",
+		      t->model));
+}
+
+static void
+interrupt(struct talk *t)
+{
+	ask(t, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+}
+
+static void
+clear(struct talk *t)
+{
+	struct claude *c = t->state;
+
+	history_remove(t);
+	free(c->said_model);
+	free(c->prompt);
+	memset(c, 0, sizeof *c);
+}
+
+static const char *const may_see[] = { "CLAUDE_CONFIG_DIR", NULL };
+
+/*
+ * Quiet, for it is one program of many here; and with retries that can be
+ * told from an answer: one, of which it tells before (see on_retry()), and no
+ * second request behind a stream that broke off, whose text would come whole
+ * after some of it had been heard.  Its own limit for prompts is lower than
+ * that of its models.
+ */
+static const char *const environment[] = {
+	"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+	"DISABLE_AUTOUPDATER=1",
+	"DISABLE_TELEMETRY=1",
+	"DISABLE_ERROR_REPORTING=1",
+	"CLAUDE_CODE_MAX_RETRIES=1",
+	"CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK=1",
+	"CLAUDE_CODE_DISABLE_REFUSAL_RETRY=1",
+	"CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE=1000000000",
+	NULL,
+};
+
+static const char *const version[] = { "--version", NULL };
+static const char *const logged_in[] = { "auth", "status", NULL };
+static const char *const models[] = { "default", "sonnet", "opus", "haiku",
+				      NULL };
+
+const struct harness harness = {
+	.program = "claude",
+	.install =
+		"npm install -g @anthropic-ai/claude-code, or set CLAUDE_BIN",
+	.state = sizeof(struct claude),
+	.may_see = may_see,
+	.environment = environment,
+	.version = version,
+	.logged_in = logged_in,
+	.log_in = "run claude and type /login",
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.interrupt = interrupt,
+	.line = claude_line,
+	.clear = clear,
+	.models = models,
+};

@@ -1,0 +1,110 @@
+#include "workers/claude/claude.h"
+
+#include <time.h>
+
+/*
+ * A result with is_error says what the vendor answered in api_error_status,
+ * and what the CLI makes of it in the assistant line before, our `failure`.
+ * The words it gives are for people, and change; they are passed on, and only
+ * where there is nothing else are they looked at.
+ */
+
+static const struct {
+	json_int_t status;
+	enum error_code code;
+} by_status[] = {
+	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
+	{ 403, ERR_FORBIDDEN },	 { 404, ERR_NO_MODEL },
+	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
+	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
+	{ 529, ERR_OVERLOADED },
+};
+
+static const struct {
+	const char *word;
+	enum error_code code;
+} by_word[] = {
+	{ "authentication_failed", ERR_LOGIN },
+	{ "oauth_org_not_allowed", ERR_FORBIDDEN },
+	{ "billing_error", ERR_QUOTA },
+	{ "rate_limit", ERR_RATE_LIMIT },
+	{ "overloaded", ERR_OVERLOADED },
+	{ "model_not_found", ERR_NO_MODEL },
+	{ "prompt_too_long", ERR_CONTEXT },
+	{ "blocking_limit", ERR_CONTEXT },
+	{ "stream_idle_timeout", ERR_TIMEOUT },
+};
+
+static enum error_code
+code_of_word(const char *word)
+{
+	for (size_t i = 0; word && i < sizeof by_word / sizeof *by_word; i++)
+		if (!strcmp(word, by_word[i].word))
+			return by_word[i].code;
+	return ERR_NONE;
+}
+
+static enum error_code
+code_of_status(json_int_t status)
+{
+	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
+		if (status == by_status[i].status)
+			return by_status[i].code;
+	return status >= 500 ? ERR_UPSTREAM : ERR_NONE;
+}
+
+/* The most telling first: a prompt that is too long is a 400 as well. */
+static enum error_code
+code_of(const struct claude *c, const json_t *result, bool has_spoken)
+{
+	json_int_t status =
+		json_integer_value(json_object_get(result, "api_error_status"));
+	enum error_code code;
+
+	code = code_of_word(json_text(result, "terminal_reason"));
+	if (code == ERR_NONE)
+		code = code_of_status(status);
+	if (code == ERR_NONE)
+		code = code_of_word(c->failure);
+	if (code == ERR_NONE)
+		code = code_of_word(json_text(result, "api_error"));
+	if (code == ERR_RATE_LIMIT && c->resets_at)
+		return ERR_QUOTA;
+	if (code == ERR_NONE && !status && has_spoken)
+		return ERR_TRUNCATED;
+	if (code == ERR_NONE && json_text(result, "api_error"))
+		return ERR_UPSTREAM;
+	return code == ERR_NONE ? ERR_HARNESS : code;
+}
+
+static const char *
+words_of(const json_t *result)
+{
+	const char *words = json_text(result, "result");
+
+	if (!words || !*words)
+		words = json_string_value(
+			json_array_get(json_object_get(result, "errors"), 0));
+	if (!words || !*words)
+		words = json_text(result, "subtype");
+	return words ? words : "no reason given";
+}
+
+void
+claude_explain(const struct claude *c, const json_t *result, bool has_spoken,
+	       struct error *e)
+{
+	int64_t seconds = c->resets_at - (int64_t)time(NULL);
+
+	fail_with(e, code_of(c, result, has_spoken), "claude: %s",
+		  words_of(result));
+	if (e->code == ERR_LOGIN)
+		fail_with(e, ERR_LOGIN,
+			  "claude: %s (log in with: claude /login)",
+			  words_of(result));
+	if (e->code != ERR_QUOTA || seconds <= 0)
+		return;
+	if (seconds > UINT32_MAX / 1000)
+		seconds = UINT32_MAX / 1000;
+	e->retry_ms = (uint32_t)seconds * 1000;
+}

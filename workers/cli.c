@@ -1,0 +1,378 @@
+#include "workers/cli.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "proto/utf8.h"
+
+enum {
+	READ_SIZE = 64 << 10,  /* bytes */
+	PIPE_SIZE = 256 << 10, /* bytes: fewer wake-ups for large prompts */
+	LAST_BREATH = 250,     /* ms from exit to giving up on its output */
+};
+
+static void
+hang_up(struct cli *c, struct watch *w, int *fd)
+{
+	loop_unwatch(c->loop, w);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+end_if_over(struct cli *c)
+{
+	if (!c->loop || c->process.pid || c->out >= 0 || c->was_ended)
+		return;
+	c->was_ended = true;
+	loop_unset(c->loop, &c->give_up);
+	c->ended(c);
+}
+
+/* Output */
+
+/* Passes on every whole line.  A callback may pause us, or end us. */
+static void
+hear_lines(struct cli *c)
+{
+	size_t start = 0, end;
+	char *newline;
+
+	while (!c->paused && (newline = memchr(c->line.ptr + c->searched, '\n',
+					       c->line.len - c->searched))) {
+		end = (size_t)(newline - c->line.ptr);
+		c->searched = end + 1;
+		c->heard(c, (struct str){ c->line.ptr + start, end - start });
+		if (!c->loop)
+			return;
+		start = end + 1;
+	}
+	if (!c->paused)
+		c->searched = c->line.len;
+	c->searched -= start;
+	buf_drop(&c->line, start);
+}
+
+/* What is left behind the last newline is a line too. */
+static void
+finish_output(struct cli *c)
+{
+	hang_up(c, &c->readable, &c->out);
+	if (c->line.len)
+		c->heard(c, buf_str(&c->line));
+	if (!c->loop)
+		return;
+	buf_fini(&c->line);
+	end_if_over(c);
+}
+
+static void on_give_up(struct timer *);
+
+/*
+ * When it has exited its pipe may be held open by what it has started; but as
+ * long as bytes come, or we ourselves do not read, it is not over.
+ */
+static void
+hold_breath(struct cli *c)
+{
+	if (!c->process.pid && !c->paused && !c->was_ended)
+		loop_set(c->loop, &c->give_up, LAST_BREATH, on_give_up);
+	else
+		loop_unset(c->loop, &c->give_up);
+}
+
+static void
+on_readable(struct watch *w)
+{
+	struct cli *c = container_of(w, struct cli, readable);
+	struct error e = { 0 };
+	ssize_t n;
+
+	if (!buf_reserve(&c->line, READ_SIZE, &e)) {
+		fail_with(&e, ERR_HARNESS, "a line of more than %u bytes",
+			  MAX_LINE);
+		loop_unwatch(c->loop, w);
+		c->failed(c, &e);
+		return;
+	}
+	n = read(c->out, c->line.ptr + c->line.len, c->line.size - c->line.len);
+	if (n > 0) {
+		c->line.len += (size_t)n;
+		hold_breath(c);
+		hear_lines(c);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		finish_output(c);
+	}
+}
+
+static bool
+read_on(struct cli *c, struct error *e)
+{
+	if (c->out < 0 || c->readable.fd >= 0)
+		return true;
+	return loop_watch(c->loop, &c->readable, c->out, EPOLLIN, on_readable,
+			  e);
+}
+
+static void
+on_resume(struct timer *t)
+{
+	struct cli *c = container_of(t, struct cli, resume);
+	struct error e = { 0 };
+
+	hear_lines(c);
+	if (!c->loop)
+		return;
+	hold_breath(c);
+	if (!c->paused && !read_on(c, &e))
+		c->failed(c, &e);
+}
+
+/* Not watched for nothing: epoll tells of a hang-up whether asked or not. */
+void
+cli_pause(struct cli *c, bool paused)
+{
+	if (c->paused == paused)
+		return;
+	c->paused = paused;
+	if (paused) {
+		loop_unwatch(c->loop, &c->readable);
+		loop_unset(c->loop, &c->resume);
+		loop_unset(c->loop, &c->give_up);
+	} else {
+		loop_set(c->loop, &c->resume, 0, on_resume);
+	}
+}
+
+/* Standard error: its last MAX_STDERR bytes. */
+
+static void
+on_complaint(struct watch *w)
+{
+	struct cli *c = container_of(w, struct cli, complaining);
+	struct buf *b = &c->last_words;
+	char piece[4096];
+	struct error e;
+	ssize_t n = read(c->err, piece, sizeof piece);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		hang_up(c, w, &c->err);
+		return;
+	}
+	if (b->len + (size_t)n > b->max)
+		buf_drop(b, b->len + (size_t)n - b->max);
+	(void)!buf_add(b, (struct str){ piece, (size_t)n }, &e);
+}
+
+struct str
+cli_last_words(const struct cli *c)
+{
+	struct str s = str_trim(buf_str(&c->last_words));
+
+	if (s.len > MAX_ERROR_TEXT / 2)
+		s = str_from(s, s.len - MAX_ERROR_TEXT / 2);
+	while (s.len && !utf8_valid(s))
+		s = str_from(s, 1);
+	return s;
+}
+
+/* Input */
+
+static void
+close_input(struct cli *c)
+{
+	hang_up(c, &c->writable, &c->in);
+	buf_fini(&c->to_write);
+	c->written = 0;
+}
+
+/* A broken pipe is not an error here: the program's end tells more. */
+static void
+write_some(struct cli *c)
+{
+	struct error e;
+	ssize_t n;
+
+	while (c->in >= 0 && c->written < c->to_write.len) {
+		n = write(c->in, c->to_write.ptr + c->written,
+			  c->to_write.len - c->written);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN) {
+			close_input(c);
+			return;
+		}
+		if (n < 0)
+			break;
+		c->written += (size_t)n;
+	}
+	if (c->written == c->to_write.len) {
+		buf_drop(&c->to_write, c->written);
+		c->written = 0;
+	}
+	if (c->in >= 0 && !c->to_write.len && c->close_input)
+		close_input(c);
+	if (c->in < 0)
+		return;
+	if (!c->to_write.len)
+		loop_unwatch(c->loop, &c->writable);
+	else if (c->writable.fd < 0)
+		(void)!loop_watch(c->loop, &c->writable, c->in, EPOLLOUT,
+				  c->writable.ready, &e);
+}
+
+static void
+on_writable(struct watch *w)
+{
+	write_some(container_of(w, struct cli, writable));
+}
+
+void
+cli_write(struct cli *c, struct str s)
+{
+	struct error e = { 0 };
+
+	if (!c->loop || c->in < 0 || c->close_input)
+		return;
+	c->writable.ready = on_writable;
+	if (!buf_add(&c->to_write, s, &e)) {
+		c->failed(c, &e);
+		return;
+	}
+	write_some(c);
+}
+
+void
+cli_close_input(struct cli *c)
+{
+	c->close_input = true;
+	write_some(c);
+}
+
+/* Its life */
+
+static void
+on_give_up(struct timer *t)
+{
+	struct cli *c = container_of(t, struct cli, give_up);
+
+	if (c->out >= 0)
+		finish_output(c);
+}
+
+static void
+on_exit_of(struct process *p)
+{
+	struct cli *c = container_of(p, struct cli, process);
+
+	hold_breath(c);
+	end_if_over(c);
+}
+
+static bool
+make_pipe(int fds[2], struct error *e)
+{
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail_errno(e, "pipe");
+	(void)fcntl(fds[0], F_SETPIPE_SZ, PIPE_SIZE);
+	return true;
+}
+
+/* Ours must not block; the program's are as it would expect them. */
+static void
+keep_end(int *ours, int *other, int fd, int theirs)
+{
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	*ours = fd;
+	*other = theirs;
+}
+
+static bool
+make_pipes(struct cli *c, struct spawn *s, struct error *e)
+{
+	int in[2], out[2], err[2];
+
+	if (!make_pipe(in, e))
+		return false;
+	keep_end(&c->in, &s->in, in[1], in[0]);
+	if (!make_pipe(out, e))
+		return false;
+	keep_end(&c->out, &s->out, out[0], out[1]);
+	if (!make_pipe(err, e))
+		return false;
+	keep_end(&c->err, &s->err, err[0], err[1]);
+	return true;
+}
+
+static void
+close_theirs(const struct spawn *s)
+{
+	const int fds[] = { s->in, s->out, s->err };
+
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void
+cli_init(struct cli *c, struct loop *loop)
+{
+	c->loop = loop;
+	c->process = PROCESS_INIT;
+	c->in = c->out = c->err = -1;
+	c->writable = c->readable = c->complaining = WATCH_INIT;
+	c->to_write = BUF_INIT(2u * MAX_WIRE);
+	c->line = BUF_INIT(MAX_LINE);
+	c->last_words = BUF_INIT(MAX_STDERR);
+	c->searched = c->written = 0;
+	c->paused = c->close_input = c->was_ended = false;
+}
+
+bool
+cli_start(struct cli *c, struct loop *loop, const struct spawn *how,
+	  struct error *e)
+{
+	struct spawn s = *how;
+	bool ok;
+
+	cli_init(c, loop);
+	s.in = s.out = s.err = s.pass = -1;
+	ok = make_pipes(c, &s, e) &&
+	     process_start(&c->process, loop, &s, on_exit_of, e);
+	close_theirs(&s);
+	ok = ok && read_on(c, e) &&
+	     loop_watch(loop, &c->complaining, c->err, EPOLLIN, on_complaint,
+			e);
+	if (!ok)
+		cli_fini(c);
+	return ok;
+}
+
+void
+cli_kill(struct cli *c)
+{
+	process_signal(&c->process, SIGKILL);
+}
+
+void
+cli_fini(struct cli *c)
+{
+	if (!c->loop)
+		return;
+	process_fini(&c->process);
+	loop_unset(c->loop, &c->resume);
+	loop_unset(c->loop, &c->give_up);
+	hang_up(c, &c->writable, &c->in);
+	hang_up(c, &c->readable, &c->out);
+	hang_up(c, &c->complaining, &c->err);
+	buf_fini(&c->to_write);
+	buf_fini(&c->line);
+	buf_fini(&c->last_words);
+	c->loop = NULL;
+}

@@ -1,0 +1,482 @@
+/*
+ * cli_engine - the engine that all coding CLIs share
+ *
+ * accept() reads the request and finds its session; start() finds the
+ * session's warm process or starts one, and has it say what is new; what the
+ * pool then tells of the turn's end becomes its FINISH or FAILED, and the
+ * session's row.
+ *
+ * A session that the CLI has lost is begun anew, once, with all that the
+ * caller has sent: nothing of the turn had been said by then.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "proto/log.h"
+#include "workers/conversation.h"
+#include "workers/engine.h"
+#include "workers/pool.h"
+#include "workers/probe.h"
+#include "workers/sessions.h"
+
+/* turn->work: what is known of a turn beside the turn. */
+struct job {
+	struct conversation conversation;
+	struct session session; /* of the turn; id NULL if it stands alone */
+	struct warm *warm;	/* NULL: not yet, or no more */
+	bool resumed;		/* the CLI is believed to know the session */
+	bool forgotten;		/* deleted while the turn was running */
+	json_t *history;    /* what a new process must know; NULL: nothing */
+	size_t from;	    /* the first message that is to be said */
+	const char *reason; /* why it is not resumed; NULL: obvious */
+	char *cwd;
+};
+
+static struct pool pool;
+static struct sessions sessions;
+static struct prober prober;
+
+static struct job *
+job_of(const struct turn *t)
+{
+	return t->work;
+}
+
+static void
+forget(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (!job)
+		return;
+	conversation_fini(&job->conversation);
+	json_decref(job->history);
+	session_fini(&job->session);
+	free(job->cwd);
+	free(job);
+	t->work = NULL;
+}
+
+/* Accepting */
+
+char *
+new_uuid(void)
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b)
+		abort();
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	return copy_format("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+			   "%02x%02x%02x%02x%02x%02x",
+			   b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8],
+			   b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static bool
+check_cwd(const char *cwd, struct error *e)
+{
+	struct stat st;
+
+	if (cwd[0] != '/')
+		return fail_with(e, ERR_BAD_CWD,
+				 "cwd is \"%s\", but must be an absolute path",
+				 cwd);
+	if (stat(cwd, &st) < 0)
+		return fail_with(e, ERR_BAD_CWD, "cwd \"%s\": %s", cwd,
+				 strerrordesc_np(errno));
+	if (!S_ISDIR(st.st_mode))
+		return fail_with(e, ERR_BAD_CWD,
+				 "cwd \"%s\" is not a directory", cwd);
+	return true;
+}
+
+/* The session as it is now, and with it where the turn is to run. */
+static void
+look_up(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	session_fini(&job->session);
+	job->resumed = t->session &&
+		       sessions_find(&sessions, t->session, &job->session);
+	if (!job->resumed) {
+		job->session.id = copy(str_of(t->session));
+		job->session.cli_id = new_uuid();
+		job->session.created_at = unix_ms();
+	}
+	free(job->cwd);
+	job->cwd = copy(str_of(t->cwd		  ? t->cwd
+			       : job->session.cwd ? job->session.cwd
+						  : pool.workspace));
+}
+
+static bool
+accept_turn(struct turn *t, struct acceptance *a, struct error *e)
+{
+	struct job *job = t->work = xcalloc(1, sizeof *job);
+
+	if (t->kind != TURN_CHAT)
+		return fail_with(e, ERR_UNSUPPORTED, "%s is for chat only",
+				 t->worker->name);
+	if (!pool.program)
+		pool_find_program(&pool);
+	if (!pool.program)
+		return fail_with(e, ERR_UNAVAILABLE, "%s is not installed: %s",
+				 t->worker->name, harness.install);
+	if (!conversation_read(&job->conversation, t->body, e))
+		return false;
+	look_up(t);
+	if (!check_cwd(job->cwd, e))
+		return false;
+	snprintf(a->ignored, sizeof a->ignored, "%s",
+		 job->conversation.ignored);
+	if (!t->session)
+		return true;
+	a->session = t->session;
+	a->how = job->resumed ? "resumed" : "new";
+	a->reason = job->resumed ? NULL : "no such session before";
+	return true;
+}
+
+/* Starting */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* A process is what it was started as: where, and with which instructions. */
+static bool
+suits(const struct warm *w, const struct job *job)
+{
+	const struct conversation *c = &job->conversation;
+
+	return same_text(w->cwd, job->cwd) &&
+	       same_text(w->cli_id, job->session.cli_id) &&
+	       (!c->system || same_text(w->system, c->system));
+}
+
+static void
+fail(struct turn *t, const struct error *e)
+{
+	job_of(t)->warm = NULL;
+	turn_fail(t, e);
+}
+
+static void
+start_process(struct turn *t)
+{
+	struct job *job = job_of(t);
+	const struct warm_plan plan = {
+		.session = t->session,
+		.cli_id = job->session.cli_id,
+		.position = job->session.position,
+		.history = job->history,
+		.cwd = job->cwd,
+		.system = job->conversation.system,
+		.system_len = job->conversation.system_len,
+		.model = t->model,
+		.resumed = job->resumed,
+	};
+	struct error e = { 0 };
+
+	job->warm = pool_start(&pool, &plan, &e);
+	if (job->warm)
+		warm_give(job->warm, t);
+	else
+		fail(t, &e);
+}
+
+/*
+ * What the CLI has not heard: behind the last answer that it has given
+ * itself; and if the caller sends none of those, behind the last answer.
+ */
+static size_t
+first_new(const struct turn *t)
+{
+	const struct conversation *c = &job_of(t)->conversation;
+	size_t unanswered = conversation_unanswered(c);
+	uint64_t answer;
+
+	for (size_t n = unanswered; n > 0; n--) {
+		answer = conversation_answer(c, n - 1);
+		if (answer && sessions_knows(&sessions, t->session, answer))
+			return n;
+	}
+	return unanswered;
+}
+
+/* The caller's session is to be one that the CLI does not know yet. */
+static void
+renew(struct turn *t, const char *reason)
+{
+	struct job *job = job_of(t);
+
+	free(job->session.cli_id);
+	free(job->session.position);
+	job->session.cli_id = new_uuid();
+	job->session.position = NULL;
+	job->resumed = false;
+	job->reason = reason;
+}
+
+/*
+ * Decides what the CLI must be told.  Answers of another's in the middle
+ * can't be put into a conversation that the CLI has had already.
+ */
+static void
+choose_messages(struct turn *t)
+{
+	struct job *job = job_of(t);
+	size_t unanswered = conversation_unanswered(&job->conversation);
+
+	job->from = unanswered;
+	if (job->resumed && first_new(t) < unanswered)
+		renew(t, "the messages have answers of another's");
+	if (!job->resumed)
+		job->history =
+			conversation_begin(&job->conversation, unanswered);
+}
+
+/*
+ * A process that has heard these very messages in a turn that failed must
+ * not hear them twice.
+ */
+static struct warm *
+find_process(const struct turn *t)
+{
+	const struct job *job = job_of(t);
+	struct warm *w = job->resumed ? pool_find(&pool, t->session) : NULL;
+
+	if (!w)
+		return NULL;
+	if (suits(w, job) &&
+	    (!w->unanswered ||
+	     w->unanswered != conversation_hash(&job->conversation, job->from)))
+		return w;
+	warm_retire(w);
+	return NULL;
+}
+
+static void
+start(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	look_up(t); /* an earlier turn may have made the session meanwhile */
+	choose_messages(t);
+	job->warm = find_process(t);
+	if (job->warm)
+		warm_give(job->warm, t);
+	else
+		start_process(t);
+}
+
+static void
+on_ready(struct warm *w)
+{
+	struct turn *t = w->turn;
+	struct job *job = job_of(t);
+
+	if (t->session)
+		turn_started(t, t->session,
+			     job->resumed   ? "resumed"
+			     : job->history ? "replayed"
+					    : "new",
+			     job->reason);
+	w->unanswered = conversation_hash(&job->conversation, job->from);
+	warm_say(w, t->model, job->conversation.messages, job->from);
+}
+
+/* Ending */
+
+static void
+save(struct turn *t, const struct warm *w)
+{
+	struct job *job = job_of(t);
+	struct session s = job->session;
+	struct error e = { 0 };
+
+	s.cwd = job->cwd;
+	s.model = t->model;
+	s.position = w->position;
+	s.turns++;
+	s.last_used_at = unix_ms();
+	if (!sessions_save(&sessions, &s,
+			   w->answer == ANSWER_EMPTY ? 0 : w->answer, &e))
+		log_error("%s", e.text);
+}
+
+/* The CLI has forgotten what it should resume: begin anew, with all. */
+static void
+begin_anew(struct turn *t)
+{
+	struct job *job = job_of(t);
+	size_t unanswered = conversation_unanswered(&job->conversation);
+
+	log_warn("session %s: lost by the CLI, begun anew",
+		 log_quote(str_of(t->session)));
+	renew(t, "the harness had lost the session");
+	job->history = conversation_begin(&job->conversation, unanswered);
+	start_process(t);
+}
+
+/*
+ * A turn that went wrong is no part of its session, whose next process
+ * resumes it from where the last good turn ended.  If there has been none
+ * there is no session.
+ */
+static void
+on_over(struct warm *w, const struct outcome *o)
+{
+	struct turn *t = w->turn;
+	struct job *job = job_of(t);
+
+	w->turn = NULL;
+	job->warm = NULL;
+	if (o->lost && !t->cancelled) {
+		begin_anew(t);
+		return;
+	}
+	if (!o->error) {
+		w->unanswered = 0;
+		if (t->session && !job->forgotten)
+			save(t, w);
+	}
+	if (w->state == WARM_IDLE &&
+	    (job->forgotten || (o->error && !job->resumed)))
+		warm_retire(w);
+	if (o->error)
+		turn_fail(t, o->error);
+	else
+		turn_finish(t, o->reason, o->usage, o->model);
+}
+
+static void
+cancel(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (job->warm)
+		warm_cancel(job->warm);
+}
+
+static void
+unblock(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (job->warm)
+		warm_unblock(job->warm);
+}
+
+/* Everything else */
+
+static void
+list_sessions(struct buf *to, unsigned limit)
+{
+	sessions_list(&sessions, to, limit, prober.worker->name);
+}
+
+static unsigned
+forget_session(const char *id)
+{
+	struct warm *w = pool_find(&pool, id);
+
+	if (w)
+		warm_retire(w);
+	list_each (&prober.worker->running, n) {
+		struct turn *t = container_of(n, struct turn, node);
+
+		if (t->session && !strcmp(t->session, id))
+			job_of(t)->forgotten = true;
+	}
+	return sessions_forget(&sessions, id);
+}
+
+static json_t *
+model_row(const char *id)
+{
+	const char *name = prober.worker->name;
+
+	return json_pack("{s:o, s:s, s:i, s:s}", "id",
+			 json_sprintf("%s/%s", name, id), "object", "model",
+			 "created", 0, "owned_by", name);
+}
+
+static void
+list_models(struct buf *to)
+{
+	json_t *rows = json_array(), *id;
+	char *text;
+	size_t i;
+
+	if (pool.models)
+		json_array_foreach (pool.models, i, id)
+			json_array_append_new(rows,
+					      model_row(json_string_value(id)));
+	else if (pool.program)
+		for (const char *const *m = harness.models; *m; m++)
+			json_array_append_new(rows, model_row(*m));
+	text = json_dumps(rows, JSON_COMPACT);
+	buf_print(to, "%s", text);
+	free(text);
+	json_decref(rows);
+}
+
+static void
+probe(void)
+{
+	pool_find_program(&pool);
+	prober_start(&prober, pool.program, pool.environment.ptr);
+}
+
+static unsigned
+count_warm(void)
+{
+	return pool_count(&pool);
+}
+
+static bool
+init(struct worker *w, struct error *e)
+{
+	auto_free char *directory =
+		copy_format("%s/sessions", w->settings.data_dir);
+	auto_free char *path = copy_format("%s/%s.sqlite", directory, w->name);
+
+	pool.ready = on_ready;
+	pool.over = on_over;
+	prober_init(&prober, w);
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return fail_errno(e, "mkdir %s", directory);
+	return sessions_open(&sessions, path, e) && pool_init(&pool, w, e);
+}
+
+static void
+fini(void)
+{
+	prober_fini(&prober);
+	pool_fini(&pool);
+	sessions_close(&sessions);
+}
+
+const struct engine engine = {
+	.has_slots = true,
+	.init = init,
+	.fini = fini,
+	.accept = accept_turn,
+	.start = start,
+	.cancel = cancel,
+	.forget = forget,
+	.unblock = unblock,
+	.probe = probe,
+	.list_models = list_models,
+	.list_sessions = list_sessions,
+	.forget_session = forget_session,
+	.count_warm = count_warm,
+};

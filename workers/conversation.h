@@ -1,0 +1,53 @@
+#pragma once
+/*
+ * conversation - a chat request, as a harness wants to see it
+ *
+ * OpenAI's messages come in many shapes: strings, null, arrays of parts, old
+ * and new names for the same.  Here they become one: the text of all system
+ * and developer messages, and a list of messages of the roles "user" and
+ * "assistant", each an array of parts:
+ *
+ *      {"type":"text","text":T}
+ *      {"type":"image","media_type":M,"data":BASE64} or
+ * {"type":"image","url":U}
+ *      {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
+ *      {"type":"tool_result","id":I,"text":T}
+ *
+ * Nothing is cut or joined that the caller kept apart.  What can't be said to
+ * a CLI is an error that names where it stands.
+ */
+#include <jansson.h>
+
+#include "proto/buf.h"
+#include "proto/error.h"
+
+struct conversation {
+	char *system; /* NULL: none; may have NULs in it, hence: */
+	size_t system_len;
+	json_t *messages;	  /* as above */
+	char ignored[MAX_DETAIL]; /* parameters that nobody honours: "n, seed"
+				   */
+};
+
+must_check bool conversation_read(struct conversation *, struct str body,
+				  struct error *);
+void conversation_fini(struct conversation *);
+
+/* Behind the last message of the assistant: what it has not answered yet. */
+size_t conversation_unanswered(const struct conversation *);
+
+/* The first `n` messages, which the caller json_decref()s; NULL if n is 0. */
+json_t *conversation_begin(const struct conversation *, size_t n);
+
+/* A hash of the messages from `from` on: the same for the same messages. */
+uint64_t conversation_hash(const struct conversation *, size_t from);
+
+/*
+ * A hash of what a message says, without regard to white space, which
+ * clients like to trim: 0 if it is not the assistant's or says nothing.
+ */
+uint64_t conversation_answer(const struct conversation *, size_t message);
+
+/* The same hash, of text that comes in pieces: begin with ANSWER_EMPTY. */
+#define ANSWER_EMPTY UINT64_C(0xcbf29ce484222325)
+uint64_t answer_add(uint64_t answer, struct str text);

@@ -1,0 +1,169 @@
+/*
+ * echo - a harness that needs no login: it says what it is told
+ *
+ * Its CLI is a small program of ours (program.c), behind the same engine as
+ * the real ones, so that a fresh machine can run everything once, a client can
+ * be checked, and the bridge itself be measured.  What it does beside
+ * repeating is told by the model: "echo/chunks:100,delay:20".
+ */
+#include "workers/harness.h"
+
+#include "proto/utf8.h"
+
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	words_add(argv, t->cli_id);
+	words_add(argv, t->kept ? t->scratch : "");
+	words_add(argv, t->resumed ? "resume" : "new");
+	return true;
+}
+
+static void
+greet(struct talk *t)
+{
+	if (t->history)
+		talk_write_json(t, json_pack("{s:s, s:O}", "type", "history",
+					     "messages", t->history));
+}
+
+static void
+say(struct talk *t)
+{
+	json_t *messages = json_array();
+
+	for (size_t i = t->from; i < json_array_size(t->messages); i++)
+		json_array_append(messages, json_array_get(t->messages, i));
+	talk_write_json(t, json_pack("{s:s, s:s?, s:o}", "type", "turn",
+				     "model", t->model, "messages", messages));
+}
+
+static void
+interrupt(struct talk *t)
+{
+	talk_write_json(t, json_pack("{s:s}", "type", "interrupt"));
+}
+
+static struct str
+text_of(const json_t *event)
+{
+	const json_t *text = json_object_get(event, "text");
+
+	return (struct str){ json_string_value(text),
+			     json_string_length(text) };
+}
+
+static void
+on_ready(struct talk *t, const json_t *event)
+{
+	talk_ready(t);
+}
+
+static void
+on_lost(struct talk *t, const json_t *event)
+{
+	talk_lost(t);
+}
+
+static void
+on_text(struct talk *t, const json_t *event)
+{
+	talk_text(t, text_of(event));
+}
+
+static void
+on_reasoning(struct talk *t, const json_t *event)
+{
+	talk_reasoning(t, text_of(event));
+}
+
+static void
+on_tool(struct talk *t, const json_t *event)
+{
+	talk_tool(t, json_incref(json_object_get(event, "tool")));
+}
+
+static void
+on_done(struct talk *t, const json_t *event)
+{
+	talk_finish(t, "stop", json_incref(json_object_get(event, "usage")),
+		    "echo");
+}
+
+static enum error_code
+code_of(json_int_t status)
+{
+	static const struct {
+		json_int_t status;
+		enum error_code code;
+	} codes[] = {
+		{ 400, ERR_INVALID },	{ 401, ERR_LOGIN },
+		{ 404, ERR_NO_MODEL },	{ 429, ERR_RATE_LIMIT },
+		{ 499, ERR_CANCELLED }, { 503, ERR_OVERLOADED },
+	};
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (codes[i].status == status)
+			return codes[i].code;
+	return ERR_HARNESS;
+}
+
+static void
+on_error(struct talk *t, const json_t *event)
+{
+	const json_t *status = json_object_get(event, "status");
+	const json_t *retry = json_object_get(event, "retry_ms");
+	struct error e = { 0 };
+
+	fail_with(&e, code_of(json_integer_value(status)), STR_FMT,
+		  STR_ARG(text_of(event)));
+	e.retry_ms = (uint32_t)json_integer_value(retry);
+	talk_fail(t, &e);
+}
+
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+} events[] = {
+	{ "ready", on_ready },	       { "lost", on_lost }, { "text", on_text },
+	{ "reasoning", on_reasoning }, { "tool", on_tool }, { "done", on_done },
+	{ "error", on_error },
+};
+
+static bool
+line(struct talk *t, struct str said, struct error *e)
+{
+	json_error_t why;
+	json_t *event = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, &why);
+	const char *type = json_string_value(json_object_get(event, "type"));
+
+	if (!type)
+		fail_with(e, ERR_HARNESS, "echo: not an event: %s",
+			  event ? "no type" : why.text);
+	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
+		if (!strcmp(events[i].type, type))
+			events[i].hear(t, event);
+	json_decref(event);
+	return type != NULL;
+}
+
+static void
+ended(struct talk *t, int status, struct str last_words, struct error *e)
+{
+	if (status == 0)
+		fail_with(e, ERR_TRUNCATED, "echo ended before the answer did");
+}
+
+static const char *const models[] = { "echo", NULL };
+
+const struct harness harness = {
+	.program = "cli-bridge-echo-cli",
+	.install = "it comes with cli-bridge: build or install it again",
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.interrupt = interrupt,
+	.line = line,
+	.ended = ended,
+	.models = models,
+};

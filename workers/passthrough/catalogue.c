@@ -1,0 +1,146 @@
+#include "workers/passthrough/catalogue.h"
+
+#include "proto/log.h"
+#include "workers/passthrough/offer.h"
+
+enum {
+	ANSWER_MS = 5000,
+	FRESH_MS = 5 * 60 * 1000,
+	AGAIN_MS = 60 * 1000, /* after a failure */
+};
+
+struct shelf {
+	const struct provider *provider;
+	struct exchange *exchange; /* NULL: it is not being asked */
+	char *url;
+	struct buf answer; /* what there is of it so far */
+	struct buf rows;   /* with commas between them */
+	uint64_t due;	   /* loop_now() */
+};
+
+void
+catalogue_init(struct catalogue *c, struct upstream *upstream,
+	       const struct providers *all)
+{
+	*c = (struct catalogue){ .upstream = upstream };
+	c->shelves = xcalloc(all->count, sizeof *c->shelves);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct provider *p = &all->rows[i];
+
+		if (!p->usable)
+			continue;
+		c->shelves[c->count++] = (struct shelf){
+			.provider = p,
+			.url = copy_format("%s/models", p->base_url),
+			.answer = BUF_INIT(MAX_LIST),
+			.rows = BUF_INIT(MAX_LIST),
+		};
+	}
+}
+
+/* Before upstream_fini(). */
+void
+catalogue_fini(struct catalogue *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct shelf *s = &c->shelves[i];
+
+		if (s->exchange)
+			exchange_cancel(s->exchange);
+		free(s->url);
+		buf_fini(&s->answer);
+		buf_fini(&s->rows);
+	}
+	free(c->shelves);
+	*c = (struct catalogue){ 0 };
+}
+
+static bool
+take_answer(struct shelf *s, const struct exchange *x, struct error *e)
+{
+	if (x->error.code) {
+		*e = x->error;
+		return false;
+	}
+	if (x->head.status != 200)
+		return fail_with(e, ERR_UPSTREAM, "it answered with %d",
+				 x->head.status);
+	s->rows.len = 0;
+	return offer_read(&s->rows, s->provider->name, buf_str(&s->answer), e);
+}
+
+static void
+end(struct shelf *s, const struct error *e)
+{
+	s->exchange = NULL;
+	s->due = loop_now() + (e->code ? AGAIN_MS : FRESH_MS);
+	if (e->code)
+		log_info("%s: no list of models: %s", s->provider->name,
+			 log_quote(str_of(e->text)));
+	buf_drop(&s->answer, s->answer.len);
+}
+
+static void
+on_answer(struct exchange *x)
+{
+	struct shelf *s = x->owner;
+	struct error e = { 0 };
+
+	if (!buf_add(&s->answer, buf_str(&x->bytes), &e)) {
+		if (!x->has_ended)
+			exchange_cancel(x);
+		end(s, &e);
+		return;
+	}
+	buf_drop(&x->bytes, x->bytes.len);
+	if (!x->has_ended) {
+		exchange_resume(x);
+		return;
+	}
+	(void)take_answer(s, x, &e);
+	end(s, &e);
+}
+
+static void
+ask(struct catalogue *c, struct shelf *s)
+{
+	const struct request r = {
+		.url = s->url,
+		.host = s->provider->host,
+		.key = s->provider->key,
+		.is_direct = s->provider->is_local,
+		.total_ms = ANSWER_MS,
+	};
+
+	s->exchange = exchange_start(c->upstream, &r, on_answer, s);
+}
+
+void
+catalogue_refresh(struct catalogue *c)
+{
+	uint64_t now = loop_now();
+
+	for (size_t i = 0; i < c->count; i++)
+		if (!c->shelves[i].exchange && c->shelves[i].due <= now)
+			ask(c, &c->shelves[i]);
+}
+
+void
+catalogue_list(const struct catalogue *c, struct buf *out)
+{
+	size_t begin = out->len + 1, had;
+	struct error e;
+
+	buf_print(out, "[");
+	for (size_t i = 0; i < c->count; i++) {
+		struct str rows = buf_str(&c->shelves[i].rows);
+
+		had = out->len;
+		if (!rows.len || rows.len + 2 > out->max - out->len)
+			continue;
+		if ((had > begin && !buf_add(out, STR(","), &e)) ||
+		    !buf_add(out, rows, &e))
+			out->len = had;
+	}
+	buf_print(out, "]");
+}

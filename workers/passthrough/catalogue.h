@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * catalogue - the models that providers say they have
+ *
+ * Asked for in the background and kept for a while: whoever wants the list
+ * gets at once what is known.  A provider that does not say has no models
+ * here, which keeps nobody from using them.
+ */
+#include "workers/passthrough/providers.h"
+#include "workers/passthrough/upstream.h"
+
+struct shelf;
+
+struct catalogue {
+	struct upstream *upstream;
+	struct shelf *shelves; /* one for each usable provider */
+	size_t count;
+};
+
+/* Both must live as long as the catalogue. */
+void catalogue_init(struct catalogue *, struct upstream *,
+		    const struct providers *);
+void catalogue_fini(struct catalogue *);
+
+/* Asks those whose list is not there, or old. */
+void catalogue_refresh(struct catalogue *);
+
+/* Adds a JSON array of all that is known, or has room. */
+void catalogue_list(const struct catalogue *, struct buf *);

@@ -1,0 +1,142 @@
+#include "workers/passthrough/head.h"
+
+#include <ctype.h>
+
+#include "proto/utf8.h"
+#include "workers/passthrough/quote.h"
+
+static const char *const dropped[] = {
+	"Connection",
+	"Keep-Alive",
+	"Transfer-Encoding",
+	"TE",
+	"Trailer",
+	"Upgrade",
+	"Content-Length",
+	"Set-Cookie",
+	"Strict-Transport-Security",
+	"Alt-Svc",
+};
+
+void
+head_fini(struct head *h)
+{
+	buf_fini(&h->json);
+}
+
+void
+head_reset(struct head *h)
+{
+	h->status = 0;
+	h->whole = h->is_events = false;
+	h->json.len = 0;
+}
+
+static bool
+is_dropped(struct str name)
+{
+	for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
+		if (str_same(name, str_of(dropped[i])))
+			return true;
+	return name.len >= 6 && !strncasecmp(name.ptr, "Proxy-", 6);
+}
+
+static bool
+is_token(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!isalnum((unsigned char)name.ptr[i]) &&
+		    (!name.ptr[i] || !strchr("!#$%&'*+-.^_`|~", name.ptr[i])))
+			return false;
+	return name.len > 0;
+}
+
+static bool
+is_event_stream(struct str value)
+{
+	struct str parameters;
+	struct str type = str_trim(str_cut(value, ';', &parameters));
+
+	return str_same(type, STR("text/event-stream"));
+}
+
+/* A header that is not UTF-8 was meant as ISO 8859-1, as of old. */
+static bool
+add_latin1(struct buf *json, struct str value, struct error *e)
+{
+	struct buf text = BUF_INIT(2 * MAX_HEADERS);
+	bool ok = buf_reserve(&text, 2 * value.len, e);
+
+	for (size_t i = 0; ok && i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if (c >= 0x80) {
+			text.ptr[text.len++] = (char)(0xc0 | c >> 6);
+			c = 0x80 | (c & 0x3f);
+		}
+		text.ptr[text.len++] = (char)c;
+	}
+	ok = ok && quote(json, buf_str(&text), e);
+	buf_fini(&text);
+	return ok;
+}
+
+static bool
+add_value(struct buf *json, struct str value, struct error *e)
+{
+	return utf8_valid(value) ? quote(json, value, e)
+				 : add_latin1(json, value, e);
+}
+
+static bool
+add_header(struct head *h, struct str line, struct error *e)
+{
+	struct str value, name = str_cut(line, ':', &value);
+
+	if (!value.ptr || !is_token(name) || is_dropped(name))
+		return true;
+	value = str_trim(value);
+	if (str_same(name, STR("Content-Type")))
+		h->is_events = is_event_stream(value);
+	return buf_add(&h->json, h->json.len > 1 ? STR(",[") : STR("["), e) &&
+	       quote(&h->json, name, e) && buf_add(&h->json, STR(","), e) &&
+	       add_value(&h->json, value, e) && buf_add(&h->json, STR("]"), e);
+}
+
+/* "HTTP/1.1 200 OK" */
+static bool
+begin(struct head *h, struct str line, struct error *e)
+{
+	struct str rest;
+
+	(void)str_cut(line, ' ', &rest);
+	head_reset(h);
+	for (size_t i = 0; i < rest.len && i < 3; i++)
+		if (isdigit((unsigned char)rest.ptr[i]))
+			h->status = h->status * 10 + rest.ptr[i] - '0';
+	if (h->status < 100 || h->status > 599)
+		return fail_with(e, ERR_UPSTREAM, "its status is no status");
+	return buf_add(&h->json, STR("["), e);
+}
+
+bool
+head_line(struct head *h, struct str line, struct error *e)
+{
+	struct error why = { 0 };
+	bool ok = true;
+
+	if (h->whole)
+		return true;
+	line = str_trim(line);
+	if (str_starts(line, STR("HTTP/")))
+		return begin(h, line, e);
+	if (line.len) {
+		ok = h->status < 200 || add_header(h, line, &why);
+	} else if (h->status >= 200) {
+		ok = buf_add(&h->json, STR("]"), &why);
+		h->whole = ok;
+	}
+	return ok ||
+	       fail_with(e, ERR_UPSTREAM,
+			 "its headers are larger than %u bytes", MAX_HEADERS);
+}

@@ -1,0 +1,31 @@
+#pragma once
+/*
+ * head - the status and the headers of an upstream's answer
+ *
+ * Fed line by line.  Keeps what concerns the caller, as a JSON array of
+ * [name, value] pairs in which all text is UTF-8, and leaves out what concerns
+ * only the connection that it came over, its length, for the answer will be
+ * framed anew, and what would make the caller's client believe it spoke with
+ * the vendor: cookies, HSTS, other addresses.
+ */
+#include "proto/buf.h"
+
+struct head {
+	int status;	 /* 0: not known yet */
+	bool whole;	 /* all of it is there; what else comes is a trailer */
+	bool is_events;	 /* text/event-stream */
+	struct buf json; /* to be read when it is whole */
+};
+
+#define HEAD_INIT ((struct head){ .json = BUF_INIT(MAX_HEADERS) })
+
+void head_fini(struct head *);
+
+/* Forgets everything, but keeps its memory for the next. */
+void head_reset(struct head *);
+
+/*
+ * One line, with or without its end; an empty one ends the head, unless that
+ * is one of 100 to 199: then another follows.  Fails if there is too much.
+ */
+must_check bool head_line(struct head *, struct str line, struct error *);

@@ -1,0 +1,274 @@
+/*
+ * passthrough - turns that vendors' own APIs do
+ *
+ * The request goes to the provider that the model's prefix names, with that
+ * provider's key and the model without the prefix; every other byte is the
+ * caller's.  The answer comes back as it is: status, headers and bytes.
+ *
+ * A request is sent once.  What fails before the provider has said anything
+ * is our error; what breaks off later is cut off for the caller as well.
+ */
+#include "proto/log.h"
+#include "workers/passthrough/catalogue.h"
+#include "workers/passthrough/splice.h"
+#include "workers/worker.h"
+
+/* A turn under way. */
+struct relay {
+	struct turn *turn;
+	struct exchange *exchange; /* NULL: over */
+	char *url;
+	struct buf body;
+	bool has_begun; /* the head is out */
+};
+
+static struct {
+	struct worker *worker;
+	struct providers providers;
+	struct upstream upstream;
+	struct catalogue catalogue;
+} here;
+
+static bool
+init(struct worker *w, struct error *e)
+{
+	here.worker = w;
+	if (!providers_read(&here.providers, e) ||
+	    !upstream_init(&here.upstream, &w->loop, e))
+		return false;
+	catalogue_init(&here.catalogue, &here.upstream, &here.providers);
+	return true;
+}
+
+static void
+fini(void)
+{
+	catalogue_fini(&here.catalogue);
+	upstream_fini(&here.upstream);
+	providers_fini(&here.providers);
+}
+
+static bool
+check_provider(const struct provider *p, const char *name, struct error *e)
+{
+	if (!p)
+		return fail_with(e, ERR_NO_MODEL,
+				 "no provider is called \"%s\"", name);
+	if (!p->usable)
+		return fail_with(e, ERR_UNAVAILABLE, "%s has no key: set %s",
+				 p->name, p->key_variable);
+	return true;
+}
+
+static bool
+accept_turn(struct turn *t, struct acceptance *a, struct error *e)
+{
+	const struct provider *p = providers_find(&here.providers, t->harness);
+
+	if (!check_provider(p, t->harness, e))
+		return false;
+	if (!t->model)
+		return fail_with(e, ERR_INVALID,
+				 "model: write \"%s/<model>\", for a provider "
+				 "has no default model",
+				 t->harness);
+	a->relay = true;
+	snprintf(a->ignored, sizeof a->ignored, "%s%s%s",
+		 t->session ? "session_id" : "",
+		 t->session && t->cwd ? ", " : "", t->cwd ? "cwd" : "");
+	return true;
+}
+
+static void
+fail(struct turn *t, const struct error *e)
+{
+	struct relay *r = t->work;
+
+	r->exchange = NULL;
+	buf_fini(&r->body);
+	turn_fail(t, e);
+}
+
+/*
+ * The caller of a streamed answer gets each piece when it comes.  Any other
+ * answer is of use only as a whole: it is gathered as far as it fits into one
+ * message, which saves wake-ups, and lets one that breaks off be an error
+ * with a status instead of half an answer.
+ */
+static bool
+is_due(const struct relay *r)
+{
+	const struct exchange *x = r->exchange;
+
+	return x->head.whole &&
+	       (r->has_begun || r->turn->streamed || x->head.is_events ||
+		x->bytes.len >= MAX_DELTA);
+}
+
+static void
+pass_on(struct relay *r, bool last)
+{
+	struct exchange *x = r->exchange;
+	struct turn *t = r->turn;
+
+	if (last) {
+		r->exchange = NULL;
+		buf_fini(&r->body);
+	}
+	if (r->has_begun) {
+		turn_body(t, buf_str(&x->bytes), last);
+	} else {
+		r->has_begun = true;
+		turn_head(t, x->head.status, buf_str(&x->head.json),
+			  buf_str(&x->bytes), last);
+	}
+	buf_drop(&x->bytes, x->bytes.len);
+}
+
+static void
+on_end(struct relay *r)
+{
+	struct exchange *x = r->exchange;
+
+	if (x->error.code == ERR_NONE) {
+		pass_on(r, true);
+		return;
+	}
+	if (r->has_begun)
+		pass_on(r, false);
+	fail(r->turn, &x->error);
+}
+
+static void
+on_news(struct exchange *x)
+{
+	struct relay *r = x->owner;
+
+	if (x->has_ended) {
+		on_end(r);
+		return;
+	}
+	if (is_due(r))
+		pass_on(r, false);
+	if (turn_is_blocked(r->turn))
+		exchange_pause(x);
+	else
+		exchange_resume(x);
+}
+
+static const char *
+path_of(enum turn_kind kind)
+{
+	switch (kind) {
+	case TURN_CHAT:
+		return "/chat/completions";
+	case TURN_EMBEDDINGS:
+		return "/embeddings";
+	case TURN_KINDS:
+		break;
+	}
+	abort();
+}
+
+static struct relay *
+relay_new(struct turn *t, const struct provider *p)
+{
+	struct relay *r = xcalloc(1, sizeof *r);
+
+	r->turn = t;
+	r->url = copy_format("%s%s", p->base_url, path_of(t->kind));
+	/* Each letter of the model may become "\u0000". */
+	r->body = BUF_INIT(MAX_WIRE + 6 * MAX_MODEL);
+	return r;
+}
+
+static void
+start(struct turn *t)
+{
+	const struct provider *p = providers_find(&here.providers, t->harness);
+	struct relay *r = relay_new(t, p);
+	struct error e = { 0 };
+	struct request request;
+
+	t->work = r;
+	if (!splice_model(&r->body, t->body, str_of(t->model), &e)) {
+		fail(t, &e);
+		return;
+	}
+	request = (struct request){
+		.url = r->url,
+		.host = p->host,
+		.key = p->key,
+		.body = buf_str(&r->body),
+		.wants_events = t->streamed,
+		.is_direct = p->is_local,
+		.silence_ms = here.worker->harness.timeout_ms,
+	};
+	r->exchange = exchange_start(&here.upstream, &request, on_news, r);
+}
+
+static void
+cancel(struct turn *t)
+{
+	struct relay *r = t->work;
+	struct error e = { 0 };
+
+	exchange_cancel(r->exchange);
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	fail(t, &e);
+}
+
+/* Through curl's timer: what it still has is heard soon, but not from here. */
+static void
+unblock(struct turn *t)
+{
+	struct relay *r = t->work;
+
+	exchange_resume(r->exchange);
+}
+
+static void
+forget(struct turn *t)
+{
+	struct relay *r = t->work;
+
+	if (!r)
+		return;
+	buf_fini(&r->body);
+	free(r->url);
+	free(r);
+	t->work = NULL;
+}
+
+static void
+probe(void)
+{
+	struct buf detail = BUF_INIT(64 << 10);
+	bool usable = providers_describe(&here.providers, &detail);
+
+	buf_print(&detail, "%c", '\0');
+	worker_set_health(here.worker,
+			  usable ? HEALTH_READY : HEALTH_UNAVAILABLE, NULL,
+			  detail.ptr);
+	buf_fini(&detail);
+	catalogue_refresh(&here.catalogue);
+}
+
+static void
+list_models(struct buf *out)
+{
+	catalogue_refresh(&here.catalogue);
+	catalogue_list(&here.catalogue, out);
+}
+
+const struct engine engine = {
+	.init = init,
+	.fini = fini,
+	.accept = accept_turn,
+	.start = start,
+	.cancel = cancel,
+	.unblock = unblock,
+	.forget = forget,
+	.probe = probe,
+	.list_models = list_models,
+};

@@ -1,0 +1,190 @@
+/* What harness.h offers to a harness, done with a process of the pool. */
+#include "workers/harness.h"
+
+#include <assert.h>
+
+#include "proto/utf8.h"
+#include "workers/conversation.h"
+#include "workers/pool.h"
+
+static struct warm *
+warm_of(const struct talk *t)
+{
+	return container_of(t, struct warm, talk);
+}
+
+const char *
+talk_name(const struct talk *t)
+{
+	return warm_of(t)->pool->worker->name;
+}
+
+void
+talk_write(struct talk *t, struct str s)
+{
+	cli_write(&warm_of(t)->cli, s);
+}
+
+void
+talk_write_json(struct talk *t, json_t *json)
+{
+	struct warm *w = warm_of(t);
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	assert(text);
+	cli_write(&w->cli, str_of(text));
+	cli_write(&w->cli, STR("\n"));
+	free(text);
+	json_decref(json);
+}
+
+void
+talk_ready(struct talk *t)
+{
+	struct warm *w = warm_of(t);
+
+	if (w->state != WARM_STARTING)
+		return;
+	warm_ready(w);
+}
+
+void
+talk_text(struct talk *t, struct str s)
+{
+	struct warm *w = warm_of(t);
+
+	if (w->state != WARM_BUSY)
+		return;
+	w->answer = answer_add(w->answer, s);
+	w->said_something = true;
+	turn_text(w->turn, s);
+}
+
+void
+talk_reasoning(struct talk *t, struct str s)
+{
+	struct warm *w = warm_of(t);
+
+	if (w->state != WARM_BUSY)
+		return;
+	w->said_something = true;
+	turn_reasoning(w->turn, s);
+}
+
+/* What is too long for one event is shown in part, and says so. */
+static json_t *
+excerpt_of(const json_t *tool, struct str all)
+{
+	struct str part = { all.ptr, MAX_DELTA / 4 };
+
+	part.len = utf8_whole(part);
+	return json_pack("{s:O?, s:O?, s:b, s:s%}", "id",
+			 json_object_get(tool, "id"), "name",
+			 json_object_get(tool, "name"), "truncated", 1,
+			 "excerpt", part.ptr, part.len);
+}
+
+void
+talk_tool(struct talk *t, json_t *json)
+{
+	struct warm *w = warm_of(t);
+	char *text = json_dumps(json, JSON_COMPACT);
+	json_t *excerpt;
+
+	if (text && strlen(text) > MAX_DELTA) {
+		excerpt = excerpt_of(json, str_of(text));
+		free(text);
+		text = json_dumps(excerpt, JSON_COMPACT);
+		json_decref(excerpt);
+	}
+	if (w->state == WARM_BUSY && text) {
+		w->said_something = true;
+		turn_tool(w->turn, str_of(text));
+	}
+	free(text);
+	json_decref(json);
+}
+
+void
+talk_lost(struct talk *t)
+{
+	struct warm *w = warm_of(t);
+
+	if (w->state == WARM_STARTING)
+		warm_lost(w);
+}
+
+void
+talk_finish(struct talk *t, const char *reason, json_t *usage,
+	    const char *model)
+{
+	struct warm *w = warm_of(t);
+	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
+	struct error e = { 0 };
+	struct outcome o = {
+		.usable = true,
+		.reason = reason,
+		.usage = text,
+		.model = model,
+	};
+
+	json_decref(usage);
+	if (w->state == WARM_STOPPING) {
+		fail_with(&e, ERR_CANCELLED, "cancelled");
+		o.error = &e;
+	}
+	if (w->state == WARM_BUSY || w->state == WARM_STOPPING)
+		warm_conclude(w, &o);
+	free(text);
+}
+
+void
+talk_fail(struct talk *t, const struct error *why)
+{
+	struct warm *w = warm_of(t);
+	struct error e = *why;
+	const struct outcome o = { .usable = true, .error = &e };
+
+	if (w->state == WARM_STOPPING)
+		fail_with(&e, ERR_CANCELLED, "cancelled");
+	if (w->state == WARM_STARTING)
+		warm_give_up(w, &e);
+	else if (w->state == WARM_BUSY || w->state == WARM_STOPPING)
+		warm_conclude(w, &o);
+}
+
+void
+talk_abort(struct talk *t, const struct error *why)
+{
+	struct warm *w = warm_of(t);
+	struct error e = *why;
+
+	if (w->state == WARM_STOPPING)
+		fail_with(&e, ERR_CANCELLED, "cancelled");
+	if (w->state != WARM_LEAVING)
+		warm_give_up(w, &e);
+}
+
+void
+talk_mark(struct talk *t, const char *position)
+{
+	struct warm *w = warm_of(t);
+
+	free(w->position);
+	w->position = copy(str_of(position));
+}
+
+bool
+talk_has_spoken(const struct talk *t)
+{
+	return container_of(t, const struct warm, talk)->said_something;
+}
+
+void
+talk_models(struct talk *t, json_t *ids)
+{
+	struct pool *p = warm_of(t)->pool;
+
+	json_decref(p->models);
+	p->models = ids;
+}
