@@ -393,7 +393,7 @@ static void
 add_bridge(struct buf *b, const struct completion *c)
 {
 	ADD(b, "{\"tools\":[");
-	add(b, c->tools);
+	add_json(b, c->tools);
 	ADD(b, "],\"session\":");
 	if (c->standing.session)
 		add_standing(b, &c->standing);

@@ -92,7 +92,9 @@ on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 	enum msg_type want = c->row ? MSG_CHILD : MSG_DONE;
 
 	c->failed = !reply || reply->type != want;
-	if (e)
+	if (e && !control_is_connected(c))
+		fail_with(c->e, ERR_UNAVAILABLE, "cli-bridge has gone away");
+	else if (e)
 		*c->e = *e;
 	else if (c->failed)
 		fail_with(c->e, ERR_PROTOCOL, "%s was not expected",

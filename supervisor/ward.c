@@ -251,7 +251,9 @@ say_state(const struct ward *w)
 		log_info("%s: starting", w->name);
 		break;
 	case CHILD_RUNNING:
-		log_info("%s: is up, as process %d", w->name, w->process.pid);
+		if (!c->ready_since)
+			log_info("%s: is up, as process %d", w->name,
+				 (int)w->process.pid);
 		break;
 	case CHILD_FAILING:
 		log_error("%s: %s: killed", w->name,

@@ -39,34 +39,24 @@ end_if_over(struct cli *c)
 static void
 hear_lines(struct cli *c)
 {
-	size_t start = 0, end;
-	char *newline;
+	struct str line;
 
-	while (!c->paused && (newline = memchr(c->line.ptr + c->searched, '\n',
-					       c->line.len - c->searched))) {
-		end = (size_t)(newline - c->line.ptr);
-		c->searched = end + 1;
-		c->heard(c, (struct str){ c->line.ptr + start, end - start });
-		if (!c->loop)
-			return;
-		start = end + 1;
-	}
-	if (!c->paused)
-		c->searched = c->line.len;
-	c->searched -= start;
-	buf_drop(&c->line, start);
+	while (c->loop && !c->paused && lines_next(&c->lines, &line))
+		c->heard(c, line);
 }
 
 /* What is left behind the last newline is a line too. */
 static void
 finish_output(struct cli *c)
 {
+	struct str line;
+
 	hang_up(c, &c->readable, &c->out);
-	if (c->line.len)
-		c->heard(c, buf_str(&c->line));
+	if (lines_last(&c->lines, &line))
+		c->heard(c, line);
 	if (!c->loop)
 		return;
-	buf_fini(&c->line);
+	lines_fini(&c->lines);
 	end_if_over(c);
 }
 
@@ -90,18 +80,19 @@ on_readable(struct watch *w)
 {
 	struct cli *c = container_of(w, struct cli, readable);
 	struct error e = { 0 };
+	char *room;
 	ssize_t n;
 
-	if (!buf_reserve(&c->line, READ_SIZE, &e)) {
+	if (!lines_room(&c->lines, READ_SIZE, &room, &e)) {
 		fail_with(&e, ERR_HARNESS, "a line of more than %u bytes",
 			  MAX_LINE);
 		loop_unwatch(c->loop, w);
 		c->failed(c, &e);
 		return;
 	}
-	n = read(c->out, c->line.ptr + c->line.len, c->line.size - c->line.len);
+	n = read(c->out, room, READ_SIZE);
 	if (n > 0) {
-		c->line.len += (size_t)n;
+		lines_added(&c->lines, (size_t)n);
 		hold_breath(c);
 		hear_lines(c);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
@@ -328,9 +319,9 @@ cli_init(struct cli *c, struct loop *loop)
 	c->in = c->out = c->err = -1;
 	c->writable = c->readable = c->complaining = WATCH_INIT;
 	c->to_write = BUF_INIT(2u * MAX_WIRE);
-	c->line = BUF_INIT(MAX_LINE);
+	c->lines = LINES_INIT(MAX_LINE);
 	c->last_words = BUF_INIT(MAX_STDERR);
-	c->searched = c->written = 0;
+	c->written = 0;
 	c->paused = c->close_input = c->was_ended = false;
 }
 
@@ -372,7 +363,7 @@ cli_fini(struct cli *c)
 	hang_up(c, &c->readable, &c->out);
 	hang_up(c, &c->complaining, &c->err);
 	buf_fini(&c->to_write);
-	buf_fini(&c->line);
+	lines_fini(&c->lines);
 	buf_fini(&c->last_words);
 	c->loop = NULL;
 }

@@ -14,6 +14,7 @@
  */
 #include "proto/buf.h"
 #include "proto/spawn.h"
+#include "workers/lines.h"
 
 struct cli {
 	struct loop *loop; /* NULL: not started, or ended with cli_fini() */
@@ -22,8 +23,7 @@ struct cli {
 	struct watch writable, readable, complaining;
 	struct buf to_write;   /* what it has not taken yet... */
 	size_t written;	       /* ...but for so many bytes */
-	struct buf line;       /* what it has said since the last newline */
-	size_t searched;       /* so many bytes of `line` have no newline */
+	struct lines lines;    /* what it has said and nobody has heard */
 	struct buf last_words; /* the end of its standard error */
 	struct timer resume, give_up;
 	bool paused, close_input, was_ended;

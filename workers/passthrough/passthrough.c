@@ -8,7 +8,8 @@
  * A request is sent once.  What fails before the provider has said anything
  * is our error; what breaks off later is cut off for the caller as well.
  */
-#include "proto/log.h"
+#include <stdio.h>
+
 #include "workers/passthrough/catalogue.h"
 #include "workers/passthrough/splice.h"
 #include "workers/worker.h"

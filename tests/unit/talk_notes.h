@@ -1,0 +1,22 @@
+#pragma once
+/*
+ * talk_notes - a talk that takes notes instead of doing anything
+ *
+ * For tests of a harness without a process: what it calls is written down,
+ * one line a call, text of the same kind in one line as long as nothing else
+ * comes between.
+ */
+#include "proto/buf.h"
+#include "workers/harness.h"
+
+struct notes {
+	struct buf heard;   /* "text Hello\nfinish stop\n" */
+	struct buf written; /* what it wrote to its CLI */
+	char last;	    /* the kind of what was heard last */
+	bool has_spoken;
+};
+
+extern struct notes notes;
+
+/* Forgets everything. */
+void notes_clear(void);

@@ -1,0 +1,62 @@
+#include "workers/lines.h"
+
+void
+lines_fini(struct lines *l)
+{
+	buf_fini(&l->buf);
+	l->start = l->searched = 0;
+}
+
+/* Lines that were taken make room for what comes. */
+static void
+drop_taken(struct lines *l)
+{
+	buf_drop(&l->buf, l->start);
+	l->searched -= l->start;
+	l->start = 0;
+}
+
+bool
+lines_room(struct lines *l, size_t size, char **room, struct error *e)
+{
+	drop_taken(l);
+	if (!buf_reserve(&l->buf, size, e))
+		return false;
+	*room = l->buf.ptr + l->buf.len;
+	return true;
+}
+
+void
+lines_added(struct lines *l, size_t len)
+{
+	l->buf.len += len;
+}
+
+bool
+lines_next(struct lines *l, struct str *line)
+{
+	char *from = l->buf.ptr + l->searched, *newline = NULL;
+
+	if (l->searched < l->buf.len)
+		newline = memchr(from, '\n', l->buf.len - l->searched);
+	if (!newline) {
+		l->searched = l->buf.len;
+		if (l->start == l->buf.len)
+			drop_taken(l); /* gives a large buffer back */
+		return false;
+	}
+	*line = (struct str){ l->buf.ptr + l->start,
+			      (size_t)(newline - l->buf.ptr) - l->start };
+	l->start = l->searched = (size_t)(newline - l->buf.ptr) + 1;
+	return true;
+}
+
+bool
+lines_last(struct lines *l, struct str *line)
+{
+	if (l->start == l->buf.len)
+		return false;
+	*line = (struct str){ l->buf.ptr + l->start, l->buf.len - l->start };
+	l->start = l->searched = l->buf.len;
+	return true;
+}
