@@ -34,7 +34,7 @@ enum child_state {
 	CHILD_STOPPED,	/* not running, and not wanted */
 	CHILD_STARTING, /* running, has not said READY */
 	CHILD_RUNNING,	/* running, and READY */
-	CHILD_SILENT,	/* has not said READY for too long; maybe we slept */
+	CHILD_SILENT,	/* did not say READY for long; did we sleep? */
 	CHILD_FAILING,	/* killed, will be started again */
 	CHILD_DRAINING, /* not wanted: asked to finish what it does */
 	CHILD_ENDING,	/* not wanted: got SIGTERM */

@@ -46,13 +46,20 @@ restore(const struct environment *env, struct error *e)
 	return true;
 }
 
-bool
-environment_load(const struct environment *env, struct error *e)
+static bool
+load_file(const struct environment *env, struct error *e)
 {
-	if (!restore(env, e))
-		return false;
 	if (env->file)
 		return settings_load_file(env->file, e);
 	return access(DEFAULT_FILE, F_OK) < 0 ||
 	       settings_load_file(DEFAULT_FILE, e);
+}
+
+bool
+environment_load(const struct environment *env, struct error *e)
+{
+	if (restore(env, e) && load_file(env, e))
+		return true;
+	e->code = ERR_INVALID; /* whatever it was: it is for the operator */
+	return false;
 }

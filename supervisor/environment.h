@@ -19,5 +19,6 @@ struct environment {
 void environment_keep(struct environment *, const char *file);
 void environment_fini(struct environment *);
 
-/* After that `environ` is what it should be; or, on failure, partly. */
+/* After that `environ` is what it should be; or, on failure (ERR_INVALID),
+ * partly. */
 must_check bool environment_load(const struct environment *, struct error *);

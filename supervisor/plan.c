@@ -106,7 +106,7 @@ is_url(const char *value)
 	else
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!isgraph((unsigned char)s.ptr[i]))
+		if (!isgraph((unsigned char)s.ptr[i]) || strchr("?#", s.ptr[i]))
 			return false;
 	return s.len > 0 && s.len < MAX_URL && *s.ptr != '/';
 }

@@ -182,14 +182,18 @@ start_process(struct turn *t)
 		.system_len = job->conversation.system_len,
 		.model = t->model,
 		.resumed = job->resumed,
+		.kept = t->session != NULL,
 	};
 	struct error e = { 0 };
 
 	job->warm = pool_start(&pool, &plan, &e);
-	if (job->warm)
-		warm_give(job->warm, t);
-	else
+	if (!job->warm) {
 		fail(t, &e);
+		return;
+	}
+	free(job->session.cli_id);
+	job->session.cli_id = copy(str_of(job->warm->cli_id));
+	warm_give(job->warm, t);
 }
 
 /*

@@ -1,44 +1,20 @@
 #include "workers/pool.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "proto/log.h"
 #include "proto/sweep.h"
-#include "workers/conversation.h"
 #include "workers/environment.h"
 
 enum {			/* milliseconds */
        TICK = 5000,	/* memory is looked at, orphans are reaped */
        SWEEP_SOON = 20, /* after a process ended */
        SWEEP_MOST = 300,
-       FAREWELL = 2000, /* for an idle process to end by itself */
+       SPARE_LATER = 1000, /* so as not to slow down what is under way */
 };
-
-/* The end of a process */
-
-static void
-bury(struct timer *t)
-{
-	struct warm *w = container_of(t, struct warm, grave);
-
-	list_remove(&w->pool->leavings, &w->node);
-	cli_fini(&w->cli);
-	if (harness.clear)
-		harness.clear(&w->talk);
-	free(w->talk.state);
-	free(w->session);
-	free(w->cli_id);
-	free(w->cwd);
-	free(w->system);
-	free(w->model);
-	free(w->position);
-	free(w);
-}
 
 /* Number 0 is the prober's. */
 static bool
@@ -85,8 +61,6 @@ reap_orphans(struct pool *p)
 	}
 }
 
-static void sweep_later(struct pool *);
-
 static void
 on_sweep(struct timer *t)
 {
@@ -99,12 +73,12 @@ on_sweep(struct timer *t)
 	if (!n)
 		return;
 	log_info("ended %u processes that their CLI had left behind", n);
-	sweep_later(p);
+	pool_sweep_later(p);
 }
 
 /* All that end in a short time are swept at once, for a look costs. */
-static void
-sweep_later(struct pool *p)
+void
+pool_sweep_later(struct pool *p)
 {
 	uint64_t ms = SWEEP_SOON + 10 * p->sweep_cost;
 
@@ -113,123 +87,13 @@ sweep_later(struct pool *p)
 			 ms < SWEEP_MOST ? ms : SWEEP_MOST, on_sweep);
 }
 
-static void
-leave(struct warm *w)
-{
-	struct pool *p = w->pool;
-
-	loop_unset(&p->worker->loop, &w->clock);
-	list_remove(&p->warm, &w->node);
-	list_append(&p->leavings, &w->node);
-	loop_set(&p->worker->loop, &w->grave, 0, bury);
-	sweep_later(p);
-}
-
-/* The turn's end is told once, and the process is without it from then on. */
-static void
-tell(struct warm *w, const struct outcome *o)
-{
-	if (w->turn)
-		w->pool->over(w, o);
-}
-
-static void
-kill_now(struct warm *w)
-{
-	w->state = WARM_LEAVING;
-	w->killed = true;
-	cli_pause(&w->cli, false);
-	cli_kill(&w->cli);
-	sweep_later(w->pool);
-}
-
-/* The process is of no use any more, and its turn fails with `e`. */
-void
-warm_give_up(struct warm *w, const struct error *e)
-{
-	const struct outcome o = { .error = e };
-
-	kill_now(w);
-	tell(w, &o);
-}
-
-static void
-on_failed(struct cli *cli, const struct error *e)
-{
-	warm_give_up(container_of(cli, struct warm, cli), e);
-}
-
-static void
-explain_end(struct warm *w, struct error *e)
-{
-	struct str words = cli_last_words(&w->cli);
-	int status = w->cli.process.status;
-
-	fail_with(e, ERR_CRASHED, "%s ended with %s%s%.*s",
-		  w->pool->worker->name, process_status_text(status),
-		  words.len ? ": " : "", STR_ARG(words));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
-		e->code = ERR_UNAVAILABLE;
-	if (harness.ended)
-		harness.ended(&w->talk, status, words, e);
-}
-
-static void
-on_ended(struct cli *cli)
-{
-	struct warm *w = container_of(cli, struct warm, cli);
-	struct error e = { 0 };
-	const struct outcome o = { .error = &e };
-
-	explain_end(w, &e);
-	if (w->state == WARM_STOPPING)
-		fail_with(&e, ERR_CANCELLED, "cancelled");
-	else if (w->state != WARM_LEAVING)
-		log_warn("CLI %ju: %s", (uintmax_t)w->number,
-			 log_quote(str_of(e.text)));
-	w->state = WARM_LEAVING;
-	leave(w);
-	tell(w, &o);
-}
-
-/* Idle processes */
-
-static void
-on_farewell(struct timer *t)
-{
-	kill_now(container_of(t, struct warm, clock));
-}
-
-void
-warm_retire(struct warm *w)
-{
-	bool was_idle = w->state == WARM_IDLE;
-
-	if (w->state == WARM_LEAVING)
-		return;
-	assert(!w->turn);
-	if (!was_idle) {
-		kill_now(w);
-		return;
-	}
-	w->state = WARM_LEAVING;
-	cli_close_input(&w->cli);
-	loop_set(&w->pool->worker->loop, &w->clock, FAREWELL, on_farewell);
-}
-
-static void
-on_idle_for_long(struct timer *t)
-{
-	warm_retire(container_of(t, struct warm, clock));
-}
-
 static struct warm *
 longest_idle(struct pool *p)
 {
 	list_each (&p->warm, n) {
 		struct warm *w = container_of(n, struct warm, node);
 
-		if (w->state == WARM_IDLE)
+		if (w->state == WARM_IDLE || w->state == WARM_SPARE)
 			return w;
 	}
 	return NULL;
@@ -261,6 +125,8 @@ free_memory(void)
 	return kb ? kb / 1024 : UINT64_MAX;
 }
 
+static void on_spare_timer(struct timer *);
+
 static void
 on_tick(struct timer *t)
 {
@@ -272,12 +138,14 @@ on_tick(struct timer *t)
 	if (w && free_memory() < p->worker->harness.min_free_mb) {
 		log_info("memory is short: CLI %ju goes", (uintmax_t)w->number);
 		warm_retire(w);
+		return;
 	}
+	on_spare_timer(&p->spare_timer);
 }
 
 /* The last to become idle is the last of the list. */
-static void
-become_idle(struct warm *w)
+void
+pool_become_idle(struct warm *w)
 {
 	struct pool *p = w->pool;
 	const struct harness_settings *s = &p->worker->harness;
@@ -286,266 +154,10 @@ become_idle(struct warm *w)
 	w->turn = NULL;
 	list_remove(&p->warm, &w->node);
 	list_append(&p->warm, &w->node);
-	loop_set(&p->worker->loop, &w->clock, s->idle_ms, on_idle_for_long);
+	loop_set(&p->worker->loop, &w->clock, s->idle_ms,
+		 warm_on_idle_for_long);
 	while (count_idle(p) > s->max_idle)
 		warm_retire(longest_idle(p));
-}
-
-/* Turns */
-
-static void
-on_silence(struct timer *t)
-{
-	struct warm *w = container_of(t, struct warm, clock);
-	uint64_t ms = w->pool->worker->harness.timeout_ms;
-	struct error e = { 0 };
-
-	fail_with(&e, ERR_TIMEOUT,
-		  "timeout after %ju ms: no stream output of %s", (uintmax_t)ms,
-		  w->pool->worker->name);
-	warm_give_up(w, &e);
-}
-
-/* Each sign of life sets it anew; a reader that is slow stops it. */
-static void
-listen_for_silence(struct warm *w)
-{
-	struct loop *loop = &w->pool->worker->loop;
-	uint64_t ms = w->pool->worker->harness.timeout_ms;
-
-	if (w->state != WARM_BUSY)
-		return;
-	if (ms && !w->cli.paused)
-		loop_set(loop, &w->clock, ms, on_silence);
-	else
-		loop_unset(loop, &w->clock);
-}
-
-void
-warm_give(struct warm *w, struct turn *t)
-{
-	assert(!w->turn);
-	w->turn = t;
-	w->answer = ANSWER_EMPTY;
-	w->said_something = false;
-	if (w->state == WARM_IDLE)
-		w->pool->ready(w);
-}
-
-void
-warm_say(struct warm *w, const char *model, const json_t *messages, size_t from)
-{
-	free(w->model);
-	w->model = copy(str_of(model));
-	w->talk.model = w->model;
-	w->talk.messages = messages;
-	w->talk.from = from;
-	w->talk.turn++;
-	w->state = WARM_BUSY;
-	listen_for_silence(w);
-	harness.say(&w->talk);
-	w->talk.messages = NULL;
-}
-
-static void
-on_not_stopped(struct timer *t)
-{
-	struct warm *w = container_of(t, struct warm, clock);
-	struct error e = { 0 };
-
-	fail_with(&e, ERR_CANCELLED, "cancelled");
-	warm_give_up(w, &e);
-}
-
-/* One that stands alone has no more reason to live. */
-void
-warm_cancel(struct warm *w)
-{
-	struct error e = { 0 };
-
-	if (w->state == WARM_BUSY && harness.interrupt && w->session) {
-		w->state = WARM_STOPPING;
-		loop_set(&w->pool->worker->loop, &w->clock,
-			 w->pool->worker->harness.cancel_ms, on_not_stopped);
-		cli_pause(&w->cli, false);
-		harness.interrupt(&w->talk);
-		return;
-	}
-	fail_with(&e, ERR_CANCELLED, "cancelled");
-	warm_give_up(w, &e);
-}
-
-void
-warm_unblock(struct warm *w)
-{
-	cli_pause(&w->cli, false);
-	listen_for_silence(w);
-}
-
-static void
-on_line(struct cli *cli, struct str line)
-{
-	struct warm *w = container_of(cli, struct warm, cli);
-	struct error e = { 0 };
-
-	if (w->state == WARM_LEAVING)
-		return;
-	if (!harness.line(&w->talk, line, &e)) {
-		warm_give_up(w, &e);
-		return;
-	}
-	if (w->state != WARM_BUSY)
-		return;
-	if (turn_is_blocked(w->turn))
-		cli_pause(cli, true);
-	listen_for_silence(w);
-}
-
-/* Not idle for a moment even if its turn was waiting for it. */
-void
-warm_ready(struct warm *w)
-{
-	if (!w->turn) {
-		become_idle(w);
-		return;
-	}
-	w->state = WARM_IDLE;
-	w->pool->ready(w);
-}
-
-void
-warm_lost(struct warm *w)
-{
-	const struct outcome o = { .lost = true };
-
-	kill_now(w);
-	tell(w, &o);
-}
-
-/*
- * A turn's end frees its session, and what waits for that may begin at once,
- * on this very process: so it is idle before anybody is told.
- */
-void
-warm_conclude(struct warm *w, const struct outcome *o)
-{
-	struct turn *turn = w->turn;
-
-	if (!w->session) {
-		kill_now(w);
-		tell(w, o);
-		return;
-	}
-	become_idle(w);
-	w->turn = turn;
-	tell(w, o);
-}
-
-/* Starting */
-
-static void
-on_start_deadline(struct timer *t)
-{
-	struct warm *w = container_of(t, struct warm, clock);
-	struct str words = cli_last_words(&w->cli);
-	struct error e = { 0 };
-
-	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
-		  w->pool->worker->name,
-		  (uintmax_t)w->pool->worker->harness.start_ms,
-		  words.len ? ": " : "", STR_ARG(words));
-	warm_give_up(w, &e);
-}
-
-static struct warm *
-warm_new(struct pool *p, const struct warm_plan *plan)
-{
-	struct warm *w = xcalloc(1, sizeof *w);
-
-	w->pool = p;
-	w->number = ++p->last_number;
-	w->session = copy(str_of(plan->session));
-	w->cli_id = copy(str_of(plan->cli_id));
-	w->cwd = copy(str_of(plan->cwd));
-	w->system = copy((struct str){ plan->system, plan->system_len });
-	w->model = copy(str_of(plan->model));
-	w->position = copy(str_of(plan->position));
-	w->talk = (struct talk){
-		.cli_id = w->cli_id,
-		.resumed = plan->resumed,
-		.position = w->position,
-		.history = plan->history,
-		.kept = plan->session != NULL,
-		.cwd = w->cwd,
-		.permission_mode = p->worker->harness.permission_mode,
-		.scratch = p->scratch,
-		.system = w->system,
-		.system_len = plan->system_len,
-		.model = w->model,
-		.state = xcalloc(1, harness.state + 1),
-	};
-	w->cli.heard = on_line;
-	w->cli.failed = on_failed;
-	w->cli.ended = on_ended;
-	return w;
-}
-
-/* The mark comes first, where it is found with the first read. */
-static void
-add_environment(const struct warm *w, struct words *env)
-{
-	const struct pool *p = w->pool;
-
-	words_print(env, OWNER_VARIABLE "=%s%ju/", p->worker->mark,
-		    (uintmax_t)w->number);
-	for (size_t i = 0; i < p->environment.len; i++)
-		words_add(env, p->environment.ptr[i]);
-}
-
-static bool
-run_program(struct warm *w, struct error *e)
-{
-	struct pool *p = w->pool;
-	struct words argv = { 0 }, env = { 0 };
-	struct spawn s = { .cwd = w->cwd, .death_signal = SIGKILL };
-	bool ok;
-
-	words_add(&argv, p->program);
-	add_environment(w, &env);
-	ok = harness.command(&w->talk, &argv, &env, e);
-	s.argv = (const char *const *)argv.ptr;
-	s.env = env.ptr;
-	ok = ok && cli_start(&w->cli, &p->worker->loop, &s, e);
-	words_fini(&argv);
-	words_fini(&env);
-	return ok;
-}
-
-struct warm *
-pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
-{
-	struct warm *w;
-
-	if (!p->program) {
-		fail_with(e, ERR_UNAVAILABLE, "%s is not installed: %s",
-			  p->worker->name, harness.install);
-		return NULL;
-	}
-	w = warm_new(p, plan);
-	list_append(&p->warm, &w->node);
-	if (!run_program(w, e)) {
-		leave(w);
-		return NULL;
-	}
-	log_info("CLI %ju: pid %d started%s%s", (uintmax_t)w->number,
-		 (int)w->cli.process.pid, w->session ? " for session " : "",
-		 w->session ? log_quote(str_of(w->session)) : "");
-	loop_set(&p->worker->loop, &w->clock, p->worker->harness.start_ms,
-		 on_start_deadline);
-	if (harness.greet)
-		harness.greet(&w->talk);
-	w->talk.history = NULL;
-	return w;
 }
 
 struct warm *
@@ -565,6 +177,95 @@ unsigned
 pool_count(const struct pool *p)
 {
 	return (unsigned)p->warm.len;
+}
+
+/*
+ * Spares: started ahead, but not greeted, so that they can still be told
+ * everything.  One kind keeps its conversation, the other does not; which are
+ * wanted is what turns have asked for.
+ */
+
+static struct warm *
+find_spare(struct pool *p, bool kept)
+{
+	list_each (&p->warm, n) {
+		struct warm *w = container_of(n, struct warm, node);
+
+		if (w->state == WARM_SPARE && w->talk.kept == kept)
+			return w;
+	}
+	return NULL;
+}
+
+static size_t
+count_spares(const struct pool *p, bool kept)
+{
+	size_t count = 0;
+
+	list_each (&p->warm, n) {
+		const struct warm *w = container_of(n, struct warm, node);
+
+		count += w->state == WARM_SPARE && w->talk.kept == kept;
+	}
+	return count;
+}
+
+static void
+start_spare(struct pool *p, bool kept)
+{
+	auto_free char *cli_id = new_uuid();
+	const struct warm_plan plan = { .cli_id = cli_id,
+					.cwd = p->workspace,
+					.kept = kept,
+					.spare = true };
+	struct error e = { 0 };
+
+	if (!warm_start(p, &plan, &e))
+		log_warn("no spare: %s", e.text);
+}
+
+static bool
+wants_spare(const struct pool *p, bool kept)
+{
+	const struct harness_settings *s = &p->worker->harness;
+
+	return p->wants_spare[kept] && p->program &&
+	       count_spares(p, kept) < s->spares &&
+	       free_memory() > s->min_free_mb;
+}
+
+/* One at a time: they are for later. */
+static void
+on_spare_timer(struct timer *t)
+{
+	struct pool *p = container_of(t, struct pool, spare_timer);
+
+	for (int kept = 0; kept <= 1; kept++) {
+		if (!wants_spare(p, kept))
+			continue;
+		start_spare(p, kept);
+		loop_set(&p->worker->loop, t, SPARE_LATER, on_spare_timer);
+		return;
+	}
+}
+
+/* What a spare can't be: elsewhere, or with a past. */
+struct warm *
+pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
+{
+	struct warm *w = NULL;
+
+	p->wants_spare[plan->kept] = true;
+	if (!timer_is_set(&p->spare_timer) && p->worker->harness.spares)
+		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER,
+			 on_spare_timer);
+	if (!plan->resumed && !plan->history &&
+	    !strcmp(plan->cwd, p->workspace))
+		w = find_spare(p, plan->kept);
+	if (!w)
+		return warm_start(p, plan, e);
+	warm_adopt(w, plan);
+	return w;
 }
 
 /* The pool itself */
@@ -642,15 +343,16 @@ pool_fini(struct pool *p)
 	list_each (&p->warm, w)
 		cli_kill(&container_of(w, struct warm, node)->cli);
 	while ((n = list_first(&p->warm)))
-		leave(container_of(n, struct warm, node));
+		warm_leave(container_of(n, struct warm, node));
 	while ((n = list_first(&p->leavings))) {
 		struct warm *w = container_of(n, struct warm, node);
 
 		loop_unset(&p->worker->loop, &w->grave);
-		bury(&w->grave);
+		warm_bury(&w->grave);
 	}
 	loop_unset(&p->worker->loop, &p->sweep_timer);
 	loop_unset(&p->worker->loop, &p->tick);
+	loop_unset(&p->worker->loop, &p->spare_timer);
 	words_fini(&p->environment);
 	json_decref(p->models);
 	free(p->workspace);

@@ -43,9 +43,9 @@ talk_ready(struct talk *t)
 {
 	struct warm *w = warm_of(t);
 
-	if (w->state != WARM_STARTING)
-		return;
-	warm_ready(w);
+	w->was_ready |= w->state == WARM_SPARE;
+	if (w->state == WARM_STARTING)
+		warm_ready(w);
 }
 
 void
