@@ -22,6 +22,7 @@ begin_event(struct turn *t)
 {
 	struct buf *b = request_begin(t->request);
 
+	t->event = b->len;
 	add(b, STR("data: "));
 	t->spoke = loop_now();
 	t->words_end = 0;
@@ -104,8 +105,7 @@ can_go_on(const struct turn *t, enum delta delta)
 	const struct spout *s = &t->request->spout;
 
 	return t->request->is_blocked && s->is_open && t->words_end &&
-	       t->last == delta && t->words_end > s->chunk &&
-	       s->bytes.len - s->chunk < MAX_EVENT;
+	       t->last == delta && s->bytes.len - t->event < MAX_EVENT;
 }
 
 static void

@@ -379,7 +379,7 @@ open_client(struct client *c, const char *url)
 	int r = nng_req0_open_raw(&c->sock);
 
 	if (r == 0)
-		r = nng_socket_set_int(c->sock, NNG_OPT_SENDBUF, SEND_BUFFER);
+		r = nng_socket_set_int(c->sock, NNG_OPT_SENDBUF, MAX_TURNS);
 	if (r == 0)
 		r = notify(c->sock, &c->server);
 	return r;

@@ -34,7 +34,7 @@ log_is_on(enum log_level level)
 bool
 log_level_read(const char *name, enum log_level *level)
 {
-	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+	for (int i = LOG_ERROR; name && i <= LOG_DEBUG; i++) {
 		if (strcmp(name, names[i]))
 			continue;
 		*level = (enum log_level)i;

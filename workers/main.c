@@ -6,22 +6,12 @@
 #include "proto/log.h"
 #include "workers/worker.h"
 
-static enum log_level
-level_of(const char *name)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-
-	for (int i = 0; name && i <= LOG_DEBUG; i++)
-		if (!strcmp(name, names[i]))
-			return (enum log_level)i;
-	return LOG_INFO;
-}
-
 int
 main(int argc, char *argv[])
 {
 	static struct worker w;
 	char who[MAX_NAME + sizeof "worker."];
+	enum log_level level = LOG_INFO;
 	struct error e = { 0 };
 	bool ok;
 
@@ -30,7 +20,8 @@ main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	snprintf(who, sizeof who, "worker.%s", argv[1]);
-	log_open(who, level_of(getenv("BRIDGE_LOG_LEVEL")));
+	(void)log_level_read(getenv("BRIDGE_LOG_LEVEL"), &level);
+	log_open(who, level);
 	/* What a CLI leaves behind becomes our child, not that of init. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1UL);
 	ok = worker_init(&w, argv[1], &e) && loop_run(&w.loop, &e);

@@ -235,7 +235,7 @@ providers_read(struct providers *all, struct error *e)
 	for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++)
 		if (!add_vendor(all, &vendors[i], e))
 			return false;
-	for (char **v = environ; *v; v++) {
+	for (char **v = environ; v && *v; v++) {
 		auto_free char *name = copy(name_in(*v));
 
 		if (name && !providers_find(all, name) &&
