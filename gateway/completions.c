@@ -82,6 +82,8 @@ static bool
 understand(struct gateway *g, struct request *r, struct chat *c,
 	   struct question *q, struct error *e)
 {
+	if (request_is_left(r))
+		return fail_with(e, ERR_CANCELLED, "the client has left");
 	if (!chat_parse(c, q->kind, q->body, e))
 		return false;
 	r->model = copy(c->model);

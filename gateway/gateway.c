@@ -14,9 +14,9 @@
 #include "proto/role.h"
 
 enum {
-	LISTENING = 3,	 /* descriptor */
-	FAREWELL = 1000, /* ms that last answers have to go out */
-	LOOK = 20,	 /* ms after which a drained process may end */
+	LISTENING = 3,	/* descriptor */
+	FAREWELL = 400, /* ms that last answers have to go out */
+	LOOK = 20,	/* ms after which a drained process may end */
 };
 
 /* Requests */
@@ -205,7 +205,8 @@ on_heard(struct member *who, const struct msg *m)
 	gateway_hear(g, m);
 }
 
-/* Every turn, or every turn of one worker. */
+/* Every turn, or every turn of one worker: it needs not be told, for it is
+ * gone, or will see that we are. */
 static void
 end_turns(struct gateway *g, const struct member *of, const struct error *e)
 {
@@ -214,7 +215,7 @@ end_turns(struct gateway *g, const struct member *of, const struct error *e)
 			struct turn *t = container_of(n, struct turn, node);
 
 			if (!of || t->worker == of)
-				turn_abort(t, e);
+				turn_failed(t, e);
 		}
 }
 

@@ -370,6 +370,8 @@ take_all(struct request *r)
 		answer_refusal(r);
 	else
 		r->http->ready(r);
+	if (r->stage == WAITING && r->connection->gone)
+		lose(r); /* it went before it could be waited for */
 	r->in_callback = false;
 	if (r->stage == WAITING)
 		MHD_suspend_connection(r->mhd);
@@ -650,6 +652,21 @@ push_soon(struct request *r)
 }
 
 /*
+ * MHD forgets a connection that it closes on our behalf right here, until it
+ * is the one that has been idle for longest: so to end one it's given a byte
+ * that it can't send.
+ */
+static ssize_t
+end_body(struct request *r, char *bytes)
+{
+	if (r->ending == WELL && !r->spout.is_plain)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	shutdown(socket_of(r->mhd), SHUT_WR);
+	*bytes = '\n';
+	return 1;
+}
+
+/*
  * MHD asks for a piece of the body: so it has sent the head, has nothing more
  * to say, and the socket is ours until we resume the connection.
  */
@@ -665,8 +682,7 @@ on_body_wanted(void *request, uint64_t at, char *bytes, size_t max)
 	}
 	r->in_callback = false;
 	if (r->stage == HANDED_BACK)
-		return r->ending == WELL ? MHD_CONTENT_READER_END_OF_STREAM
-					 : MHD_CONTENT_READER_END_WITH_ERROR;
+		return end_body(r, bytes);
 	MHD_suspend_connection(r->mhd);
 	return 0;
 }

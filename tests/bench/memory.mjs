@@ -20,7 +20,7 @@ function memoryOf(pid) {
 
 async function measure(cleanup) {
   const cloud = await startVendor(cleanup, 'anthropic');
-  const bridge = await bridgeFor(cleanup, { backends: BACKENDS, env: claudeEnv(cloud) });
+  const bridge = await bridgeFor(cleanup, { backends: BACKENDS, env: { ...claudeEnv(cloud), BRIDGE_PROVIDER_NEAR_BASE_URL: `${cloud.url}/v1` } });
   await sleep(SETTLED);
   const each = [];
   for (const name of ['supervisor', 'gateway', ...BACKENDS])

@@ -27,7 +27,10 @@ export const CLAUDE_BIN = join(root, 'tests/node_modules/@anthropic-ai/claude-co
 // How long anything may take on a busy machine before it counts as not happening.
 export const PATIENCE = 30_000;
 
-const PROC_LIMIT_LOG = 600; // lines that are shown
+const LOG_LINES = 600; // that are shown
+
+// How old the counts in /health and in status may be.
+const HELLO_MS = 100;
 
 export async function waitFor(what, check, within = PATIENCE) {
   const until = performance.now() + within;
@@ -148,6 +151,8 @@ export class Client {
   }
 
   #event(event) {
+    if (event === '')
+      return; // what ends a vendor's half-said event
     if (event.startsWith(':'))
       return void this.comments.push(event.slice(1).trim());
     assert.match(event, /^data: /);
@@ -230,6 +235,7 @@ class Bridge {
       PATH: process.env.PATH, HOME: join(directory, 'home'), LANG: 'C.UTF-8',
       UBSAN_OPTIONS: 'print_stacktrace=1',
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
+      BRIDGE_HELLO_MS: String(HELLO_MS),
       ...env,
     };
     this.instance = instanceOf(this.dataDirectory);
@@ -351,6 +357,7 @@ class Bridge {
   }
 
   async isIdle() {
+    await sleep(2 * HELLO_MS);
     await waitFor('no turn runs', async () =>
       (await this.get('/health')).json.backends.every(row => !row.running && !row.queued));
   }
@@ -363,7 +370,7 @@ class Bridge {
   }
 
   showLog() {
-    console.error(`---- log of ${this.directory}\n${this.log.split('\n').slice(-PROC_LIMIT_LOG).join('\n')}\n----`);
+    console.error(`---- log of ${this.directory}\n${this.log.split('\n').slice(-LOG_LINES).join('\n')}\n----`);
   }
 }
 

@@ -97,7 +97,7 @@ test('HTTP is spoken as its users expect', async t => {
   });
 
   await t.test('a prefix is found in any case, and behind bridge/', async () => {
-    for (const model of ['ECHO', 'bridge/echo', 'Bridge/Echo/echo'])
+    for (const model of ['ECHO', 'bridge/echo', 'bridge/Echo/echo'])
       assert.equal((await bridge.post('/v1/chat/completions', { ...hello, model })).status, 200, model);
   });
 
@@ -205,21 +205,21 @@ test('slow senders are cut off, and nobody else waits for them', async t => {
 });
 
 test('who has not the bearer stays outside', async t => {
-  const bridge = await startBridge(t, { env: { BRIDGE_BEARER: 'a secret', BRIDGE_ALLOWED_ORIGINS: 'https://app.example', BRIDGE_ALLOWED_HOSTS: 'bridge.example' } });
+  const bridge = await startBridge(t, { env: { BRIDGE_BEARER: 'a-secret', BRIDGE_ALLOWED_ORIGINS: 'https://app.example', BRIDGE_ALLOWED_HOSTS: 'bridge.example' } });
   const by = authorization => bridge.get('/v1/models', { headers: authorization ? { authorization } : {} });
 
-  for (const wrong of [undefined, 'Bearer', 'Bearer ', 'Bearer a secre', 'Bearer a secret ', 'Bearer a secretx', 'Basic a secret', 'a secret']) {
+  for (const wrong of [undefined, 'Bearer', 'Bearer ', 'Bearer a-secre', 'Bearer a-secret ', 'Bearer a-secretx', 'Basic a-secret', 'a-secret']) {
     const answer = await by(wrong);
-    if (wrong === 'Bearer a secret ' && answer.status === 200)
+    if (wrong === 'Bearer a-secret ' && answer.status === 200)
       continue; // HTTP does not count white space at the end of a header
     isError(answer, 401, 'invalid_api_key');
     assert.match(answer.headers['www-authenticate'], /^Bearer/);
   }
-  assert.equal((await by('Bearer a secret')).status, 200);
-  assert.equal((await by('bearer a secret')).status, 200);
+  assert.equal((await by('Bearer a-secret')).status, 200);
+  assert.equal((await by('bearer a-secret')).status, 200);
   assert.equal((await bridge.get('/health')).status, 200);
 
-  const headers = { authorization: 'Bearer a secret', origin: 'https://app.example', host: 'bridge.example' };
+  const headers = { authorization: 'Bearer a-secret', origin: 'https://app.example', host: 'bridge.example' };
   const answer = await bridge.post('/v1/chat/completions', hello, headers);
   assert.equal(answer.status, 200);
   assert.equal(answer.headers['access-control-allow-origin'], 'https://app.example');

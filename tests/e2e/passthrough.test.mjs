@@ -37,24 +37,25 @@ const unnumbered = bytes => bytes.toString().replace(/"id":"chatcmpl-\d+"/g, '"i
 
 test('a vendor is relayed verbatim', async t => {
   const { cloud, bridge, direct, through } = await start(t);
+  const asked = () => cloud.requests.findLast(({ method }) => method === 'POST'); // it also asks for models
 
   await t.test('the body arrives byte for byte, but for the model\'s name', async () => {
     const rest = ',"x" : [1.0, 1e3, "\\u00fc\\/"],\n "messages": [ {"role":"user","content":"hi"} ], "unknown":{"a":null}, "big":12345678901234567890 }';
     await through(`{ "model" : "openai/fake-large"${rest}`);
-    assert.equal(cloud.requests.at(-1).raw.toString(), `{ "model" : "fake-large"${rest}`);
+    assert.equal(asked().raw.toString(), `{ "model" : "fake-large"${rest}`);
     await through(`{"messages":[{"role":"user","content":"the \\"model\\":\\"openai/x\\" of it"}],"model":"acme\\/some/model"}`);
-    assert.equal(cloud.requests.at(-1).body.model, 'some/model');
-    assert.equal(cloud.requests.at(-1).body.messages[0].content, 'the "model":"openai/x" of it');
+    assert.equal(asked().body.model, 'some/model');
+    assert.equal(asked().body.messages[0].content, 'the "model":"openai/x" of it');
   });
 
   await t.test('the key is the provider\'s own, and the caller\'s does not get out', async () => {
     await through(JSON.stringify({ model: 'openai/x', messages: says('hi') }), { authorization: 'Bearer of-the-caller', cookie: 'secret' });
-    assert.equal(cloud.requests.at(-1).headers.authorization, 'Bearer sk-loopback');
-    assert.equal(cloud.requests.at(-1).headers.cookie, undefined);
+    assert.equal(asked().headers.authorization, 'Bearer sk-loopback');
+    assert.equal(asked().headers.cookie, undefined);
     await through(JSON.stringify({ model: 'acme/x', messages: says('hi') }));
-    assert.equal(cloud.requests.at(-1).headers.authorization, 'Bearer acme-key');
+    assert.equal(asked().headers.authorization, 'Bearer acme-key');
     await through(JSON.stringify({ model: 'local/x', messages: says('hi') }));
-    assert.equal(cloud.requests.at(-1).headers.authorization, undefined);
+    assert.equal(asked().headers.authorization, undefined);
   });
 
   for (const stream of [false, true])
@@ -145,7 +146,7 @@ test('a vendor is relayed verbatim', async t => {
     cloud.next({ text }, { chunks: Array(500).fill(text.slice(0, 10_000)) });
     const answer = await bridge.chat('openai/x', text);
     assert.equal(answer.content, text);
-    assert.equal(cloud.requests.at(-1).body.messages[0].content, text);
+    assert.equal(asked().body.messages[0].content, text);
     const client = await bridge.streams('openai/x', 'hi', {}, { keep: false }).finishes();
     assert.equal(client.length, 5_000_000);
   });

@@ -244,11 +244,11 @@ test('an unknown setting is warned about, with the nearest that is known', async
 test('settings are read from .env, and the environment wins', async t => {
   const bridge = await startBridge(t, { exit: STOPPED_WELL, env: { BRIDGE_SSE_HEARTBEAT_MS: '15000' } });
   await bridge.stops();
-  writeFileSync(join(bridge.directory, '.env'), '# settings\nBRIDGE_BEARER="from the file"\nBRIDGE_SSE_HEARTBEAT_MS=wrong\n');
+  writeFileSync(join(bridge.directory, '.env'), '# settings\nBRIDGE_BEARER="from-the-file"\nBRIDGE_SSE_HEARTBEAT_MS=wrong\n');
   await bridge.starts();
   await bridge.isReady();
   assert.equal((await bridge.get('/v1/models')).status, 401);
-  assert.equal((await bridge.get('/v1/models', { headers: { authorization: 'Bearer from the file' } })).status, 200);
+  assert.equal((await bridge.get('/v1/models', { headers: { authorization: 'Bearer from-the-file' } })).status, 200);
 });
 
 test('a harness that is not installed is unavailable, and nothing else is', async t => {

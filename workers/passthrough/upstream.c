@@ -4,6 +4,8 @@
 
 #include <curl/curl.h>
 
+#include "proto/utf8.h"
+
 enum {
 	CONNECT_MS = 10000,
 	KEPT_CONNECTIONS = 128, /* idle, over all hosts */
@@ -65,7 +67,9 @@ on_bytes(char *bytes, size_t one, size_t len, void *owner)
 
 /*
  * Before each attempt to send the request.  A GET may be sent again, and so
- * may a POST of which not a byte has left.
+ * may a POST of which not a byte has left.  Here and not by denying curl the
+ * means to rewind: so it can take the body as a whole, and send a small one in
+ * one packet with the headers.
  */
 static int
 on_attempt(void *owner, char *ip, char *local_ip, int port, int local_port)
@@ -212,8 +216,9 @@ static bool
 explain(const struct exchange *x, struct error *e)
 {
 	const char *host = x->request.host;
+	bool has_words = x->words[0] && utf8_valid(str_of(x->words));
 	const char *words =
-		x->words[0] ? x->words : curl_easy_strerror(x->result);
+		has_words ? x->words : curl_easy_strerror(x->result);
 
 	if (x->refusal.code)
 		return fail_with(e, x->refusal.code, "%s: %s", host,
@@ -237,19 +242,13 @@ explain(const struct exchange *x, struct error *e)
 }
 
 static void
-show(struct exchange *x)
-{
-	x->heard(x);
-}
-
-static void
 show_end(struct exchange *x)
 {
 	stop(x);
 	x->has_ended = true;
 	if (x->result != CURLE_OK && !x->error.code)
 		explain(x, &x->error);
-	show(x);
+	x->heard(x);
 	recycle(x);
 }
 
@@ -295,7 +294,7 @@ show_news(struct upstream *u)
 			continue;
 		}
 		listen_for_it(x);
-		show(x);
+		x->heard(x);
 	}
 }
 
