@@ -135,6 +135,17 @@ check_messages(struct chat *c, struct error *e)
 	return true;
 }
 
+/* jansson quotes what it stumbled over, which need not be text. */
+static bool
+fail_json(const json_error_t *why, struct error *e)
+{
+	return fail_with(e, ERR_INVALID,
+			 "the body is not valid JSON: line %d, column %d: %s",
+			 why->line, why->column,
+			 utf8_valid(str_of(why->text)) ? why->text
+						       : "not UTF-8");
+}
+
 static bool
 parse_json(struct chat *c, struct str body, struct error *e)
 {
@@ -143,10 +154,7 @@ parse_json(struct chat *c, struct str body, struct error *e)
 	c->root = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_ALLOW_NUL,
 			     &why);
 	if (!c->root)
-		return fail_with(e, ERR_INVALID,
-				 "the body is not valid JSON: line %d, column "
-				 "%d: %.200s",
-				 why.line, why.column, why.text);
+		return fail_json(&why, e);
 	if (!json_is_object(c->root))
 		return fail_with(e, ERR_INVALID,
 				 "the body must be a JSON object");

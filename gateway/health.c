@@ -36,17 +36,28 @@ text_or_null(struct str s)
 	return s.ptr ? json_stringn(s.ptr, s.len) : json_null();
 }
 
+/* Not ready is what we can't reach yet: whoever asks now would be refused. */
+static enum health
+health_for_us(struct checkup *c, const struct msg_child *m)
+{
+	const struct member *us = fleet_member(&c->gateway->fleet, m->name);
+
+	if (m->health == HEALTH_READY &&
+	    (!us || !client_is_connected(&us->client)))
+		return HEALTH_UNKNOWN;
+	return (enum health)m->health;
+}
+
 static json_t *
-backend(const struct msg_child *m)
+backend(const struct msg_child *m, enum health health)
 {
 	struct str detail = m->detail.ptr ? m->detail : m->last_exit;
 
 	return json_pack("{s:o,s:s,s:o,s:I,s:o,s:o,s:I,s:I,s:I}", "name",
-			 text_or_null(m->name), "state",
-			 health_name((enum health)m->health), "process",
-			 text_or_null(m->state), "pid", (json_int_t)m->pid,
-			 "detail", text_or_null(detail), "version",
-			 text_or_null(m->harness), "running",
+			 text_or_null(m->name), "state", health_name(health),
+			 "process", text_or_null(m->state), "pid",
+			 (json_int_t)m->pid, "detail", text_or_null(detail),
+			 "version", text_or_null(m->harness), "running",
 			 (json_int_t)m->running, "queued",
 			 (json_int_t)m->queued, "warm", (json_int_t)m->warm);
 }
@@ -54,12 +65,14 @@ backend(const struct msg_child *m)
 static void
 take_row(struct checkup *c, const struct msg_child *m)
 {
+	enum health health = health_for_us(c, m);
+
 	if (!m->is_worker)
 		return;
 	c->workers++;
-	if (m->health == HEALTH_READY && str_is(m->state, "RUNNING"))
+	if (health == HEALTH_READY && str_is(m->state, "RUNNING"))
 		c->ready++;
-	json_array_append_new(c->backends, backend(m));
+	json_array_append_new(c->backends, backend(m, health));
 }
 
 static void

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gateway/connection.h"
 #include "gateway/linger.h"
+#include "gateway/request.h"
 #include "proto/log.h"
 
 enum {
@@ -16,19 +18,8 @@ enum {
 	MAX_ANSWER_HEAD = 12 << 10, /* what is sure to fit in that */
 	MAX_SWALLOWED = 1 << 20,    /* of a body that is refused */
 	BODY_STEP = 64 << 10,	    /* that must come within BODY_TIME */
-	HEAD_TIME = 15000,	    /* ms */
 	BODY_TIME = 30000,	    /* ms */
-	IDLE_TIME = 120,     /* s, between requests, or without any progress */
-	STALL_TIME = 600000, /* ms in which a client takes nothing */
-};
-
-struct connection {
-	struct http *http;
-	struct watch watch; /* of its hanging up, and of room to write */
-	struct timer patience;
-	struct request *request; /* the one under way, or NULL */
-	size_t step;		 /* bytes of the body since the last pause */
-	bool gone;
+	IDLE_TIME = 120, /* s, between requests, or without any progress */
 };
 
 /* MHD in the loop */
@@ -76,83 +67,12 @@ socket_of(struct MHD_Connection *mhd)
 		->connect_fd;
 }
 
-static void push(struct request *);
-static void lose(struct request *);
-static void cut_short(struct request *, const struct error *);
-
-static bool
-is_ours(const struct request *r)
-{
-	return r->stage == WAITING || r->stage == OPENING ||
-	       r->stage == STREAMING;
-}
-
-static void
-on_socket(struct watch *w)
-{
-	struct connection *c = container_of(w, struct connection, watch);
-	struct request *r = c->request;
-
-	if (w->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		c->gone = true;
-		loop_unwatch(c->http->loop, w);
-		if (r && is_ours(r))
-			lose(r);
-	} else if (r && r->stage == STREAMING) {
-		push(r);
-	}
-}
-
-/* MHD is reading and must be told by the socket itself that it's over. */
-static void
-on_impatience(struct timer *t)
-{
-	struct connection *c = container_of(t, struct connection, patience);
-	struct request *r = c->request;
-	struct error e = { 0 };
-
-	if (r) {
-		fail_with(&e, ERR_SLOW, "the request took too long to arrive");
-		cut_short(r, &e);
-	}
-	shutdown(c->watch.fd, SHUT_RDWR);
-}
-
-static void
-be_patient(struct connection *c, uint64_t ms)
-{
-	loop_set(c->http->loop, &c->patience, ms, on_impatience);
-}
-
-static void *
-connection_new(struct http *h, struct MHD_Connection *mhd)
-{
-	struct connection *c = xcalloc(1, sizeof *c);
-	struct error e;
-
-	c->http = h;
-	c->watch = WATCH_INIT;
-	if (!loop_watch(h->loop, &c->watch, socket_of(mhd),
-			EPOLLRDHUP | EPOLLET, on_socket, &e))
-		log_error("%s", e.text);
-	be_patient(c, HEAD_TIME);
-	return c;
-}
-
-static void
-connection_free(struct connection *c)
-{
-	loop_unset(c->http->loop, &c->patience);
-	loop_unwatch(c->http->loop, &c->watch);
-	free(c);
-}
-
 static void
 on_connection(void *http, struct MHD_Connection *mhd, void **connection,
 	      enum MHD_ConnectionNotificationCode code)
 {
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		*connection = connection_new(http, mhd);
+		*connection = connection_new(http, socket_of(mhd));
 	else
 		connection_free(*connection);
 }
@@ -174,6 +94,7 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 
 	r->http = h;
 	r->mhd = mhd;
+	r->fd = socket_of(mhd);
 	r->connection = connection_of(mhd);
 	r->connection->request = r;
 	r->began = loop_now();
@@ -184,7 +105,7 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 	snprintf(r->id, sizeof r->id, "req_%016jx",
 		 (uintmax_t)(h->last_id += 0x9e3779b97f4a7c15));
 	list_append(&h->requests, &r->node);
-	be_patient(r->connection, HEAD_TIME);
+	connection_wait(r->connection, HEAD_TIME);
 	return r;
 }
 
@@ -209,23 +130,13 @@ request_free(struct request *r)
 	list_remove(&h->requests, &r->node);
 	list_remove(&h->unpushed, &r->unpushed);
 	r->connection->request = NULL;
-	be_patient(r->connection, IDLE_TIME * 1000);
+	connection_wait(r->connection, IDLE_TIME * 1000);
 	buf_fini(&r->body);
 	buf_fini(&r->headers);
 	spout_fini(&r->spout);
 	free(r->refusal);
 	free(r->model);
 	free(r);
-}
-
-static void
-tell_owner(struct request *r)
-{
-	void (*left)(struct request *) = r->left;
-
-	r->left = r->taken = NULL;
-	if (left)
-		left(r);
 }
 
 static void
@@ -240,7 +151,7 @@ on_completed(void *http, struct MHD_Connection *mhd, void **request,
 	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
 	    r->stage != HANDED_BACK && r->stage != READING_HEAD)
 		r->why = "client left";
-	tell_owner(r);
+	request_tell_owner(r);
 	log_end(r);
 	request_free(r);
 	*request = NULL;
@@ -303,7 +214,7 @@ refuse(struct request *r, const struct error *e)
 	*r->refusal = *e;
 	if (may_swallow(r))
 		return MHD_YES;
-	cut_short(r, e);
+	request_cut_short(r, e);
 	return MHD_NO;
 }
 
@@ -319,7 +230,7 @@ take_head(struct request *r, const char *path, const char *method,
 	r->spout.is_plain = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
 	r->stage = READING_BODY;
 	r->connection->step = 0;
-	be_patient(r->connection, BODY_TIME);
+	connection_wait(r->connection, BODY_TIME);
 	if (!check_head(r, &e) || !r->http->judge(r, &e))
 		return refuse(r, &e);
 	return MHD_YES;
@@ -336,7 +247,7 @@ take_body(struct request *r, struct str piece)
 	c->step += piece.len;
 	if (c->step >= BODY_STEP) {
 		c->step = 0;
-		be_patient(c, BODY_TIME);
+		connection_wait(c, BODY_TIME);
 	}
 	if (r->stage == REFUSED || buf_add(&r->body, piece, &e))
 		return MHD_YES;
@@ -344,7 +255,7 @@ take_body(struct request *r, struct str piece)
 		  "the body is larger than the allowed %zu bytes "
 		  "(BRIDGE_MAX_BODY_BYTES)",
 		  r->body.max);
-	cut_short(r, &e);
+	request_cut_short(r, &e);
 	return MHD_NO;
 }
 
@@ -371,7 +282,7 @@ take_all(struct request *r)
 	else
 		r->http->ready(r);
 	if (r->stage == WAITING && r->connection->gone)
-		lose(r); /* it went before it could be waited for */
+		request_lose(r); /* it went before it could be waited for */
 	r->in_callback = false;
 	if (r->stage == WAITING)
 		MHD_suspend_connection(r->mhd);
@@ -405,59 +316,31 @@ on_access(void *http, struct MHD_Connection *mhd, const char *path,
 	return MHD_NO; /* handed back to be closed */
 }
 
-static bool
-has_header(const struct request *r, const char *wanted)
-{
-	for (size_t at = 0; at < r->headers.len;) {
-		const char *name = r->headers.ptr + at;
-		const char *value = name + strlen(name) + 1;
-
-		if (!strcasecmp(name, wanted))
-			return true;
-		at += strlen(name) + strlen(value) + 2;
-	}
-	return false;
-}
-
-/* An upstream may have signed its answer already. */
-static void
-sign(struct request *r)
-{
-	request_add(r,
-		    has_header(r, "X-Request-Id") ? "X-Bridge-Request-Id"
-						  : "X-Request-Id",
-		    str_of(r->id));
-}
-
 /*
  * Answers in the middle of a request, when MHD can't, and ends the
  * connection.  MHD has nothing of its own to send in that state.
  */
-static void
-cut_short(struct request *r, const struct error *e)
+void
+request_cut_short(struct request *r, const struct error *e)
 {
 	struct buf body = BUF_INIT(64 << 10), head = BUF_INIT(64 << 10);
-	int fd = socket_of(r->mhd);
+	const char *name, *value;
+	size_t at = 0;
 
 	r->stage = HANDED_BACK;
 	r->status = error_http(e->code);
 	r->why = error_slug(e->code);
 	r->http->explain(r, e, &body);
-	sign(r);
+	request_sign(r);
 	buf_print(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\n", r->status,
 		  MHD_get_reason_phrase_for((unsigned)r->status));
-	for (size_t at = 0; at < r->headers.len;) {
-		const char *name = r->headers.ptr + at;
-		const char *value = name + strlen(name) + 1;
-
+	while (request_next_header(r, &at, &name, &value))
 		buf_print(&head, "%s: %s\r\n", name, value);
-		at += strlen(name) + strlen(value) + 2;
-	}
 	buf_print(&head, "Content-Length: %zu\r\n\r\n%.*s", body.len,
 		  (int)body.len, body.ptr);
-	if (send(fd, head.ptr, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+	if (send(r->fd, head.ptr, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
 		r->bytes = body.len;
-	linger(&r->http->lingering, r->http->loop, fd);
+	linger(&r->http->lingering, r->http->loop, r->fd);
 	buf_fini(&body);
 	buf_fini(&head);
 }
@@ -489,36 +372,22 @@ request_is_left(const struct request *r)
 }
 
 void
-request_add(struct request *r, const char *name, struct str value)
+request_hand_back(struct request *r)
 {
-	struct error e;
-	char *clean;
-
-	if (!value.len)
-		return;
-	clean = copy(value);
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)clean[i] < ' ' || clean[i] == 0x7f)
-			clean[i] = ' ';
-	if (r->headers.len + strlen(name) + value.len + 2 > r->headers.max)
-		log_warn("%s: no room for the header %s", r->id, name);
-	else if (!buf_add(&r->headers, (struct str){ name, strlen(name) + 1 },
-			  &e) ||
-		 !buf_add(&r->headers, (struct str){ clean, value.len + 1 },
-			  &e))
-		abort();
-	free(clean);
-}
-
-static void
-hand_back(struct request *r)
-{
+	list_remove(&r->http->unpushed, &r->unpushed);
 	loop_unset(r->http->loop, &r->stall);
 	r->stage = HANDED_BACK;
 	if (r->in_callback)
 		return;
 	MHD_resume_connection(r->mhd);
 	run_soon(r->http);
+}
+
+void
+request_watch_room(struct request *r, bool wanted)
+{
+	loop_rewatch(r->http->loop, &r->connection->watch,
+		     EPOLLRDHUP | EPOLLET | (wanted ? EPOLLOUT : 0));
 }
 
 /* `r` may be gone afterwards. */
@@ -528,15 +397,12 @@ queue(struct request *r, int status, struct MHD_Response *response)
 	struct MHD_Connection *mhd = r->mhd;
 	struct http *h = r->http;
 	bool in_callback = r->in_callback;
+	const char *name, *value;
+	size_t at = 0;
 
-	sign(r);
-	for (size_t at = 0; at < r->headers.len;) {
-		const char *name = r->headers.ptr + at;
-		const char *value = name + strlen(name) + 1;
-
+	request_sign(r);
+	while (request_next_header(r, &at, &name, &value))
 		(void)MHD_add_response_header(response, name, value);
-		at += strlen(name) + strlen(value) + 2;
-	}
 	if (h->closing)
 		(void)MHD_add_response_header(response, "Connection", "close");
 	buf_fini(&r->headers);
@@ -568,89 +434,6 @@ request_answer(struct request *r, int status, struct buf *body)
 
 /* Streams */
 
-static bool
-is_over(const struct request *r)
-{
-	return r->ending != NOT_YET && spout_waiting(&r->spout) == 0;
-}
-
-/* The client has gone, or takes nothing any more. */
-static void
-lose(struct request *r)
-{
-	bool suspended = r->stage != OPENING;
-
-	r->why = "client left";
-	r->ending = CUT;
-	spout_clear(&r->spout);
-	tell_owner(r);
-	if (suspended)
-		hand_back(r);
-}
-
-static void
-on_stall(struct timer *t)
-{
-	struct request *r = container_of(t, struct request, stall);
-
-	lose(r);
-}
-
-/* The socket's room is watched only while there is none. */
-static void
-set_blocked(struct request *r, bool blocked)
-{
-	if (blocked)
-		loop_set(r->http->loop, &r->stall, STALL_TIME, on_stall);
-	if (r->is_blocked == blocked)
-		return;
-	r->is_blocked = blocked;
-	loop_rewatch(r->http->loop, &r->connection->watch,
-		     EPOLLRDHUP | EPOLLET | (blocked ? EPOLLOUT : 0));
-	if (!blocked)
-		loop_unset(r->http->loop, &r->stall);
-}
-
-static void
-push(struct request *r)
-{
-	struct error e;
-
-	list_remove(&r->http->unpushed, &r->unpushed);
-	if (!spout_push(&r->spout, socket_of(r->mhd), &e)) {
-		lose(r);
-		return;
-	}
-	set_blocked(r, spout_waiting(&r->spout) > 0);
-	if (r->taken)
-		r->taken(r);
-	if (is_over(r))
-		hand_back(r);
-}
-
-static void
-on_push(struct timer *t)
-{
-	struct http *h = container_of(t, struct http, push);
-	struct node *n;
-
-	while ((n = list_first(&h->unpushed)))
-		push(container_of(n, struct request, unpushed));
-}
-
-/* All that can be said will be said together. */
-static void
-push_soon(struct request *r)
-{
-	struct http *h = r->http;
-
-	if (r->stage != STREAMING || r->is_blocked || r->unpushed.next)
-		return;
-	list_append(&h->unpushed, &r->unpushed);
-	if (!timer_is_set(&h->push))
-		loop_set(h->loop, &h->push, 0, on_push);
-}
-
 /*
  * MHD forgets a connection that it closes on our behalf right here, until it
  * is the one that has been idle for longest: so to end one it's given a byte
@@ -661,7 +444,7 @@ end_body(struct request *r, char *bytes)
 {
 	if (r->ending == WELL && !r->spout.is_plain)
 		return MHD_CONTENT_READER_END_OF_STREAM;
-	shutdown(socket_of(r->mhd), SHUT_WR);
+	shutdown(r->fd, SHUT_WR);
 	*bytes = '\n';
 	return 1;
 }
@@ -678,7 +461,7 @@ on_body_wanted(void *request, uint64_t at, char *bytes, size_t max)
 	r->in_callback = true;
 	if (r->stage == OPENING) {
 		r->stage = STREAMING;
-		push(r);
+		request_push(r);
 	}
 	r->in_callback = false;
 	if (r->stage == HANDED_BACK)
@@ -696,35 +479,6 @@ request_open(struct request *r, int status)
 	assert(r->stage == WAITING && response);
 	r->stage = OPENING;
 	queue(r, status, response);
-}
-
-struct buf *
-request_begin(struct request *r)
-{
-	push_soon(r);
-	return spout_begin(&r->spout);
-}
-
-static void
-end(struct request *r, int how)
-{
-	r->left = r->taken = NULL;
-	r->ending = how;
-	if (r->stage == STREAMING && !r->unpushed.next && is_over(r))
-		hand_back(r);
-}
-
-void
-request_close(struct request *r)
-{
-	end(r, WELL);
-}
-
-void
-request_cut(struct request *r)
-{
-	r->why = "cut off";
-	end(r, CUT);
 }
 
 /* Life */
@@ -804,8 +558,8 @@ http_fini(struct http *h)
 	list_each (&h->requests, n) {
 		struct request *r = container_of(n, struct request, node);
 
-		if (is_ours(r))
-			lose(r);
+		if (request_is_ours(r))
+			request_lose(r);
 	}
 	loop_unwatch(h->loop, &h->watch);
 	MHD_stop_daemon(h->daemon);

@@ -43,6 +43,7 @@ struct request {
 	struct http *http;
 	struct connection *connection;
 	struct MHD_Connection *mhd;
+	int fd;		      /* stays MHD's */
 	struct node node;     /* in http.requests */
 	struct node unpushed; /* in http.unpushed */
 	enum stage stage;

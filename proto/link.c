@@ -82,19 +82,147 @@ dial_to(nng_socket sock, const char *url)
 	return r;
 }
 
-/* What every socket needs that hears: a limit, and a descriptor. */
+/*
+ * Sending.  With one aio for ever, and not with nng_sendmsg(), which makes
+ * one for each message; it is done when this returns, or refused.
+ */
+static int
+send_now(nng_socket sock, nng_aio *aio, nng_msg *raw)
+{
+	nng_aio_set_msg(aio, raw);
+	nng_send_aio(sock, aio);
+	nng_aio_wait(aio);
+	return nng_aio_result(aio);
+}
+
+static int
+make_sending(nng_aio **aio, nng_duration patience)
+{
+	int r = nng_aio_alloc(aio, NULL, NULL);
+
+	if (r == 0)
+		nng_aio_set_timeout(*aio, patience);
+	return r;
+}
+
+static void
+free_aio(nng_aio **aio)
+{
+	if (*aio)
+		nng_aio_free(*aio); /* waits for its callback */
+	*aio = NULL;
+}
+
+/* Mailbox */
+
+/* In a thread of NNG's. */
+static void
+on_received(void *arg)
+{
+	struct mailbox *b = arg;
+	uint64_t one = 1;
+	bool ring;
+
+	if (nng_aio_result(b->receiving) != 0)
+		return; /* the socket is being closed */
+	pthread_mutex_lock(&b->lock);
+	b->mail[(b->first + b->len++) % MAX_MAIL] =
+		nng_aio_get_msg(b->receiving);
+	b->full = b->single || b->len == MAX_MAIL;
+	ring = !b->rung;
+	b->rung = true;
+	if (!b->full)
+		nng_recv_aio(b->sock, b->receiving);
+	pthread_mutex_unlock(&b->lock);
+	if (ring)
+		(void)!write(b->watch.fd, &one, sizeof one);
+}
+
+static nng_msg *
+mailbox_take(struct mailbox *b)
+{
+	nng_msg *raw = NULL;
+
+	pthread_mutex_lock(&b->lock);
+	if (b->len) {
+		raw = b->mail[b->first];
+		b->first = (b->first + 1) % MAX_MAIL;
+		b->len--;
+	}
+	if (b->full && !b->single && b->len < MAX_MAIL / 2) {
+		b->full = false;
+		nng_recv_aio(b->sock, b->receiving);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return raw;
+}
+
+/* To be called before what there is is taken. */
+static void
+mailbox_hush(struct mailbox *b)
+{
+	uint64_t n;
+
+	(void)!read(b->watch.fd, &n, sizeof n);
+	pthread_mutex_lock(&b->lock);
+	b->rung = false;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* What was left in it is looked at when others have had their turn. */
+static void
+mailbox_ring(struct mailbox *b)
+{
+	uint64_t one = 1;
+
+	(void)!write(b->watch.fd, &one, sizeof one);
+}
+
+static void
+mailbox_ask(struct mailbox *b)
+{
+	nng_recv_aio(b->sock, b->receiving);
+}
+
 static bool
-watch_socket(struct loop *loop, struct watch *w, nng_socket sock,
+mailbox_init(struct mailbox *b, struct loop *loop, nng_socket sock,
 	     watch_fn *ready, const char *url, struct error *e)
 {
-	int fd, r;
+	int r = nng_socket_set_size(sock, NNG_OPT_RECVMAXSZ, MAX_WIRE), fd;
 
-	r = nng_socket_set_size(sock, NNG_OPT_RECVMAXSZ, MAX_WIRE);
+	*b = (struct mailbox){ .loop = loop,
+			       .watch = WATCH_INIT,
+			       .sock = sock };
+	pthread_mutex_init(&b->lock, NULL);
 	if (r == 0)
-		r = nng_socket_get_int(sock, NNG_OPT_RECVFD, &fd);
+		r = nng_aio_alloc(&b->receiving, on_received, b);
 	if (r != 0)
 		return fail_nng(e, r, "open", url);
-	return loop_watch(loop, w, fd, EPOLLIN, ready, e);
+	nng_aio_set_timeout(b->receiving, NNG_DURATION_INFINITE);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return fail_errno(e, "eventfd");
+	if (loop_watch(loop, &b->watch, fd, EPOLLIN, ready, e))
+		return true;
+	close(fd);
+	return false;
+}
+
+/* After the socket is closed. */
+static void
+mailbox_fini(struct mailbox *b)
+{
+	int fd = b->watch.fd;
+
+	free_aio(&b->receiving);
+	free_aio(&b->sending);
+	for (; b->len; b->len--, b->first++)
+		nng_msg_free(b->mail[b->first % MAX_MAIL]);
+	if (fd < 0)
+		return;
+	loop_unwatch(b->loop, &b->watch);
+	close(fd);
+	pthread_mutex_destroy(&b->lock);
 }
 
 /* Server */
@@ -102,12 +230,14 @@ watch_socket(struct loop *loop, struct watch *w, nng_socket sock,
 static void
 on_request(struct watch *w)
 {
-	struct server *s = container_of(w, struct server, watch);
+	struct server *s = container_of(w, struct server, box.watch);
 	struct error e = { 0 };
 	struct msg m;
 	nng_msg *raw;
 
-	if (nng_recvmsg(s->sock, &raw, NNG_FLAG_NONBLOCK) != 0)
+	mailbox_hush(&s->box);
+	raw = mailbox_take(&s->box);
+	if (!raw)
 		return;
 	s->owes_reply = true;
 	if (!msg_unpack(&m, raw, s->peers, s->self, &e)) {
@@ -135,27 +265,33 @@ server_listen(struct server *s, struct loop *loop, const char *url,
 	s->peers = peers;
 	s->request = request;
 	r = nng_rep0_open(&s->sock);
-	if (r == 0)
-		r = nng_socket_set_ms(s->sock, NNG_OPT_SENDTIMEO, REPLY_TIME);
 	if (r != 0)
 		return fail_nng(e, r, "open", url);
-	if (!watch_socket(loop, &s->watch, s->sock, on_request, url, e))
+	if (!mailbox_init(&s->box, loop, s->sock, on_request, url, e))
 		return false;
-	r = listen_at(s->sock, url);
-	return r == 0 || fail_nng(e, r, "listen on", url);
+	s->box.single = true;
+	r = make_sending(&s->box.sending, REPLY_TIME);
+	if (r == 0)
+		r = listen_at(s->sock, url);
+	if (r != 0)
+		return fail_nng(e, r, "listen on", url);
+	mailbox_ask(&s->box);
+	return true;
 }
 
 void
 server_fini(struct server *s)
 {
-	if (s->loop)
-		loop_unwatch(s->loop, &s->watch);
+	if (!s->loop)
+		return;
 	close_socket(&s->sock);
+	mailbox_fini(&s->box);
+	*s = SERVER_INIT;
 }
 
 /*
- * Not NNG_FLAG_NONBLOCK: that fails while NNG is still cleaning up after the
- * reply before, which is a matter of microseconds.
+ * Not without any patience: NNG may still be cleaning up after the reply
+ * before, which is a matter of microseconds.  Only then it hears again.
  */
 void
 server_reply(struct server *s, enum msg_type type, const void *body)
@@ -165,11 +301,12 @@ server_reply(struct server *s, enum msg_type type, const void *body)
 
 	assert(s->owes_reply && msg_may_send(type, s->self));
 	s->owes_reply = false;
-	r = nng_sendmsg(s->sock, raw, 0);
-	if (r == 0)
-		return;
-	nng_msg_free(raw);
-	log_warn("no reply %s: %s", msg_name(type), nng_strerror(r));
+	r = send_now(s->sock, s->box.sending, raw);
+	if (r != 0) {
+		nng_msg_free(raw);
+		log_warn("no reply %s: %s", msg_name(type), nng_strerror(r));
+	}
+	mailbox_ask(&s->box);
 }
 
 void
@@ -324,10 +461,10 @@ static bool
 hear_reply(struct client *c)
 {
 	struct ask *a;
-	nng_msg *raw;
+	nng_msg *raw = mailbox_take(&c->box);
 	uint32_t id;
 
-	if (nng_recvmsg(c->sock, &raw, NNG_FLAG_NONBLOCK) != 0)
+	if (!raw)
 		return false;
 	if (nng_msg_header_trim_u32(raw, &id) != 0 || !(a = find_ask(c, id)))
 		nng_msg_free(raw); /* nobody cares any more */
@@ -339,13 +476,13 @@ hear_reply(struct client *c)
 static void
 on_reply(struct watch *w)
 {
-	struct client *c = container_of(w, struct client, watch);
-	nng_socket sock = c->sock;
+	struct client *c = container_of(w, struct client, box.watch);
 
+	mailbox_hush(&c->box);
 	for (int i = 0; i < AT_ONCE; i++)
-		if (!hear_reply(c) ||
-		    nng_socket_id(sock) != nng_socket_id(c->sock))
+		if (!c->loop || !hear_reply(c))
 			return;
+	mailbox_ring(&c->box);
 }
 
 static void
@@ -365,7 +502,7 @@ on_server(struct presence *p)
 {
 	struct client *c = container_of(p, struct client, server);
 
-	while (hear_reply(c))
+	while (c->loop && hear_reply(c))
 		;
 	if (!p->connected)
 		fail_all(c);
@@ -403,10 +540,15 @@ client_dial(struct client *c, struct loop *loop, const char *url,
 	r = open_client(c, url);
 	if (r != 0)
 		return fail_nng(e, r, "open", url);
-	if (!watch_socket(loop, &c->watch, c->sock, on_reply, url, e))
+	if (!mailbox_init(&c->box, loop, c->sock, on_reply, url, e))
 		return false;
-	r = dial_to(c->sock, url);
-	return r == 0 || fail_nng(e, r, "dial", url);
+	r = make_sending(&c->box.sending, NNG_DURATION_ZERO);
+	if (r == 0)
+		r = dial_to(c->sock, url);
+	if (r != 0)
+		return fail_nng(e, r, "dial", url);
+	mailbox_ask(&c->box);
+	return true;
 }
 
 void
@@ -418,8 +560,8 @@ client_fini(struct client *c)
 		return;
 	while ((n = list_first(&c->asks)))
 		ask_drop(container_of(n, struct ask, node));
-	loop_unwatch(c->loop, &c->watch);
 	close_socket(&c->sock);
+	mailbox_fini(&c->box);
 	presence_fini(&c->server);
 	*c = CLIENT_INIT;
 }
@@ -463,7 +605,7 @@ client_ask(struct client *c, enum msg_type type, const void *body,
 	raw = msg_pack(type, body);
 	if (nng_msg_header_append_u32(raw, c->last_id) != 0)
 		abort();
-	if (nng_sendmsg(c->sock, raw, NNG_FLAG_NONBLOCK) == 0)
+	if (send_now(c->sock, c->box.sending, raw) == 0)
 		return;
 	nng_msg_free(raw);
 	log_warn("%s: not sent, its reader is too slow", msg_name(type));
@@ -497,7 +639,7 @@ on_room(struct watch *watch)
 	while ((n = list_first(&o->waiting))) {
 		struct waiting *w = container_of(n, struct waiting, node);
 
-		if (nng_sendmsg(o->sock, w->raw, NNG_FLAG_NONBLOCK) != 0)
+		if (send_now(o->sock, o->sending, w->raw) != 0)
 			return;
 		drop_first(o);
 	}
@@ -539,6 +681,8 @@ outlet_listen(struct outlet *o, struct loop *loop, const char *url,
 	if (r == 0)
 		r = nng_socket_get_int(o->sock, NNG_OPT_SENDFD, &o->room_fd);
 	if (r == 0)
+		r = make_sending(&o->sending, NNG_DURATION_ZERO);
+	if (r == 0)
 		r = listen_at(o->sock, url);
 	return r == 0 || fail_nng(e, r, "listen on", url);
 }
@@ -562,6 +706,7 @@ outlet_fini(struct outlet *o)
 		return;
 	outlet_clear(o);
 	close_socket(&o->sock);
+	free_aio(&o->sending);
 	presence_fini(&o->reader);
 	*o = OUTLET_INIT;
 }
@@ -589,8 +734,7 @@ outlet_send(struct outlet *o, enum msg_type type, const void *body)
 void
 outlet_pass(struct outlet *o, nng_msg *raw)
 {
-	if (list_first(&o->waiting) ||
-	    nng_sendmsg(o->sock, raw, NNG_FLAG_NONBLOCK) != 0)
+	if (list_first(&o->waiting) || send_now(o->sock, o->sending, raw) != 0)
 		wait_for_room(o, raw);
 }
 
@@ -602,9 +746,9 @@ hear_event(struct inlet *i)
 {
 	struct error e = { 0 };
 	struct msg m;
-	nng_msg *raw;
+	nng_msg *raw = mailbox_take(&i->box);
 
-	if (nng_recvmsg(i->sock, &raw, NNG_FLAG_NONBLOCK) != 0)
+	if (!raw)
 		return false;
 	if (!msg_unpack(&m, raw, i->peer, i->self, &e)) {
 		i->broken(i, &e);
@@ -619,16 +763,19 @@ hear_event(struct inlet *i)
 static void
 on_event(struct watch *w)
 {
-	struct inlet *i = container_of(w, struct inlet, watch);
+	struct inlet *i = container_of(w, struct inlet, box.watch);
 
-	for (int n = 0; n < AT_ONCE && hear_event(i); n++)
-		;
+	mailbox_hush(&i->box);
+	for (int n = 0; n < AT_ONCE; n++)
+		if (!i->loop || !hear_event(i))
+			return;
+	mailbox_ring(&i->box);
 }
 
 void
 inlet_drain(struct inlet *i)
 {
-	while (hear_event(i))
+	while (i->loop && hear_event(i))
 		;
 }
 
@@ -649,16 +796,21 @@ inlet_dial(struct inlet *i, struct loop *loop, const char *url, enum role self,
 	r = nng_pull0_open(&i->sock);
 	if (r != 0)
 		return fail_nng(e, r, "open", url);
-	if (!watch_socket(loop, &i->watch, i->sock, on_event, url, e))
+	if (!mailbox_init(&i->box, loop, i->sock, on_event, url, e))
 		return false;
 	r = dial_to(i->sock, url);
-	return r == 0 || fail_nng(e, r, "dial", url);
+	if (r != 0)
+		return fail_nng(e, r, "dial", url);
+	mailbox_ask(&i->box);
+	return true;
 }
 
 void
 inlet_fini(struct inlet *i)
 {
-	if (i->loop)
-		loop_unwatch(i->loop, &i->watch);
+	if (!i->loop)
+		return;
 	close_socket(&i->sock);
+	mailbox_fini(&i->box);
+	*i = INLET_INIT;
 }

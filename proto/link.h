@@ -16,24 +16,44 @@
  * All of it lives in one loop and never blocks.  NNG's own threads only move
  * bytes; they wake the loop through descriptors.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "proto/loop.h"
 #include "proto/msg.h"
 
+/*
+ * What a socket receives, on its way from NNG's thread to ours.  It holds a
+ * bounded number of messages and lets no more in until some were taken; the
+ * loop is woken once for all that come together.
+ */
+struct mailbox {
+	struct loop *loop;
+	struct watch watch; /* an eventfd: there is mail */
+	nng_socket sock;
+	nng_aio *receiving, *sending;
+	pthread_mutex_t lock; /* of what follows */
+	nng_msg *mail[MAX_MAIL];
+	size_t first, len;
+	bool rung;   /* the eventfd has been written */
+	bool full;   /* nothing is being received until some were taken */
+	bool single; /* each message is asked for: mailbox_ask() */
+};
+
 /* Server */
 
 struct server {
 	struct loop *loop;
-	struct watch watch;
+	struct mailbox box;
 	nng_socket sock;
 	enum role self, peers;
 	bool owes_reply;
 	void (*request)(struct server *, const struct msg *);
 };
 
-#define SERVER_INIT \
-	((struct server){ .watch = WATCH_INIT, .sock = NNG_SOCKET_INITIALIZER })
+#define SERVER_INIT                                \
+	((struct server){ .box.watch = WATCH_INIT, \
+			  .sock = NNG_SOCKET_INITIALIZER })
 
 /*
  * `peers` are the roles that may ask.  What breaks the rules of messages.def
@@ -81,7 +101,7 @@ struct ask {
 
 struct client {
 	struct loop *loop;
-	struct watch watch; /* of replies */
+	struct mailbox box; /* of replies */
 	struct presence server;
 	nng_socket sock;
 	enum role self, peer;
@@ -91,7 +111,7 @@ struct client {
 };
 
 #define CLIENT_INIT                                \
-	((struct client){ .watch = WATCH_INIT,     \
+	((struct client){ .box.watch = WATCH_INIT, \
 			  .server = PRESENCE_INIT, \
 			  .sock = NNG_SOCKET_INITIALIZER })
 
@@ -129,6 +149,7 @@ struct outlet {
 	struct loop *loop;
 	struct watch watch; /* of room to send; only while something waits */
 	nng_socket sock;
+	nng_aio *sending;
 	struct presence reader;
 	enum role self;
 	int room_fd;
@@ -166,15 +187,16 @@ void outlet_clear(struct outlet *);
 
 struct inlet {
 	struct loop *loop;
-	struct watch watch;
+	struct mailbox box;
 	nng_socket sock;
 	enum role self, peer;
 	void (*heard)(struct inlet *, const struct msg *);
 	void (*broken)(struct inlet *, const struct error *);
 };
 
-#define INLET_INIT \
-	((struct inlet){ .watch = WATCH_INIT, .sock = NNG_SOCKET_INITIALIZER })
+#define INLET_INIT                                \
+	((struct inlet){ .box.watch = WATCH_INIT, \
+			 .sock = NNG_SOCKET_INITIALIZER })
 
 /* `broken`: the other side broke the rules; its message was dropped. */
 must_check bool inlet_dial(struct inlet *, struct loop *, const char *url,

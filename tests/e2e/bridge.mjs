@@ -147,12 +147,12 @@ export class Client {
   #hears(text) {
     this.#rest += text;
     for (let end; (end = this.#rest.indexOf('\n\n')) >= 0; this.#rest = this.#rest.slice(end + 2))
-      this.#event(this.#rest.slice(0, end));
+      this.#event(this.#rest.slice(0, end).replace(/^\n+/, '')); // what ends a half-said event is empty
   }
 
   #event(event) {
     if (event === '')
-      return; // what ends a vendor's half-said event
+      return;
     if (event.startsWith(':'))
       return void this.comments.push(event.slice(1).trim());
     assert.match(event, /^data: /);
@@ -251,6 +251,7 @@ class Bridge {
     this.daemon.stdout.on('data', text => { this.output += text; });
     this.daemon.stderr.on('data', text => { this.log += text; });
     const daemon = this.daemon;
+    daemon.on('error', problem => { this.log += problem; this.exit = { code: null, signal: null }; });
     daemon.on('exit', (code, signal) => { if (daemon === this.daemon) this.exit = { code, signal }; });
     await waitFor('the ready line', () => this.output.includes('\n') || this.exit);
     this.url = this.output.match(/http:\/\/\S+/)?.[0].replace(/\/$/, '');

@@ -103,7 +103,7 @@ test('HTTP is spoken as its users expect', async t => {
 
   await t.test('a body that is too large is refused before it is read', async () => {
     const socket = connect(bridge.url);
-    socket.write('POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100001\r\n\r\n');
+    socket.write('POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000001\r\n\r\n');
     await waitFor('an answer', () => socket.answer.includes('\r\n\r\n'), 5000);
     assert.match(socket.answer, /^HTTP\/1.1 413 /);
     socket.destroy();

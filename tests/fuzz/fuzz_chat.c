@@ -1,0 +1,44 @@
+/* Any body of a request: refused or understood, never worse. */
+#include <assert.h>
+
+#include "gateway/chat.h"
+#include "proto/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* What was understood can be said again. */
+static void
+answer(const struct chat *c)
+{
+	struct buf b = BUF_INIT(64 << 20);
+	struct stamp s;
+	json_t *back;
+
+	assert(utf8_valid(c->model) && c->model.len);
+	stamp_init(&s, 1, c->model, c->include_usage);
+	chat_begin_delta(&b, &s, DELTA_TEXT);
+	chat_escape(&b, c->model);
+	chat_end_delta(&b, &s);
+	back = json_loadb(b.ptr, b.len, JSON_ALLOW_NUL, NULL);
+	assert(back && !memchr(b.ptr, '\n', b.len));
+	json_decref(back);
+	stamp_fini(&s);
+	buf_fini(&b);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct chat c = CHAT_INIT;
+	struct error e = { 0 };
+
+	if (len < 1)
+		return 0;
+	if (chat_parse(&c, data[0] % TURN_KINDS,
+		       (struct str){ (const char *)data + 1, len - 1 }, &e))
+		answer(&c);
+	else
+		assert(e.code != ERR_NONE && utf8_valid(str_of(e.text)));
+	chat_fini(&c);
+	return 0;
+}

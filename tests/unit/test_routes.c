@@ -1,0 +1,150 @@
+/* routes finds who answers, and fleet which worker a model leads to */
+#include "gateway/fleet.h"
+#include "gateway/routes.h"
+#include "tests/unit/unit.h"
+
+static const struct route *route;
+static const char *allow;
+static struct fleet fleet;
+static struct destination to;
+
+static bool
+finds(const char *method, const char *path, struct error *e)
+{
+	route = NULL;
+	return routes_find(str_of(method), str_of(path), &route, &allow, e);
+}
+
+static void
+paths_are_found_with_and_without_version_and_slash(void **state)
+{
+	static const char *const paths[] = { "/v1/models", "/models",
+					     "/models/", "/v1/models//" };
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		must(finds("GET", paths[i], &e));
+		assert_ptr_equal(route->handler, handle_list_models);
+	}
+	must(finds("HEAD", "/", &e));
+	assert_ptr_equal(route->handler, handle_root);
+}
+
+static void
+an_id_may_contain_slashes(void **state)
+{
+	must(finds("GET", "/v1/models/a/b/c", &e));
+	assert_ptr_equal(route->handler, handle_show_model);
+	assert_str(route_tail(route, STR("/v1/models/a/b/c")), "a/b/c");
+	must(finds("DELETE", "/sessions/x", &e));
+	assert_str(route_tail(route, STR("/sessions/x")), "x");
+}
+
+static void
+what_is_not_there_is_not_found(void **state)
+{
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v2/models\"",
+		  finds("GET", "/v2/models", &e));
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v1\"",
+		  finds("GET", "/v1", &e));
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"/modelsx\"",
+		  finds("GET", "/modelsx", &e));
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"\"",
+		  finds("GET", "", &e));
+}
+
+static void
+the_methods_there_are_are_named(void **state)
+{
+	struct error e;
+
+	assert_false(finds("PUT", "/v1/models", &e));
+	assert_int_equal(e.code, ERR_METHOD);
+	assert_string_equal(allow, "GET, HEAD, OPTIONS");
+	assert_false(finds("GET", "/v1/chat/completions", &e));
+	assert_string_equal(allow, "POST, OPTIONS");
+}
+
+static bool
+leads(const char *model, struct error *e)
+{
+	return fleet_find(&fleet, str_of(model), &to, e);
+}
+
+static void
+a_prefix_leads_to_a_worker(void **state)
+{
+	must(leads("claude/opus", &e));
+	assert_string_equal(to.member->name, "claude");
+	assert_string_equal(to.prefix, "claude");
+	assert_str(to.model, "opus");
+	must(leads("bridge/CC/Some/Thing", &e));
+	assert_string_equal(to.member->name, "claude");
+	assert_string_equal(to.prefix, "cc");
+	assert_str(to.model, "Some/Thing");
+}
+
+static void
+a_prefix_alone_means_the_default(void **state)
+{
+	must(leads("echo", &e));
+	assert_null(to.model.ptr);
+	must(leads("echo/", &e));
+	assert_null(to.model.ptr);
+}
+
+static void
+who_is_unknown_is_told_who_is_not(void **state)
+{
+	must_fail(ERR_NO_MODEL,
+		  "there is no harness \"gpt-4o\"; a model is "
+		  "<harness>/<model>, and the harnesses are: claude, cc, echo",
+		  leads("gpt-4o", &e));
+	must_fail(ERR_NO_MODEL,
+		  "there is no harness \"\"; a model is <harness>/<model>, and "
+		  "the harnesses are: claude, cc, echo",
+		  leads("bridge/", &e));
+}
+
+static void
+a_route_to_nobody_is_refused(void **state)
+{
+	struct fleet other = { 0 };
+
+	must_fail(ERR_INVALID, "\"a=b\" is no route",
+		  fleet_init(&other, "c", "a=b", &e));
+	fleet_fini(&other);
+}
+
+static int
+set_up(void **state)
+{
+	struct error e;
+
+	return !fleet_init(&fleet, "claude echo",
+			   "claude=claude cc=claude echo=echo", &e);
+}
+
+static int
+tear_down(void **state)
+{
+	fleet_fini(&fleet);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			paths_are_found_with_and_without_version_and_slash),
+		cmocka_unit_test(an_id_may_contain_slashes),
+		cmocka_unit_test(what_is_not_there_is_not_found),
+		cmocka_unit_test(the_methods_there_are_are_named),
+		cmocka_unit_test(a_prefix_leads_to_a_worker),
+		cmocka_unit_test(a_prefix_alone_means_the_default),
+		cmocka_unit_test(who_is_unknown_is_told_who_is_not),
+		cmocka_unit_test(a_route_to_nobody_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

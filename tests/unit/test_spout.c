@@ -1,0 +1,151 @@
+/* spout loses no byte, whatever the socket takes, and frames what it sends */
+#include "gateway/spout.h"
+#include "tests/unit/unit.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int ends[2];
+static struct spout spout;
+
+static void
+write_text(const char *text)
+{
+	struct error e;
+
+	assert_true(buf_add(spout_begin(&spout), str_of(text), &e));
+}
+
+static void
+hears(const char *want)
+{
+	char got[256] = "";
+	ssize_t n = recv(ends[1], got, sizeof got - 1, MSG_DONTWAIT);
+
+	assert_string_equal(n < 0 ? "" : got, want);
+}
+
+static void
+what_is_written_together_is_one_chunk(void **state)
+{
+	write_text("ab");
+	write_text("cd");
+	must(spout_push(&spout, ends[0], &e));
+	hears("000004\r\nabcd\r\n");
+	write_text("e");
+	must(spout_push(&spout, ends[0], &e));
+	hears("000001\r\ne\r\n");
+}
+
+static void
+nothing_is_not_the_end(void **state)
+{
+	spout_begin(&spout);
+	must(spout_push(&spout, ends[0], &e));
+	hears("");
+}
+
+static void
+an_old_client_gets_no_chunks(void **state)
+{
+	spout.is_plain = true;
+	write_text("abcd");
+	must(spout_push(&spout, ends[0], &e));
+	hears("abcd");
+}
+
+static void
+what_is_forgotten_is_not_sent(void **state)
+{
+	write_text("abcd");
+	spout_clear(&spout);
+	must(spout_push(&spout, ends[0], &e));
+	hears("");
+}
+
+/* Takes all there is; adds to *sum, by which order and loss are seen. */
+static size_t
+drink(uint64_t *sum)
+{
+	static unsigned char got[1 << 16];
+	size_t all = 0;
+	ssize_t n;
+
+	while ((n = recv(ends[1], got, sizeof got, MSG_DONTWAIT)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			*sum = *sum * 31 + got[i];
+		all += (size_t)n;
+	}
+	return all;
+}
+
+static void
+a_slow_client_gets_every_byte(void **state)
+{
+	uint64_t got = 0, want = 0;
+	size_t bytes = 0;
+
+	spout.is_plain = true;
+	for (int i = 0; i < 60000; i++) {
+		char text[] = { (char)('a' + i % 26), (char)('a' + i % 7), 0 };
+
+		for (int k = 0; k < 50; k++)
+			write_text(text);
+		for (int k = 0; k < 100; k++)
+			want = want * 31 + (unsigned char)text[k % 2];
+		if (i % 100 == 0)
+			must(spout_push(&spout, ends[0], &e));
+		if (i % 700 == 0)
+			bytes += drink(&got);
+	}
+	while (bytes < 6000000) {
+		must(spout_push(&spout, ends[0], &e));
+		bytes += drink(&got);
+	}
+	assert_int_equal(spout_waiting(&spout), 0);
+	assert_int_equal(spout.total, 6000000);
+	assert_true(got == want);
+}
+
+static void
+it_is_seen_when_the_client_has_gone(void **state)
+{
+	struct error e;
+
+	close(ends[1]);
+	write_text("x");
+	assert_false(spout_push(&spout, ends[0], &e));
+}
+
+static int
+set_up(void **state)
+{
+	spout_init(&spout);
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+}
+
+static int
+tear_down(void **state)
+{
+	spout_fini(&spout);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_written_together_is_one_chunk),
+		TEST(nothing_is_not_the_end),
+		TEST(an_old_client_gets_no_chunks),
+		TEST(what_is_forgotten_is_not_sent),
+		TEST(a_slow_client_gets_every_byte),
+		TEST(it_is_seen_when_the_client_has_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
