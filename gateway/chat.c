@@ -151,8 +151,9 @@ parse_json(struct chat *c, struct str body, struct error *e)
 {
 	json_error_t why;
 
-	c->root = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_ALLOW_NUL,
-			     &why);
+	/* An upstream may know integers that are too large for jansson's. */
+	c->root = json_loadb(body.ptr ? body.ptr : "", body.len,
+			     JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
 	if (!c->root)
 		return fail_json(&why, e);
 	if (!json_is_object(c->root))

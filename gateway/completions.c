@@ -70,7 +70,7 @@ has_room(const struct gateway *g, const struct destination *to, struct error *e)
 			"admission_rejected: queue_full: %zu turns are "
 			"under way (BRIDGE_MAX_TURNS)",
 			g->turn_count);
-	if (!client_is_connected(&to->member->client))
+	if (!member_is_there(to->member))
 		return fail_with(e, ERR_UNAVAILABLE,
 				 "the worker for %s is not running, it may be "
 				 "starting",

@@ -4,6 +4,8 @@
 
 #include "proto/log.h"
 
+enum { GREET_TIME = 60000 /* ms: a busy worker is no dead one */ };
+
 struct member *
 fleet_member(struct fleet *f, struct str name)
 {
@@ -27,6 +29,7 @@ add_member(struct fleet *f, struct str name, struct error *e)
 		.name = copy(name),
 		.client = CLIENT_INIT,
 		.inlet = INLET_INIT,
+		.orders = OUTLET_INIT,
 	};
 	return true;
 }
@@ -84,16 +87,34 @@ on_broken(struct inlet *i, const struct error *e)
 }
 
 static void
+on_present(struct ask *a, const struct msg *reply, const struct error *e)
+{
+	struct member *m = container_of(a, struct member, greeting);
+
+	if (e || reply->type != MSG_PRESENT) {
+		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
+		return;
+	}
+	m->id = reply->body.present.worker;
+	log_info("worker %s: is there", m->name);
+}
+
+/* Orders that are still on their way are for a process that is no more. */
+static void
 on_changed(struct client *c)
 {
+	const struct msg_greet greet = {};
 	struct member *m = container_of(c, struct member, client);
 
 	if (client_is_connected(c)) {
-		log_info("worker %s: is there", m->name);
+		client_ask(c, MSG_GREET, &greet, &m->greeting, GREET_TIME,
+			   on_present);
 		return;
 	}
 	log_info("worker %s: is gone", m->name);
+	m->id = 0;
 	inlet_drain(&m->inlet);
+	outlet_clear(&m->orders);
 	m->fleet->lost(m);
 }
 
@@ -101,11 +122,18 @@ static bool
 dial(struct member *m, struct loop *loop, const char *directory,
      struct error *e)
 {
+	static const struct hearing hearing = {
+		.self = GATEWAY,
+		.peer = WORKER,
+		.heard = on_heard,
+		.broken = on_broken,
+	};
 	char *req auto_free = link_url(directory, m->name, "req");
+	char *orders auto_free = link_url(directory, m->name, "orders");
 	char *events auto_free = link_url(directory, m->name, "events");
 
-	return inlet_dial(&m->inlet, loop, events, GATEWAY, WORKER, on_heard,
-			  on_broken, e) &&
+	return inlet_dial(&m->inlet, loop, events, &hearing, e) &&
+	       outlet_dial(&m->orders, loop, orders, GATEWAY, NULL, e) &&
 	       client_dial(&m->client, loop, req, GATEWAY, WORKER, on_changed,
 			   e);
 }
@@ -126,6 +154,7 @@ fleet_fini(struct fleet *f)
 	for (size_t i = 0; i < f->member_count; i++) {
 		client_fini(&f->members[i].client);
 		inlet_fini(&f->members[i].inlet);
+		outlet_fini(&f->members[i].orders);
 		free(f->members[i].name);
 	}
 	for (size_t i = 0; i < f->prefix_count; i++)

@@ -15,8 +15,17 @@ struct member {
 	struct fleet *fleet;
 	char *name;
 	struct client client;
+	struct ask greeting;
 	struct inlet inlet;
+	struct outlet orders;
+	uint64_t id; /* of its process; 0: there is none to give orders to */
 };
+
+static inline bool
+member_is_there(const struct member *m)
+{
+	return m->id != 0;
+}
 
 struct prefix {
 	char *name;

@@ -121,6 +121,15 @@ on_request(struct request *r)
 /* Events of turns */
 
 static void
+gateway_on_accepted(struct gateway *g, const struct msg_accepted *m)
+{
+	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+
+	if (t)
+		turn_accepted(t, m);
+}
+
+static void
 gateway_on_started(struct gateway *g, const struct msg_started *m)
 {
 	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);

@@ -42,8 +42,7 @@ health_for_us(struct checkup *c, const struct msg_child *m)
 {
 	const struct member *us = fleet_member(&c->gateway->fleet, m->name);
 
-	if (m->health == HEALTH_READY &&
-	    (!us || !client_is_connected(&us->client)))
+	if (m->health == HEALTH_READY && (!us || !member_is_there(us)))
 		return HEALTH_UNKNOWN;
 	return (enum health)m->health;
 }

@@ -27,6 +27,7 @@ turn_find(struct gateway *g, const struct member *who, uint64_t id,
 
 		if (t->id != id || t->worker != who)
 			continue;
+		loop_unset(&g->loop, &t->patience);
 		if (seq == ++t->seq)
 			return t;
 		fail_with(&e, ERR_PROTOCOL, "event %ju of %s was lost",
@@ -37,18 +38,6 @@ turn_find(struct gateway *g, const struct member *who, uint64_t id,
 	return NULL;
 }
 
-static void
-drop_early(struct turn *t)
-{
-	if (!t->early)
-		return;
-	free((char *)t->early->reason.ptr);
-	free((char *)t->early->usage.ptr);
-	free((char *)t->early->model.ptr);
-	free(t->early);
-	t->early = NULL;
-}
-
 void
 turn_end(struct turn *t)
 {
@@ -56,14 +45,13 @@ turn_end(struct turn *t)
 
 	list_remove(bucket(g, t->id), &t->node);
 	g->turn_count--;
-	ask_drop(&t->submit);
+	loop_unset(&g->loop, &t->patience);
 	loop_unset(&g->loop, &t->beat);
 	stamp_fini(&t->stamp);
 	free(t->session);
 	free(t->how);
 	free(t->reason);
 	free(t->ignored);
-	drop_early(t);
 	buf_fini(&t->text);
 	buf_fini(&t->reasoning);
 	buf_fini(&t->tools);
@@ -75,7 +63,7 @@ tell_to_stop(const struct turn *t)
 {
 	const struct msg_cancel m = { .turn = t->id };
 
-	client_ask(&t->worker->client, MSG_CANCEL, &m, NULL, 0, NULL);
+	outlet_send(&t->worker->orders, MSG_CANCEL, &m);
 }
 
 void
@@ -112,7 +100,7 @@ turn_pay(struct turn *t)
 	if (t->unpaid < WINDOW / 2)
 		return;
 	t->unpaid = 0;
-	client_ask(&t->worker->client, MSG_CREDIT, &m, NULL, 0, NULL);
+	outlet_send(&t->worker->orders, MSG_CREDIT, &m);
 }
 
 static void
@@ -146,49 +134,21 @@ set_text(char **at, struct str s)
 }
 
 static void
-on_accepted(struct turn *t, const struct msg_accepted *m)
+on_impatience(struct timer *timer)
 {
-	t->accepted = true;
-	if (!t->started) {
-		set_text(&t->session, m->session);
-		set_text(&t->how, m->how);
-		set_text(&t->reason, m->reason);
-	}
-	set_text(&t->ignored, m->ignored);
-	if (m->relay)
-		t->answer = &answer_relay;
-	t->answer->accepted(t);
-	if (!t->early)
-		return;
-	t->answer->finish(t, t->early);
-	turn_end(t);
-}
+	struct turn *t = container_of(timer, struct turn, patience);
+	struct error e = { 0 };
 
-static void
-on_submitted(struct ask *a, const struct msg *reply, const struct error *e)
-{
-	struct turn *t = container_of(a, struct turn, submit);
-	struct error wrong = { 0 };
-
-	if (e && e->code == ERR_WORKER_LOST)
-		return; /* the fleet tells of every turn that is lost */
-	if (e && e->code == ERR_TIMEOUT) {
-		turn_abort(t, e);
-	} else if (e) {
-		turn_failed(t, e);
-	} else if (reply->type != MSG_ACCEPTED) {
-		fail_with(&wrong, ERR_PROTOCOL, "%s is no answer to SUBMIT",
-			  msg_name(reply->type));
-		turn_abort(t, &wrong);
-	} else {
-		on_accepted(t, &reply->body.accepted);
-	}
+	fail_with(&e, ERR_TIMEOUT, "%s did not take the turn in time",
+		  t->worker->name);
+	turn_abort(t, &e);
 }
 
 static void
 submit(struct turn *t, const struct question *q)
 {
 	const struct msg_submit m = {
+		.worker = t->worker->id,
 		.turn = t->id,
 		.kind = q->kind,
 		.harness = str_of(q->to.prefix),
@@ -200,8 +160,8 @@ submit(struct turn *t, const struct question *q)
 		.body = q->body,
 	};
 
-	client_ask(&t->worker->client, MSG_SUBMIT, &m, &t->submit, SUBMIT_TIME,
-		   on_submitted);
+	outlet_send(&t->worker->orders, MSG_SUBMIT, &m);
+	loop_set(&t->gateway->loop, &t->patience, SUBMIT_TIME, on_impatience);
 	buf_fini(&t->request->body);
 }
 
@@ -246,17 +206,29 @@ turn_add_headers(struct turn *t)
 /* Events */
 
 void
+turn_accepted(struct turn *t, const struct msg_accepted *m)
+{
+	set_text(&t->session, m->session);
+	set_text(&t->how, m->how);
+	set_text(&t->reason, m->reason);
+	set_text(&t->ignored, m->ignored);
+	if (m->relay)
+		t->answer = &answer_relay;
+	t->accepted = true;
+	t->answer->accepted(t);
+}
+
+void
 turn_started(struct turn *t, const struct msg_started *m)
 {
 	bool same = str_eq(str_of(t->session), m->session) &&
 		    str_eq(str_of(t->how), m->how) &&
 		    str_eq(str_of(t->reason), m->reason);
 
-	t->started = true;
 	set_text(&t->session, m->session);
 	set_text(&t->how, m->how);
 	set_text(&t->reason, m->reason);
-	if (t->accepted && !same)
+	if (!same)
 		t->answer->started(t);
 }
 
@@ -280,6 +252,7 @@ void
 turn_head(struct turn *t, const struct msg_head *m)
 {
 	t->answer = &answer_relay;
+	t->accepted = true;
 	t->unpaid += m->bytes.len;
 	relay_head(t, m);
 }
@@ -292,20 +265,9 @@ turn_body(struct turn *t, const struct msg_body *m)
 		relay_body(t, m);
 }
 
-/* Without ACCEPTED it's not known yet what the headers have to say. */
 void
 turn_finish(struct turn *t, const struct msg_finish *m)
 {
-	if (t->accepted) {
-		t->answer->finish(t, m);
-		turn_end(t);
-		return;
-	}
-	drop_early(t);
-	t->early = xcalloc(1, sizeof *t->early);
-	*t->early = (struct msg_finish){
-		.reason = { copy(m->reason), m->reason.len },
-		.usage = { copy(m->usage), m->usage.len },
-		.model = { copy(m->model), m->model.len },
-	};
+	t->answer->finish(t, m);
+	turn_end(t);
 }

@@ -33,14 +33,13 @@ struct turn {
 	struct member *worker;
 	struct request *request;
 	uint64_t id, seq;
-	struct ask submit;
+	struct timer patience; /* until the worker says anything */
 	const struct answer *answer;
 	struct stamp stamp;
-	bool accepted, started;
+	bool accepted;
 	char *session, *how, *reason; /* its standing; NULL: not known */
 	char *ignored;
-	struct msg_finish *early; /* a FINISH that overtook ACCEPTED */
-	size_t unpaid;		  /* bytes for which no CREDIT was given */
+	size_t unpaid; /* bytes for which no CREDIT was given */
 
 	/* Of a stream. */
 	struct timer beat;
@@ -74,6 +73,7 @@ void turn_start(struct gateway *, struct request *, const struct question *);
 struct turn *turn_find(struct gateway *, const struct member *, uint64_t id,
 		       uint64_t seq);
 
+void turn_accepted(struct turn *, const struct msg_accepted *);
 void turn_started(struct turn *, const struct msg_started *);
 void turn_text(struct turn *, enum delta, struct str);
 void turn_tool(struct turn *, struct str json);

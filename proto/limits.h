@@ -21,7 +21,8 @@
 #define MAX_DELTA (64u << 10)	/* one piece of an answer */
 #define MAX_LIST (8u << 20)	/* one list, as JSON: sessions, models */
 #define MAX_STDERR (8u << 10)	/* what is kept of a CLI's last words */
-#define MAX_MAIL       128 /* messages received, and not yet heard */
+#define MAX_BATCH (128u << 10)	/* bytes of events that travel together */
+#define MAX_MAIL 128		/* messages received, and not yet heard */
 #define MAX_FIELDS 14		/* of one message */
 #define MAX_WIRE (MAX_BODY + (1u << 20)) /* one message between processes */
 #define MAX_WINDOW (1u << 20) /* bytes of an answer nobody has read yet */

@@ -14,11 +14,11 @@
 #include "proto/log.h"
 
 enum {
-	AT_ONCE = 64,	     /* messages heard before others have a turn */
-	SEND_BUFFER = 256,   /* messages that NNG holds for an outlet */
-	REPLY_TIME = 1000,   /* ms for an earlier reply to leave */
-	RECONNECT_MIN = 5,   /* ms */
-	RECONNECT_MAX = 200, /* ms */
+	AT_ONCE = 64,	    /* messages heard before others have a turn */
+	SEND_BUFFER = 256,  /* messages that NNG holds for an outlet */
+	REPLY_TIME = 1000,  /* ms for an earlier reply to leave */
+	RECONNECT_MIN = 5,  /* ms */
+	RECONNECT_MAX = 50, /* ms */
 };
 
 #define REQUEST_BIT 0x80000000u /* NNG's mark of the last id in a header */
@@ -651,18 +651,13 @@ on_reader(struct presence *p)
 {
 	struct outlet *o = container_of(p, struct outlet, reader);
 
-	o->changed(o);
+	if (o->changed)
+		o->changed(o);
 }
 
-void
-outlet_look(struct outlet *o)
-{
-	presence_look(&o->reader);
-}
-
-bool
-outlet_listen(struct outlet *o, struct loop *loop, const char *url,
-	      enum role self, void (*changed)(struct outlet *), struct error *e)
+static bool
+outlet_open(struct outlet *o, struct loop *loop, const char *url,
+	    enum role self, void (*changed)(struct outlet *), struct error *e)
 {
 	int r;
 
@@ -682,9 +677,31 @@ outlet_listen(struct outlet *o, struct loop *loop, const char *url,
 		r = nng_socket_get_int(o->sock, NNG_OPT_SENDFD, &o->room_fd);
 	if (r == 0)
 		r = make_sending(&o->sending, NNG_DURATION_ZERO);
-	if (r == 0)
-		r = listen_at(o->sock, url);
+	return r == 0 || fail_nng(e, r, "open", url);
+}
+
+bool
+outlet_listen(struct outlet *o, struct loop *loop, const char *url,
+	      enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r;
+
+	if (!outlet_open(o, loop, url, self, changed, e))
+		return false;
+	r = listen_at(o->sock, url);
 	return r == 0 || fail_nng(e, r, "listen on", url);
+}
+
+bool
+outlet_dial(struct outlet *o, struct loop *loop, const char *url,
+	    enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r;
+
+	if (!outlet_open(o, loop, url, self, changed, e))
+		return false;
+	r = dial_to(o->sock, url);
+	return r == 0 || fail_nng(e, r, "dial", url);
 }
 
 void
@@ -696,6 +713,10 @@ outlet_clear(struct outlet *o)
 		nng_msg_free(container_of(n, struct waiting, node)->raw);
 		drop_first(o);
 	}
+	if (o->batch)
+		nng_msg_free(o->batch);
+	o->batch = NULL;
+	loop_unset(o->loop, &o->flush);
 	loop_unwatch(o->loop, &o->watch);
 }
 
@@ -724,6 +745,47 @@ wait_for_room(struct outlet *o, nng_msg *raw)
 		log_error("%s", e.text);
 }
 
+static void
+send_batch(struct outlet *o)
+{
+	nng_msg *raw = o->batch;
+
+	o->batch = NULL;
+	loop_unset(o->loop, &o->flush);
+	if (raw && (list_first(&o->waiting) ||
+		    send_now(o->sock, o->sending, raw) != 0))
+		wait_for_room(o, raw);
+}
+
+static void
+on_flush(struct timer *t)
+{
+	send_batch(container_of(t, struct outlet, flush));
+}
+
+/* What came before is on its way before anything large is. */
+static void
+make_room(struct outlet *o, size_t more)
+{
+	if (o->batch && nng_msg_len(o->batch) + more > MAX_BATCH)
+		send_batch(o);
+	if (!timer_is_set(&o->flush))
+		loop_set(o->loop, &o->flush, 0, on_flush);
+}
+
+void
+outlet_pass(struct outlet *o, nng_msg *raw)
+{
+	make_room(o, nng_msg_len(raw));
+	if (!o->batch) {
+		o->batch = raw;
+		return;
+	}
+	if (nng_msg_append(o->batch, nng_msg_body(raw), nng_msg_len(raw)) != 0)
+		abort();
+	nng_msg_free(raw);
+}
+
 void
 outlet_send(struct outlet *o, enum msg_type type, const void *body)
 {
@@ -731,33 +793,36 @@ outlet_send(struct outlet *o, enum msg_type type, const void *body)
 	outlet_pass(o, msg_pack(type, body));
 }
 
-void
-outlet_pass(struct outlet *o, nng_msg *raw)
-{
-	if (list_first(&o->waiting) || send_now(o->sock, o->sending, raw) != 0)
-		wait_for_room(o, raw);
-}
-
 /* Inlet */
+
+/* All the events in one message of NNG's; handlers may end the inlet. */
+static void
+hear_batch(struct inlet *i, nng_msg *raw)
+{
+	struct str left = { nng_msg_body(raw), nng_msg_len(raw) };
+	struct error e = { 0 };
+	struct msg m;
+
+	while (i->loop && left.len) {
+		if (!msg_next(&m, &left, i->peer, i->self, &e)) {
+			i->broken(i, &e);
+			break;
+		}
+		log_message("<-", &m);
+		i->heard(i, &m);
+	}
+	nng_msg_free(raw);
+}
 
 /* True if there was one. */
 static bool
 hear_event(struct inlet *i)
 {
-	struct error e = { 0 };
-	struct msg m;
 	nng_msg *raw = mailbox_take(&i->box);
 
-	if (!raw)
-		return false;
-	if (!msg_unpack(&m, raw, i->peer, i->self, &e)) {
-		i->broken(i, &e);
-		return true;
-	}
-	log_message("<-", &m);
-	i->heard(i, &m);
-	msg_fini(&m);
-	return true;
+	if (raw)
+		hear_batch(i, raw);
+	return raw != NULL;
 }
 
 static void
@@ -779,24 +844,61 @@ inlet_drain(struct inlet *i)
 		;
 }
 
-bool
-inlet_dial(struct inlet *i, struct loop *loop, const char *url, enum role self,
-	   enum role peer, void (*heard)(struct inlet *, const struct msg *),
-	   void (*broken)(struct inlet *, const struct error *),
-	   struct error *e)
+static void
+on_writer(struct presence *p)
+{
+	struct inlet *i = container_of(p, struct inlet, writer);
+
+	inlet_drain(i);
+	if (i->loop && i->changed)
+		i->changed(i);
+}
+
+static bool
+inlet_open(struct inlet *i, struct loop *loop, const char *url,
+	   const struct hearing *h, struct error *e)
 {
 	int r;
 
 	*i = INLET_INIT;
 	i->loop = loop;
-	i->self = self;
-	i->peer = peer;
-	i->heard = heard;
-	i->broken = broken;
+	i->self = h->self;
+	i->peer = h->peer;
+	i->heard = h->heard;
+	i->broken = h->broken;
+	i->changed = h->changed;
+	if (!presence_init(&i->writer, loop, on_writer, e))
+		return false;
 	r = nng_pull0_open(&i->sock);
+	if (r == 0)
+		r = notify(i->sock, &i->writer);
 	if (r != 0)
 		return fail_nng(e, r, "open", url);
-	if (!mailbox_init(&i->box, loop, i->sock, on_event, url, e))
+	return mailbox_init(&i->box, loop, i->sock, on_event, url, e);
+}
+
+bool
+inlet_listen(struct inlet *i, struct loop *loop, const char *url,
+	     const struct hearing *h, struct error *e)
+{
+	int r;
+
+	if (!inlet_open(i, loop, url, h, e))
+		return false;
+	r = listen_at(i->sock, url);
+	if (r != 0)
+		return fail_nng(e, r, "listen on", url);
+	mailbox_ask(&i->box);
+	return true;
+}
+
+bool
+inlet_dial(struct inlet *i, struct loop *loop, const char *url,
+	   const struct hearing *h, struct error *e)
+{
+	int r;
+
+	if (!inlet_open(i, loop, url, h, e))
 		return false;
 	r = dial_to(i->sock, url);
 	if (r != 0)
@@ -812,5 +914,6 @@ inlet_fini(struct inlet *i)
 		return;
 	close_socket(&i->sock);
 	mailbox_fini(&i->box);
+	presence_fini(&i->writer);
 	*i = INLET_INIT;
 }

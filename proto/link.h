@@ -153,7 +153,9 @@ struct outlet {
 	struct presence reader;
 	enum role self;
 	int room_fd;
-	struct list waiting; /* of messages there was no room for */
+	nng_msg *batch; /* events of this moment; NULL: none */
+	struct timer flush;
+	struct list waiting;		  /* of batches there was no room for */
 	void (*changed)(struct outlet *); /* reader.connected has */
 };
 
@@ -162,18 +164,19 @@ struct outlet {
 			  .reader = PRESENCE_INIT, \
 			  .sock = NNG_SOCKET_INITIALIZER })
 
+/* `changed` may be NULL. */
 must_check bool outlet_listen(struct outlet *, struct loop *, const char *url,
 			      enum role self, void (*changed)(struct outlet *),
 			      struct error *);
+must_check bool outlet_dial(struct outlet *, struct loop *, const char *url,
+			    enum role self, void (*changed)(struct outlet *),
+			    struct error *);
 void outlet_fini(struct outlet *);
-
-/* Calls `changed` now if there is reason to, not only when the loop gets to
- * it: so that what a new reader asks for is not taken for the old one's. */
-void outlet_look(struct outlet *);
 
 /*
  * Never fails: what can't go out now waits.  The caller bounds how much that
- * can be, by sending only what the reader has given credit for.
+ * can be, by sending only what the reader has given credit for.  All that is
+ * sent before the loop goes on travels together.
  */
 void outlet_send(struct outlet *, enum msg_type, const void *body);
 
@@ -189,21 +192,33 @@ struct inlet {
 	struct loop *loop;
 	struct mailbox box;
 	nng_socket sock;
+	struct presence writer;
 	enum role self, peer;
 	void (*heard)(struct inlet *, const struct msg *);
 	void (*broken)(struct inlet *, const struct error *);
+	void (*changed)(struct inlet *); /* writer.connected has */
 };
 
 #define INLET_INIT                                \
 	((struct inlet){ .box.watch = WATCH_INIT, \
+			 .writer = PRESENCE_INIT, \
 			 .sock = NNG_SOCKET_INITIALIZER })
 
-/* `broken`: the other side broke the rules; its message was dropped. */
+/*
+ * `broken`: the other side broke the rules; what it said was dropped.
+ * `changed` may be NULL; it is called when all that was said has been heard.
+ */
+struct hearing {
+	enum role self, peer;
+	void (*heard)(struct inlet *, const struct msg *);
+	void (*broken)(struct inlet *, const struct error *);
+	void (*changed)(struct inlet *);
+};
+
+must_check bool inlet_listen(struct inlet *, struct loop *, const char *url,
+			     const struct hearing *, struct error *);
 must_check bool inlet_dial(struct inlet *, struct loop *, const char *url,
-			   enum role self, enum role peer,
-			   void (*heard)(struct inlet *, const struct msg *),
-			   void (*broken)(struct inlet *, const struct error *),
-			   struct error *);
+			   const struct hearing *, struct error *);
 void inlet_fini(struct inlet *);
 
 /* Hears what is already there, now. */

@@ -190,8 +190,6 @@ static const struct kind count = { pack_number, unpack_count, print_number };
 static const struct kind text = { pack_text, unpack_text, print_text };
 static const struct kind bytes = { pack_bytes, unpack_bytes, print_length };
 static const struct kind secret_text = { pack_text, unpack_text, print_length };
-static const struct kind secret_bytes = { pack_bytes, unpack_bytes,
-					  print_length };
 
 /* Shapes: messages.def as data. */
 
@@ -286,20 +284,27 @@ append(void *raw, const char *data, size_t len)
 	return 0;
 }
 
-nng_msg *
-msg_pack(enum msg_type type, const void *body)
+void
+msg_append(nng_msg *raw, enum msg_type type, const void *body)
 {
 	const struct shape *shape = shape_of(type);
 	msgpack_packer p;
-	nng_msg *raw;
 
-	if (nng_msg_alloc(&raw, 0) != 0)
-		abort();
 	msgpack_packer_init(&p, raw, append);
 	msgpack_pack_array(&p, 1 + field_count(shape));
 	msgpack_pack_uint32(&p, type);
 	for (const struct field *f = shape->fields; f->name; f++)
 		f->kind->pack(&p, (const char *)body + f->offset);
+}
+
+nng_msg *
+msg_pack(enum msg_type type, const void *body)
+{
+	nng_msg *raw;
+
+	if (nng_msg_alloc(&raw, 0) != 0)
+		abort();
+	msg_append(raw, type, body);
 	return raw;
 }
 
@@ -318,15 +323,14 @@ unpack_fields(struct reader *r, const struct shape *shape, void *body,
 }
 
 static bool
-unpack(struct msg *m, struct reader r, enum role from, enum role to,
+unpack(struct msg *m, struct reader *r, enum role from, enum role to,
        struct error *e)
 {
 	const struct shape *shape;
 	uint64_t type;
 	size_t size;
 
-	if (!read_array(&r, &size) || !read_uint(&r, &type) ||
-	    type >= MSG_TYPES)
+	if (!read_array(r, &size) || !read_uint(r, &type) || type >= MSG_TYPES)
 		return fail_with(e, ERR_PROTOCOL, "not a message");
 	m->type = (enum msg_type)type;
 	shape = shape_of(m->type);
@@ -339,11 +343,21 @@ unpack(struct msg *m, struct reader r, enum role from, enum role to,
 	if (size != 1 + field_count(shape))
 		return fail_with(e, ERR_PROTOCOL, "%s: %zu fields", shape->name,
 				 size - 1);
-	if (!unpack_fields(&r, shape, &m->body, e))
+	memset(&m->body, 0, sizeof m->body);
+	return unpack_fields(r, shape, &m->body, e);
+}
+
+bool
+msg_next(struct msg *m, struct str *left, enum role from, enum role to,
+	 struct error *e)
+{
+	const unsigned char *at = (const unsigned char *)left->ptr;
+	struct reader r = { at, at + left->len };
+
+	m->raw = NULL;
+	if (!unpack(m, &r, from, to, e))
 		return false;
-	if (r.at != r.end)
-		return fail_with(e, ERR_PROTOCOL, "%s: bytes left over",
-				 shape->name);
+	*left = str_from(*left, (size_t)(r.at - at));
 	return true;
 }
 
@@ -351,14 +365,17 @@ bool
 msg_unpack(struct msg *m, nng_msg *raw, enum role from, enum role to,
 	   struct error *e)
 {
-	const unsigned char *body = nng_msg_body(raw);
-	struct reader r = { body, body + nng_msg_len(raw) };
+	struct str left = { nng_msg_body(raw), nng_msg_len(raw) };
 
+	if (msg_next(m, &left, from, to, e)) {
+		m->raw = raw;
+		if (!left.len)
+			return true;
+		fail_with(e, ERR_PROTOCOL, "%s: bytes left over",
+			  msg_name(m->type));
+	}
+	nng_msg_free(raw);
 	*m = MSG_INIT;
-	m->raw = raw;
-	if (unpack(m, r, from, to, e))
-		return true;
-	msg_fini(m);
 	return false;
 }
 

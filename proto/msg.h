@@ -57,7 +57,6 @@ typedef uint64_t kind_count;
 typedef struct str kind_text;
 typedef struct str kind_bytes;
 typedef struct str kind_secret_text;
-typedef struct str kind_secret_bytes;
 
 /* clang-format off */
 #define MESSAGE(NAME, name, from, to) struct msg_##name {
@@ -84,10 +83,12 @@ bool msg_may_send(enum msg_type, enum role from);
 bool msg_must_hear(enum msg_type, enum role to);
 
 /*
- * Packs `body`, a struct of the given type, into a new message.  The fields
- * must be within their limits: it is the sender's duty to have checked.
+ * Packs `body`, a struct of the given type, into a new message, or behind what
+ * is in one already.  The fields must be within their limits: it is the
+ * sender's duty to have checked.
  */
 nng_msg *msg_pack(enum msg_type, const void *body);
+void msg_append(nng_msg *, enum msg_type, const void *body);
 
 /*
  * Takes `raw` whatever happens, and leaves `m` to be msg_fini()ed if true.
@@ -97,6 +98,13 @@ must_check bool msg_unpack(struct msg *m, nng_msg *raw, enum role from,
 			   enum role to, struct error *e);
 
 void msg_fini(struct msg *m);
+
+/*
+ * Takes the first of several messages off `left`, without taking the bytes,
+ * in which its strings point: there is nothing to be msg_fini()ed.
+ */
+must_check bool msg_next(struct msg *m, struct str *left, enum role from,
+			 enum role to, struct error *e);
 
 /* For the debug log: "TEXT turn=7 seq=1 text=<5 bytes>". */
 void msg_print(struct buf *out, const struct msg *m);

@@ -141,6 +141,22 @@ take_piece(struct str *text)
 }
 
 void
+turn_accepted(struct turn *t, const struct acceptance *a)
+{
+	const struct msg_accepted m = {
+		.turn = t->id,
+		.seq = ++t->seq,
+		.relay = a->relay,
+		.session = str_of(a->session),
+		.how = str_of(a->how),
+		.reason = str_of(a->reason),
+		.ignored = str_of(a->ignored[0] ? a->ignored : NULL),
+	};
+
+	emit(t, MSG_ACCEPTED, &m, 0);
+}
+
+void
 turn_started(struct turn *t, const char *session, const char *how,
 	     const char *reason)
 {

@@ -13,6 +13,9 @@
 struct turn *turn_new(struct worker *, const struct msg_submit *);
 void turn_free(struct turn *);
 
+/* Its first event. */
+void turn_accepted(struct turn *, const struct acceptance *);
+
 /* To the worker's list of that state. */
 void turn_move(struct turn *, int state);
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "proto/buf.h"
 #include "proto/log.h"
@@ -153,20 +154,14 @@ admit(struct turn *t, struct acceptance *a, struct error *e)
 	return false;
 }
 
+/* Its own HEAD tells of an upstream's answer, unless there is more to say. */
 static void
 accept_turn(struct turn *t, const struct acceptance *a)
 {
 	struct worker *w = t->worker;
-	const struct msg_accepted m = {
-		.turn = t->id,
-		.relay = a->relay,
-		.session = str_of(a->session),
-		.how = str_of(a->how),
-		.reason = str_of(a->reason),
-		.ignored = str_of(a->ignored[0] ? a->ignored : NULL),
-	};
 
-	reply_accepted(&w->server, &m);
+	if (!a->relay || a->ignored[0])
+		turn_accepted(t, a);
 	if (may_run(t))
 		run(t);
 	else
@@ -193,17 +188,15 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 	struct error e = { 0 };
 	struct turn *t;
 
-	if (!is_new(w, m->turn, &e)) {
-		server_refuse(&w->server, &e);
+	if (m->worker != w->id) {
+		log_warn("an order for the process before this one");
 		return;
 	}
 	t = turn_new(w, m);
-	if (admit(t, &a, &e)) {
+	if (is_new(w, m->turn, &e) && admit(t, &a, &e))
 		accept_turn(t, &a);
-		return;
-	}
-	server_refuse(&w->server, &e);
-	turn_free(t);
+	else
+		turn_fail(t, &e);
 }
 
 static void
@@ -227,19 +220,10 @@ cancel(struct turn *t)
 }
 
 static void
-reply_ok(struct worker *w)
-{
-	const struct msg_done done = {};
-
-	reply_done(&w->server, &done);
-}
-
-static void
 worker_on_cancel(struct worker *w, const struct msg_cancel *m)
 {
 	struct turn *t = find_turn(w, m->turn);
 
-	reply_ok(w);
 	if (t)
 		cancel(t);
 }
@@ -250,7 +234,6 @@ worker_on_credit(struct worker *w, const struct msg_credit *m)
 	struct turn *t = find_turn(w, m->turn);
 	bool was_blocked;
 
-	reply_ok(w);
 	if (!t)
 		return;
 	was_blocked = turn_is_blocked(t);
@@ -264,6 +247,14 @@ worker_on_credit(struct worker *w, const struct msg_credit *m)
 	} else if (was_blocked && t->state == TURN_RUNNING) {
 		engine.unblock(t);
 	}
+}
+
+static void
+worker_on_greet(struct worker *w, const struct msg_greet *m)
+{
+	const struct msg_present reply = { .worker = w->id };
+
+	reply_present(&w->server, &reply);
 }
 
 static void
@@ -307,6 +298,14 @@ worker_on_list_models(struct worker *w, const struct msg_list_models *m)
 }
 
 /* What the supervisor asks */
+
+static void
+reply_ok(struct worker *w)
+{
+	const struct msg_done done = {};
+
+	reply_done(&w->server, &done);
+}
 
 static struct str
 text_or_none(const char *text)
@@ -382,12 +381,21 @@ worker_set_health(struct worker *w, enum health health, const char *version,
 /* The process */
 
 static void
-hear(struct server *s, const struct msg *m)
+on_request(struct server *s, const struct msg *m)
 {
-	struct worker *w = container_of(s, struct worker, server);
+	worker_hear(container_of(s, struct worker, server), m);
+}
 
-	outlet_look(&w->outlet);
-	worker_hear(w, m);
+static void
+on_order(struct inlet *i, const struct msg *m)
+{
+	worker_hear(container_of(i, struct worker, orders), m);
+}
+
+static void
+on_broken(struct inlet *i, const struct error *e)
+{
+	log_warn("the gateway broke the rules: %s", e->text);
 }
 
 static void
@@ -405,16 +413,16 @@ cancel_all(struct worker *w)
 
 /* Whoever reads our events next has asked for none of them. */
 static void
-on_gateway(struct outlet *o)
+on_gateway(struct inlet *i)
 {
-	struct worker *w = container_of(o, struct worker, outlet);
+	struct worker *w = container_of(i, struct worker, orders);
 
-	if (o->reader.connected)
+	if (i->writer.connected)
 		return;
 	if (w->running.len || w->waiting.len)
 		log_warn("the gateway went away: its turns are cancelled");
 	cancel_all(w);
-	outlet_clear(o);
+	outlet_clear(&w->outlet);
 }
 
 static void
@@ -425,31 +433,48 @@ on_signal(struct loop *l, int signal)
 }
 
 static bool
-listen(struct worker *w, struct error *e)
+listen(struct worker *w, const char *directory, struct error *e)
 {
-	const char *dir = getenv("CLI_BRIDGE_RUN_DIR");
-	auto_free char *requests = NULL, *events = NULL;
+	static const struct hearing hearing = {
+		.self = WORKER,
+		.peer = GATEWAY,
+		.heard = on_order,
+		.broken = on_broken,
+		.changed = on_gateway,
+	};
+	auto_free char *requests = link_url(directory, w->name, "req");
+	auto_free char *orders = link_url(directory, w->name, "orders");
+	auto_free char *events = link_url(directory, w->name, "events");
 
-	if (!dir)
-		return fail_with(e, ERR_INVALID,
-				 "started by hand: use cli-bridge serve");
-	requests = link_url(dir, w->name, "req");
-	events = link_url(dir, w->name, "events");
-	return outlet_listen(&w->outlet, &w->loop, events, WORKER, on_gateway,
-			     e) &&
+	return outlet_listen(&w->outlet, &w->loop, events, WORKER, NULL, e) &&
+	       inlet_listen(&w->orders, &w->loop, orders, &hearing, e) &&
 	       server_listen(&w->server, &w->loop, requests, WORKER,
-			     SUPERVISOR | GATEWAY, hear, e);
+			     SUPERVISOR | GATEWAY, on_request, e);
+}
+
+static void
+choose_id(struct worker *w)
+{
+	while (w->id == 0)
+		if (getrandom(&w->id, sizeof w->id, 0) != sizeof w->id)
+			abort();
 }
 
 bool
 worker_init(struct worker *w, const char *name, struct error *e)
 {
 	const char *mark = getenv(OWNER_VARIABLE);
+	const char *directory = getenv("CLI_BRIDGE_RUN_DIR");
 
+	if (!directory)
+		return fail_with(e, ERR_INVALID,
+				 "started by hand: use cli-bridge serve");
 	memset(w, 0, sizeof *w);
 	w->loop = LOOP_INIT;
 	w->server = SERVER_INIT;
 	w->outlet = OUTLET_INIT;
+	w->orders = INLET_INIT;
+	choose_id(w);
 	w->name = name;
 	w->mark = mark ? mark : "";
 	list_init(&w->running);
@@ -459,7 +484,7 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	    !loop_catch_signals(&w->loop, on_signal, e) ||
 	    !settings_read(&w->settings, e) ||
 	    !harness_settings_read(&w->harness, name, e) ||
-	    !engine.init(w, e) || !listen(w, e))
+	    !engine.init(w, e) || !listen(w, directory, e))
 		return false;
 	loop_set(&w->loop, &w->probe_timer, 0, on_probe_timer);
 	return true;
@@ -476,6 +501,7 @@ worker_fini(struct worker *w)
 		while ((n = list_first(lists[i])))
 			turn_free(container_of(n, struct turn, node));
 	server_fini(&w->server);
+	inlet_fini(&w->orders);
 	outlet_fini(&w->outlet);
 	loop_fini(&w->loop);
 	harness_settings_fini(&w->harness);

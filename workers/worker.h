@@ -22,7 +22,9 @@ struct worker {
 	struct settings settings;
 	struct harness_settings harness;
 	struct server server;
-	struct outlet outlet;
+	struct inlet orders;
+	struct outlet outlet; /* of events */
+	uint64_t id;	      /* of this process: orders for another are void */
 	struct list running, waiting;
 	struct list ended; /* turns whose last events wait for credit */
 	uint64_t seen[MAX_SEEN_TURNS]; /* a ring of the ids of turns */

@@ -8,11 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isAlive, isGone, startBridge, waitFor } from './bridge.mjs';
 
+// One that nobody asks anything: passthrough is not ready without any.
+const PROVIDER = { BRIDGE_PROVIDER_LOCAL_BASE_URL: 'http://127.0.0.1:9/v1' };
+
 const STOPPED_WELL = { code: 0, signal: null };
 const KILLED = { code: null, signal: 'SIGKILL' };
 
 test('the command line shows and changes what runs', async t => {
-  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'], env: PROVIDER });
 
   await t.test('status has supervisorctl\'s columns', async () => {
     const { code, stdout } = await bridge.run('status');
@@ -90,7 +93,7 @@ test('the command line shows and changes what runs', async t => {
 });
 
 test('a process that is killed is started again', async t => {
-  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'], env: PROVIDER });
 
   for (const name of ['echo', 'passthrough'])
     await t.test(`${name}`, async () => {
@@ -153,7 +156,7 @@ test('a process that hangs is replaced', async t => {
 });
 
 test('a process that dies again and again is given up, and says why', async t => {
-  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'] });
+  const bridge = await startBridge(t, { backends: ['echo', 'passthrough'], env: PROVIDER });
   let kills = 0;
   await waitFor('it is given up', async () => {
     const row = await bridge.row('echo');
@@ -177,7 +180,7 @@ test('a process that dies again and again is given up, and says why', async t =>
 
 test('what an earlier life has left behind is swept at the start', async t => {
   const bridge = await startBridge(t);
-  const orphan = spawn('setsid', ['sleep', '300'], { detached: true, stdio: 'ignore', env: { PATH: process.env.PATH, CLI_BRIDGE_OWNER: `${bridge.instance}/echo/99/` } });
+  const orphan = spawn('sleep', ['300'], { detached: true, stdio: 'ignore', env: { PATH: process.env.PATH, CLI_BRIDGE_OWNER: `${bridge.instance}/echo/99/` } });
   const stranger = spawn('sleep', ['300'], { detached: true, stdio: 'ignore', env: { PATH: process.env.PATH, CLI_BRIDGE_OWNER: 'ffffffffffffffff/echo/99/' } });
   t.after(() => stranger.kill('SIGKILL'));
   await waitFor('they run', () => isAlive(orphan.pid) && isAlive(stranger.pid));

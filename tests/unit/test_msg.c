@@ -7,7 +7,7 @@
 #include "proto/msg.h"
 #include "proto/utf8.h"
 
-enum kind { id, count, text, bytes, secret_text, secret_bytes };
+enum kind { id, count, text, bytes, secret_text };
 
 struct field {
 	const char *name; /* NULL after the last one */
