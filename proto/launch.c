@@ -1,8 +1,7 @@
 /*
  * cli-bridge-launch - becomes another program, after what posix_spawn() can't
  *
- *      cli-bridge-launch <death signal> <parent> <directory or ""> <program>
- *                        [argument...]
+ *      cli-bridge-launch <death signal> <parent> <program> [argument...]
  *
  * See spawn.h.  The signal is set first and the parent looked at afterwards,
  * so that a parent that dies in between is not missed.
@@ -14,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { EXIT_NO_CWD = 125, EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
+enum { EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
 
 static int
 complain(const char *about, int code)
@@ -26,19 +25,14 @@ complain(const char *about, int code)
 int
 main(int argc, char *argv[])
 {
-	if (argc < 5) {
+	if (argc < 4) {
 		fprintf(stderr, "cli-bridge-launch is for cli-bridge only\n");
 		return EXIT_NOT_RUNNABLE;
 	}
 	prctl(PR_SET_PDEATHSIG, (unsigned long)strtol(argv[1], NULL, 10));
 	if (getppid() != (pid_t)strtol(argv[2], NULL, 10))
 		return EXIT_NOT_RUNNABLE;
-	if (argv[3][0] && chdir(argv[3]) < 0)
-		return complain(argv[3], EXIT_NO_CWD);
-	if (argv[3][0])
-		setenv("PWD", argv[3],
-		       1); /* some CLIs trust it over getcwd() */
-	execv(argv[4], argv + 4);
-	return complain(argv[4],
+	execv(argv[3], argv + 3);
+	return complain(argv[3],
 			errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
 }

@@ -62,6 +62,8 @@ launch(pid_t *pid, const struct spawn *s, const char *const *argv)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawn_file_actions_init(&files);
+	if (s->cwd)
+		posix_spawn_file_actions_addchdir_np(&files, s->cwd);
 	if (s->pass >= 0)
 		redirect(&files, s->pass, PASSED, 0);
 	redirect(&files, s->in, STDIN_FILENO, O_RDONLY);
@@ -76,7 +78,7 @@ launch(pid_t *pid, const struct spawn *s, const char *const *argv)
 	return r;
 }
 
-/* launcher, death signal, our pid, directory, program and its arguments. */
+/* launcher, death signal, our pid, program and its arguments. */
 static int
 start(pid_t *pid, const struct spawn *s)
 {
@@ -87,14 +89,13 @@ start(pid_t *pid, const struct spawn *s)
 
 	while (s->argv[n])
 		n++;
-	argv = xcalloc(n + 5, sizeof *argv);
+	argv = xcalloc(n + 4, sizeof *argv);
 	snprintf(signal, sizeof signal, "%d", s->death_signal);
 	snprintf(parent, sizeof parent, "%d", (int)getpid());
 	argv[0] = launcher;
 	argv[1] = signal;
 	argv[2] = parent;
-	argv[3] = s->cwd ? s->cwd : "";
-	memcpy(argv + 4, s->argv, n * sizeof *argv);
+	memcpy(argv + 3, s->argv, n * sizeof *argv);
 	return launch(pid, s, argv);
 }
 
@@ -111,7 +112,8 @@ process_start(struct process *p, struct loop *loop, const struct spawn *s,
 	if (r != 0) {
 		p->pid = 0;
 		errno = r;
-		return fail_errno(e, "start %s", s->argv[0]);
+		return fail_errno(e, "start %s%s%s", s->argv[0],
+				  s->cwd ? " in " : "", s->cwd ? s->cwd : "");
 	}
 	fd = pidfd_open(p->pid, 0);
 	if (fd < 0)

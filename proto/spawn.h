@@ -32,7 +32,7 @@ struct spawn {
 };
 
 /* What cli-bridge-launch exits with when it could not become the program. */
-enum { EXIT_NO_CWD = 125, EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
+enum { EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
 
 must_check bool process_start(struct process *, struct loop *,
 			      const struct spawn *,

@@ -103,6 +103,7 @@ look_up(struct turn *t)
 	session_fini(&job->session);
 	job->resumed = t->session &&
 		       sessions_find(&sessions, t->session, &job->session);
+	job->reason = job->resumed ? NULL : "no such session before";
 	if (!job->resumed) {
 		job->session.id = copy(str_of(t->session));
 		job->session.cli_id = new_uuid();
@@ -112,6 +113,14 @@ look_up(struct turn *t)
 	job->cwd = copy(str_of(t->cwd		  ? t->cwd
 			       : job->session.cwd ? job->session.cwd
 						  : pool.workspace));
+}
+
+static const char *
+how(const struct job *job, bool has_history)
+{
+	if (job->resumed)
+		return "resumed";
+	return has_history ? "replayed" : "new";
 }
 
 static bool
@@ -125,8 +134,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (!pool.program)
 		pool_find_program(&pool);
 	if (!pool.program)
-		return fail_with(e, ERR_UNAVAILABLE, "%s is not installed: %s",
-				 t->worker->name, harness.install);
+		return pool_fail_missing(&pool, e);
 	if (!conversation_read(&job->conversation, t->body, e))
 		return false;
 	look_up(t);
@@ -137,8 +145,8 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (!t->session)
 		return true;
 	a->session = t->session;
-	a->how = job->resumed ? "resumed" : "new";
-	a->reason = job->resumed ? NULL : "no such session before";
+	a->how = how(job, conversation_unanswered(&job->conversation) > 0);
+	a->reason = job->reason;
 	return true;
 }
 
@@ -212,6 +220,9 @@ first_new(const struct turn *t)
 		if (answer && sessions_knows(&sessions, t->session, answer))
 			return n;
 	}
+	if (unanswered)
+		job_of(t)->reason = "no answer in the messages is the "
+				    "session's: what follows them was said";
 	return unanswered;
 }
 
@@ -288,10 +299,7 @@ on_ready(struct warm *w)
 	struct job *job = job_of(t);
 
 	if (t->session)
-		turn_started(t, t->session,
-			     job->resumed   ? "resumed"
-			     : job->history ? "replayed"
-					    : "new",
+		turn_started(t, t->session, how(job, job->history != NULL),
 			     job->reason);
 	w->unanswered = conversation_hash(&job->conversation, job->from);
 	warm_say(w, t->model, job->conversation.messages, job->from);
@@ -436,8 +444,14 @@ list_models(struct buf *to)
 static void
 probe(void)
 {
+	struct error e = { 0 };
+
 	pool_find_program(&pool);
-	prober_start(&prober, pool.program, pool.environment.ptr);
+	if (pool.program)
+		prober_start(&prober, pool.program, pool.environment.ptr);
+	else if (!pool_fail_missing(&pool, &e))
+		worker_set_health(prober.worker, HEALTH_UNAVAILABLE, NULL,
+				  e.text);
 }
 
 static unsigned

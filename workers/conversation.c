@@ -329,7 +329,7 @@ is_ignored(const char *key, const json_t *value)
 		if (!strcmp(key, understood[i]))
 			return false;
 	if (!strcmp(key, "n"))
-		return json_integer_value(value) != 1;
+		return json_number_value(value) != 1;
 	return !json_is_array(value) || json_array_size(value) > 0;
 }
 
@@ -358,7 +358,9 @@ bool
 conversation_read(struct conversation *c, struct str body, struct error *e)
 {
 	json_error_t why;
-	json_t *root = json_loadb(body.ptr, body.len, JSON_ALLOW_NUL, &why);
+	json_t *root =
+		json_loadb(body.ptr, body.len,
+			   JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
 	bool ok;
 
 	memset(c, 0, sizeof *c);

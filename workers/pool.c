@@ -283,6 +283,21 @@ pool_find_program(struct pool *p)
 					     getenv("PATH"));
 }
 
+bool
+pool_fail_missing(const struct pool *p, struct error *e)
+{
+	const char *bin = p->worker->harness.bin;
+	auto_free char *variable =
+		settings_variable("", p->worker->name, "BIN");
+
+	if (bin)
+		return fail_with(e, ERR_NOT_SET_UP,
+				 "%s is \"%s\", which can't be run", variable,
+				 bin);
+	return fail_with(e, ERR_NOT_SET_UP, "%s is not installed: %s",
+			 p->worker->name, harness.install);
+}
+
 static bool
 make_directory(const char *path, struct error *e)
 {

@@ -37,6 +37,9 @@ void pool_fini(struct pool *);
 /* Looks for the program again: it may have been installed meanwhile. */
 void pool_find_program(struct pool *);
 
+/* Says why there is no program, and what to do about it. */
+bool pool_fail_missing(const struct pool *, struct error *);
+
 /* The idle process of a session, or NULL. */
 struct warm *pool_find(struct pool *, const char *session);
 

@@ -161,8 +161,6 @@ prober_fini(struct prober *p)
 void
 prober_start(struct prober *p, const char *program, char *const *environment)
 {
-	char detail[MAX_DETAIL];
-
 	if (p->running)
 		return;
 	p->running = true;
@@ -172,10 +170,5 @@ prober_start(struct prober *p, const char *program, char *const *environment)
 	p->environment = environment;
 	free(p->program);
 	p->program = copy(str_of(program));
-	if (program) {
-		loop_set(&p->worker->loop, &p->next, 0, on_next);
-		return;
-	}
-	snprintf(detail, sizeof detail, "not installed: %s", harness.install);
-	finish(p, HEALTH_UNAVAILABLE, detail);
+	loop_set(&p->worker->loop, &p->next, 0, on_next);
 }

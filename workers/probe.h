@@ -25,8 +25,7 @@ void prober_fini(struct prober *);
 
 /*
  * Goes through all steps and then calls worker_set_health(); if it is at it
- * already, that counts.  `program` NULL: not installed.  Copies it, and
- * borrows `environment` for good.
+ * already, that counts.  Copies `program`, and borrows `environment` for good.
  */
 void prober_start(struct prober *, const char *program,
 		  char *const *environment);

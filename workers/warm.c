@@ -86,7 +86,7 @@ explain_end(struct warm *w, struct error *e)
 		  w->pool->worker->name, process_status_text(status),
 		  words.len ? ": " : "", STR_ARG(words));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
-		e->code = ERR_UNAVAILABLE;
+		e->code = ERR_NOT_SET_UP;
 	if (harness.ended)
 		harness.ended(&w->talk, status, words, e);
 }
@@ -347,6 +347,8 @@ add_environment(const struct warm *w, struct words *env)
 
 	words_print(env, OWNER_VARIABLE "=%s%ju/", p->worker->mark,
 		    (uintmax_t)w->number);
+	/* some CLIs trust it over getcwd() */
+	words_print(env, "PWD=%s", w->cwd);
 	for (size_t i = 0; i < p->environment.len; i++)
 		words_add(env, p->environment.ptr[i]);
 }
@@ -399,8 +401,7 @@ warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 	struct warm *w;
 
 	if (!p->program) {
-		fail_with(e, ERR_UNAVAILABLE, "%s is not installed: %s",
-			  p->worker->name, harness.install);
+		pool_fail_missing(p, e);
 		return NULL;
 	}
 	w = warm_new(p, plan);

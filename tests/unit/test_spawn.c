@@ -138,12 +138,25 @@ its_signal_is_told(void **state)
 static void
 why_it_could_not_be_started_is_told(void **state)
 {
-	struct spawn nowhere = SPAWN("/bin/true");
-
-	nowhere.cwd = "/no/such/directory";
-	assert_int_equal(exit_code(nowhere), EXIT_NO_CWD);
 	assert_int_equal(exit_code(SPAWN("/no/such/program")), EXIT_NOT_FOUND);
 	assert_int_equal(exit_code(SPAWN("/dev/null")), EXIT_NOT_RUNNABLE);
+}
+
+static void
+a_directory_that_is_not_there_is_told(void **state)
+{
+	static char *const env[] = { NULL };
+	struct spawn s = SPAWN("/bin/true");
+	struct process p = PROCESS_INIT;
+
+	s.env = env;
+	s.out = -1;
+	s.cwd = "/no/such/directory";
+	must_fail(ERR_SYSTEM,
+		  "start /bin/true in /no/such/directory: No such file or "
+		  "directory",
+		  process_start(&p, &loop, &s, on_ended, &e));
+	assert_int_equal(p.pid, 0);
 }
 
 static void
@@ -306,6 +319,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(its_exit_code_is_told),
 		cmocka_unit_test(its_signal_is_told),
 		cmocka_unit_test(why_it_could_not_be_started_is_told),
+		cmocka_unit_test(a_directory_that_is_not_there_is_told),
 		cmocka_unit_test(arguments_arrive_as_they_are),
 		cmocka_unit_test(it_reads_what_it_is_given),
 		cmocka_unit_test(it_inherits_no_descriptor),

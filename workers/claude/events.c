@@ -157,13 +157,18 @@ on_retry(struct talk *t, const json_t *line)
 		json_integer_value(json_object_get(line, "retry_delay_ms"));
 	struct error why = { 0 };
 
-	if (status == 429) {
-		fail_with(&why, ERR_RATE_LIMIT,
-			  "claude: the vendor's rate limit is reached");
-		why.retry_ms = (uint32_t)(delay > 0 ? delay : 0);
+	if (talk_has_spoken(t) && status) {
+		fail_with(&why, ERR_TRUNCATED,
+			  "claude: the vendor answered %d in the middle of the "
+			  "turn",
+			  (int)status);
 	} else if (talk_has_spoken(t)) {
 		fail_with(&why, ERR_TRUNCATED,
 			  "claude: the vendor's stream broke off");
+	} else if (status == 429) {
+		fail_with(&why, ERR_RATE_LIMIT,
+			  "claude: the vendor's rate limit is reached");
+		why.retry_ms = (uint32_t)(delay > 0 ? delay : 0);
 	}
 	if (why.code)
 		talk_abort(t, &why);

@@ -53,6 +53,17 @@ code_of_status(json_int_t status)
 	return status >= 500 ? ERR_UPSTREAM : ERR_NONE;
 }
 
+/*
+ * What a client would send again at once: but a turn that has spoken may have
+ * used tools, and must not run twice because of a half-sentence.
+ */
+static bool
+invites_a_retry(enum error_code code)
+{
+	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
+	       code == ERR_OVERLOADED || code == ERR_HARNESS;
+}
+
 /* The most telling first: a prompt that is too long is a 400 as well. */
 static enum error_code
 code_of(const struct claude *c, const json_t *result, bool has_spoken)
@@ -69,12 +80,12 @@ code_of(const struct claude *c, const json_t *result, bool has_spoken)
 	if (code == ERR_NONE)
 		code = code_of_word(json_text(result, "api_error"));
 	if (code == ERR_RATE_LIMIT && c->resets_at)
-		return ERR_QUOTA;
-	if (code == ERR_NONE && !status && has_spoken)
-		return ERR_TRUNCATED;
-	if (code == ERR_NONE && json_text(result, "api_error"))
-		return ERR_UPSTREAM;
-	return code == ERR_NONE ? ERR_HARNESS : code;
+		code = ERR_QUOTA;
+	if (code == ERR_NONE && (status || json_text(result, "api_error")))
+		code = ERR_UPSTREAM;
+	if (code == ERR_NONE)
+		code = ERR_HARNESS;
+	return has_spoken && invites_a_retry(code) ? ERR_TRUNCATED : code;
 }
 
 static const char *
@@ -99,9 +110,8 @@ claude_explain(const struct claude *c, const json_t *result, bool has_spoken,
 	fail_with(e, code_of(c, result, has_spoken), "claude: %s",
 		  words_of(result));
 	if (e->code == ERR_LOGIN)
-		fail_with(e, ERR_LOGIN,
-			  "claude: %s (log in with: claude /login)",
-			  words_of(result));
+		fail_with(e, ERR_LOGIN, "claude: %s (%s)", words_of(result),
+			  harness.log_in);
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;
 	if (seconds > UINT32_MAX / 1000)
