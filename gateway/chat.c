@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "gateway/bounds.h"
 #include "proto/utf8.h"
 
 /* Requests */
@@ -151,6 +152,8 @@ parse_json(struct chat *c, struct str body, struct error *e)
 {
 	json_error_t why;
 
+	if (!bounds_check(body, e))
+		return false;
 	/* An upstream may know integers that are too large for jansson's. */
 	c->root = json_loadb(body.ptr ? body.ptr : "", body.len,
 			     JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
@@ -439,14 +442,47 @@ chat_completion(struct buf *b, const struct stamp *s,
 	ADD(b, "}");
 }
 
+/* "messages[0].content: is wrong", but not "a session id has ...". */
+static struct str
+leading_path(struct str text)
+{
+	static const char in_path[] = "abcdefghijklmnopqrstuvwxyz_.[]"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t len = strspn(text.ptr, in_path);
+	bool ends = text.ptr[len] == ':' ||
+		    (text.ptr[len] == ' ' && memchr(text.ptr, '[', len));
+
+	return len && ends ? (struct str){ text.ptr, len } : (struct str){ 0 };
+}
+
+struct str
+chat_param(const struct error *e)
+{
+	switch ((int)e->code) {
+	case ERR_BAD_CWD:
+		return STR("cwd");
+	case ERR_NO_MODEL:
+		return STR("model");
+	case ERR_INVALID:
+	case ERR_UNSUPPORTED:
+		return leading_path(str_of(e->text));
+	default:
+		return (struct str){ 0 };
+	}
+}
+
 void
 chat_error(struct buf *b, const struct error *e, const char *param)
 {
 	struct str text = str_of(e->text);
+	struct str about = param ? str_of(param) : chat_param(e);
 
 	ADD(b, "{\"error\":{\"message\":");
 	quote(b, utf8_valid(text) ? text : STR("(not UTF-8)"));
 	buf_print(b, ",\"type\":\"%s\",\"param\":", error_type(e->code));
-	quote_or_null(b, param);
+	if (about.ptr)
+		quote(b, about);
+	else
+		ADD(b, "null");
 	buf_print(b, ",\"code\":\"%s\"}}", error_slug(e->code));
 }

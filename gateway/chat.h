@@ -81,5 +81,11 @@ struct completion {
 void chat_completion(struct buf *, const struct stamp *,
 		     const struct completion *);
 
-/* {"error":{...}}; `param` may be NULL. */
+/*
+ * The field that an error of a worker is about, which travels as words only:
+ * they begin with it.  Absent: none, or nobody knows.
+ */
+struct str chat_param(const struct error *);
+
+/* {"error":{...}}; `param` may be NULL: then chat_param() says it. */
 void chat_error(struct buf *, const struct error *, const char *param);

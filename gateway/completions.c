@@ -1,5 +1,6 @@
 /* completions - POST /v1/chat/completions and /v1/embeddings become turns */
 #include "gateway/gateway.h"
+#include "gateway/lobby.h"
 #include "gateway/reply.h"
 #include "gateway/turn.h"
 
@@ -59,22 +60,17 @@ is_streamed(const struct gateway *g, const struct request *r,
 }
 
 static bool
-has_room(const struct gateway *g, const struct destination *to, struct error *e)
+has_room(const struct gateway *g, struct error *e)
 {
 	if (g->draining)
 		return fail_with(e, ERR_DRAINING,
 				 "this process is about to be replaced");
-	if (g->turn_count >= g->settings.max_turns)
+	if (g->turn_count + g->guests >= g->settings.max_turns)
 		return fail_with(
 			e, ERR_QUEUE_FULL,
 			"admission_rejected: queue_full: %zu turns are "
 			"under way (BRIDGE_MAX_TURNS)",
 			g->turn_count);
-	if (!member_is_there(to->member))
-		return fail_with(e, ERR_UNAVAILABLE,
-				 "the worker for %s is not running, it may be "
-				 "starting",
-				 to->member->name);
 	return true;
 }
 
@@ -86,6 +82,7 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 		return fail_with(e, ERR_CANCELLED, "the client has left");
 	if (!chat_parse(c, q->kind, q->body, e))
 		return false;
+	free(r->model); /* of before the lobby */
 	r->model = copy(c->model);
 	q->cwd = c->cwd;
 	q->streamed = is_streamed(g, r, c);
@@ -93,8 +90,7 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 		c->param = "model";
 		return false;
 	}
-	return find_session(r, c, &q->session, &c->param, e) &&
-	       has_room(g, &q->to, e);
+	return find_session(r, c, &q->session, &c->param, e) && has_room(g, e);
 }
 
 static void
@@ -112,8 +108,10 @@ ask(struct gateway *g, struct request *r, enum turn_kind kind)
 					    e.code == ERR_BAD_CWD
 				    ? c.param
 				    : NULL);
-	else
+	else if (member_is_there(q.to.member))
 		turn_start(g, r, &q);
+	else
+		lobby_enter(g, r, q.to.member);
 	chat_fini(&c);
 }
 

@@ -84,6 +84,18 @@ on_broken(struct inlet *i, const struct error *e)
 	struct member *m = container_of(i, struct member, inlet);
 
 	log_warn("worker %s: %s", m->name, e->text);
+	m->fleet->broken(m, e);
+}
+
+/* All three connections stand, and it is known who is at their ends. */
+static void
+arrive(struct member *m)
+{
+	if (m->is_known || !member_is_there(m))
+		return;
+	m->is_known = true;
+	log_info("worker %s: is there", m->name);
+	m->fleet->came(m);
 }
 
 static void
@@ -96,26 +108,68 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 		return;
 	}
 	m->id = reply->body.present.worker;
-	log_info("worker %s: is there", m->name);
+	arrive(m);
 }
 
-/* Orders that are still on their way are for a process that is no more. */
 static void
-on_changed(struct client *c)
+greet(struct member *m)
 {
 	const struct msg_greet greet = {};
+
+	ask_drop(&m->greeting);
+	if (client_is_connected(&m->client))
+		client_ask(&m->client, MSG_GREET, &greet, &m->greeting,
+			   GREET_TIME, on_present);
+}
+
+/*
+ * One connection broke, so the others are of no use: orders that are still on
+ * their way are for a process that is no more, or will cancel them.
+ */
+static void
+lose(struct member *m)
+{
+	if (m->is_known)
+		log_info("worker %s: is gone", m->name);
+	m->is_known = false;
+	m->id = 0;
+	inlet_renew(&m->inlet);
+	outlet_renew(&m->orders);
+	m->fleet->lost(m);
+	greet(m);
+}
+
+static void
+on_client(struct client *c)
+{
 	struct member *m = container_of(c, struct member, client);
 
-	if (client_is_connected(c)) {
-		client_ask(c, MSG_GREET, &greet, &m->greeting, GREET_TIME,
-			   on_present);
-		return;
-	}
-	log_info("worker %s: is gone", m->name);
-	m->id = 0;
-	inlet_drain(&m->inlet);
-	outlet_clear(&m->orders);
-	m->fleet->lost(m);
+	if (client_is_connected(c))
+		greet(m);
+	else
+		lose(m);
+}
+
+static void
+on_events(struct inlet *i)
+{
+	struct member *m = container_of(i, struct member, inlet);
+
+	if (i->writer.connected)
+		arrive(m);
+	else if (m->is_known)
+		lose(m);
+}
+
+static void
+on_orders(struct outlet *o)
+{
+	struct member *m = container_of(o, struct member, orders);
+
+	if (o->reader.connected)
+		arrive(m);
+	else if (m->is_known)
+		lose(m);
 }
 
 static bool
@@ -127,14 +181,15 @@ dial(struct member *m, struct loop *loop, const char *directory,
 		.peer = WORKER,
 		.heard = on_heard,
 		.broken = on_broken,
+		.changed = on_events,
 	};
 	char *req auto_free = link_url(directory, m->name, "req");
 	char *orders auto_free = link_url(directory, m->name, "orders");
 	char *events auto_free = link_url(directory, m->name, "events");
 
 	return inlet_dial(&m->inlet, loop, events, &hearing, e) &&
-	       outlet_dial(&m->orders, loop, orders, GATEWAY, NULL, e) &&
-	       client_dial(&m->client, loop, req, GATEWAY, WORKER, on_changed,
+	       outlet_dial(&m->orders, loop, orders, GATEWAY, on_orders, e) &&
+	       client_dial(&m->client, loop, req, GATEWAY, WORKER, on_client,
 			   e);
 }
 
@@ -160,6 +215,16 @@ fleet_fini(struct fleet *f)
 	for (size_t i = 0; i < f->prefix_count; i++)
 		free(f->prefixes[i].name);
 	f->member_count = f->prefix_count = 0;
+}
+
+size_t
+fleet_present(const struct fleet *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->member_count; i++)
+		n += member_is_there(&f->members[i]);
+	return n;
 }
 
 static bool
@@ -208,4 +273,12 @@ fleet_find(struct fleet *f, struct str model, struct destination *d,
 		rest.ptr = NULL;
 	*d = (struct destination){ p->member, p->name, rest };
 	return true;
+}
+
+bool
+fleet_has_default(const struct fleet *f, const struct destination *d)
+{
+	const struct prefix *own = find_prefix(f, str_of(d->member->name));
+
+	return !d->model.ptr && own && own->member == d->member;
 }

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "gateway/lobby.h"
 #include "gateway/reply.h"
 #include "gateway/turn.h"
 #include "proto/log.h"
@@ -214,17 +215,17 @@ on_heard(struct member *who, const struct msg *m)
 	gateway_hear(g, m);
 }
 
-/* Every turn, or every turn of one worker: it needs not be told, for it is
- * gone, or will see that we are. */
+/* Every turn, or every turn of one worker. */
 static void
-end_turns(struct gateway *g, const struct member *of, const struct error *e)
+end_turns(struct gateway *g, const struct member *of, const struct error *e,
+	  void (*end)(struct turn *, const struct error *))
 {
 	for (size_t i = 0; i < TURN_BUCKETS; i++)
 		list_each (&g->turns[i], n) {
 			struct turn *t = container_of(n, struct turn, node);
 
 			if (!of || t->worker == of)
-				turn_failed(t, e);
+				end(t, e);
 		}
 }
 
@@ -237,7 +238,28 @@ on_lost(struct member *who)
 	fail_with(&e, ERR_WORKER_LOST,
 		  "the worker for %s has died; what it did may be half done",
 		  who->name);
-	end_turns(g, who, &e);
+	end_turns(g, who, &e, turn_failed);
+}
+
+static void
+on_came(struct member *who)
+{
+	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+
+	lobby_call(g, who);
+}
+
+/* What was dropped may have been the end of any of its turns. */
+static void
+on_broken(struct member *who, const struct error *why)
+{
+	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_PROTOCOL,
+		  "the worker for %s has said what nobody understands: %.300s",
+		  who->name, why->text);
+	end_turns(g, who, &e, turn_abort);
 }
 
 /* Life */
@@ -271,8 +293,12 @@ on_look(struct timer *t)
 static void
 drain(struct gateway *g)
 {
+	struct error e = { 0 };
+
 	g->draining = true;
 	http_close(&g->http);
+	fail_with(&e, ERR_DRAINING, "this process is about to be replaced");
+	lobby_close(g, &e);
 	loop_set(&g->loop, &g->end, LOOK, on_look);
 }
 
@@ -286,7 +312,7 @@ stop(struct gateway *g)
 	g->stopping = true;
 	drain(g);
 	fail_with(&e, ERR_CANCELLED, "the bridge is being stopped");
-	end_turns(g, NULL, &e);
+	end_turns(g, NULL, &e, turn_failed); /* workers see us go */
 	loop_set(&g->loop, &g->end, FAREWELL, on_end);
 	stop_if_idle(g);
 }
@@ -305,6 +331,7 @@ gateway_on_hello(struct gateway *g, const struct msg_hello *m)
 		.version = PROTO_VERSION,
 		.name = STR("gateway"),
 		.running = g->turn_count,
+		.warm = fleet_present(&g->fleet),
 		.health = HEALTH_READY,
 		.probes = 1,
 	};
@@ -359,8 +386,11 @@ prepare(struct gateway *g)
 	g->began = loop_now();
 	for (size_t i = 0; i < TURN_BUCKETS; i++)
 		list_init(&g->turns[i]);
+	list_init(&g->lobby);
 	g->fleet.heard = on_heard;
+	g->fleet.came = on_came;
 	g->fleet.lost = on_lost;
+	g->fleet.broken = on_broken;
 	g->http.judge = judge;
 	g->http.ready = on_request;
 	g->http.explain = reply_explain;

@@ -26,6 +26,8 @@ struct gateway {
 	struct fleet fleet;
 	struct list turns[TURN_BUCKETS];
 	size_t turn_count;
+	struct list lobby;	/* requests whose worker is only coming */
+	size_t guests;		/* in it */
 	uint64_t last_turn;	/* id */
 	struct member *speaker; /* who has sent the event that is heard */
 	uint64_t began;		/* loop_now() */

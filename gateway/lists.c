@@ -52,6 +52,25 @@ give_models(struct gather *g)
 	reply_json(g->request, 200, as_list(g->rows));
 }
 
+/* "claude" is a model as well: the one that Claude Code has chosen. */
+static bool
+give_default(struct gather *g)
+{
+	struct gateway *gateway =
+		container_of(g->request->http, struct gateway, http);
+	struct destination to;
+	struct error e;
+
+	if (!fleet_find(&gateway->fleet, str_of(g->wanted), &to, &e) ||
+	    !fleet_has_default(&gateway->fleet, &to))
+		return false;
+	reply_json(g->request, 200,
+		   json_pack("{s:s,s:s,s:i,s:s}", "id", g->wanted, "object",
+			     "model", "created", 0, "owned_by",
+			     to.member->name));
+	return true;
+}
+
 static void
 give_model(struct gather *g)
 {
@@ -68,6 +87,8 @@ give_model(struct gather *g)
 		reply_json(g->request, 200, json_incref(row));
 		return;
 	}
+	if (give_default(g))
+		return;
 	fail_with(&e, ERR_NO_MODEL, "no worker lists the model %.300s",
 		  g->wanted);
 	reply_error(g->request, &e, "model");
@@ -211,9 +232,12 @@ handle_forget_session(struct gateway *g, struct request *r)
 	struct error e = { 0 };
 	struct gather *gather;
 
-	if (!chat_check_session(id, &e) ||
-	    !find_backend(g, r, &what.only, &e)) {
+	if (!chat_check_session(id, &e)) {
 		reply_error(r, &e, NULL);
+		return;
+	}
+	if (!find_backend(g, r, &what.only, &e)) {
+		reply_error(r, &e, "backend");
 		return;
 	}
 	gather = gather_new(r);

@@ -147,6 +147,7 @@ relay_head(struct turn *t, const struct msg_head *m)
 		return;
 	}
 	t->headed = true;
+	turn_add_headers(t);
 	if (m->last) {
 		give_whole(t, m);
 		return;

@@ -6,7 +6,8 @@
 
 enum retry {
 	NO_USE,	  /* a client knows by the status that it's no use */
-	NEVER,	  /* the status looks as if, but the turn may have run */
+	NEVER,	  /* the status looks as if, but the turn may have run, or
+		   * will go the same way until an operator has done something */
 	WORTH_IT, /* later */
 };
 
@@ -29,6 +30,7 @@ advice_for(enum error_code code)
 	case ERR_QUOTA:
 	case ERR_SYSTEM:
 	case ERR_PROTOCOL:
+	case ERR_NOT_SET_UP:
 		return (struct advice){ NEVER, 0 };
 	case ERR_QUEUE_FULL:
 	case ERR_QUEUE_TIMEOUT:

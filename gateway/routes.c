@@ -68,6 +68,7 @@ bool
 routes_find(struct str method, struct str path, const struct route **route,
 	    const char **allow, struct error *e)
 {
+	const struct str asked = path;
 	const char *methods;
 
 	path = plain(path);
@@ -83,10 +84,10 @@ routes_find(struct str method, struct str path, const struct route **route,
 	methods = methods_of(path);
 	if (!methods)
 		return fail_with(e, ERR_NOT_FOUND, "there is nothing at %s",
-				 log_quote(path));
+				 log_quote(asked));
 	*allow = methods;
 	return fail_with(e, ERR_METHOD, "%s is answered to %s only",
-			 log_quote(path), methods);
+			 log_quote(asked), methods);
 }
 
 const char *

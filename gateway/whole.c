@@ -2,14 +2,9 @@
 #include "gateway/reply.h"
 #include "gateway/turn.h"
 
+/* How its session stands is said at the end, when it is known. */
 static void
-on_accepted(struct turn *t)
-{
-	turn_add_headers(t);
-}
-
-static void
-on_started(struct turn *t)
+on_standing(struct turn *t)
 {
 }
 
@@ -59,18 +54,21 @@ on_finish(struct turn *t, const struct msg_finish *m)
 	};
 
 	chat_completion(&body, &t->stamp, &c);
+	turn_add_headers(t);
 	reply_body(t->request, 200, &body);
 }
 
 static void
 on_failed(struct turn *t, const struct error *e)
 {
+	if (t->accepted)
+		turn_add_headers(t);
 	reply_error(t->request, e, NULL);
 }
 
 const struct answer answer_whole = {
-	.accepted = on_accepted,
-	.started = on_started,
+	.accepted = on_standing,
+	.started = on_standing,
 	.text = on_text,
 	.tool = on_tool,
 	.finish = on_finish,

@@ -12,18 +12,19 @@
 #define MAX_MODEL 512	   /* what stands behind "<harness>/" */
 #define MAX_PATH 4096
 #define MAX_URL 2048
-#define MAX_DETAIL 2048		/* words for a person, in a reply */
-#define MAX_HEADERS (64u << 10) /* of an upstream's response, as JSON */
-#define MAX_BODY (64u << 20)	/* one HTTP request */
-#define MAX_BODY_DEPTH 512	/* of nested JSON in it */
-#define MAX_ANSWER (256u << 20) /* one answer that is not streamed */
-#define MAX_LINE (160u << 20)	/* one line of a CLI: a 64 MiB text, escaped */
-#define MAX_DELTA (64u << 10)	/* one piece of an answer */
-#define MAX_LIST (8u << 20)	/* one list, as JSON: sessions, models */
-#define MAX_STDERR (8u << 10)	/* what is kept of a CLI's last words */
-#define MAX_BATCH (128u << 10)	/* bytes of events that travel together */
-#define MAX_MAIL 128		/* messages received, and not yet heard */
-#define MAX_FIELDS 14		/* of one message */
+#define MAX_DETAIL 2048		   /* words for a person, in a reply */
+#define MAX_HEADERS (64u << 10)	   /* of an upstream's response, as JSON */
+#define MAX_BODY (64u << 20)	   /* one HTTP request */
+#define MAX_BODY_DEPTH 512	   /* of nested JSON in it */
+#define MAX_BODY_VALUES (1u << 20) /* in it: each costs 100 bytes or more */
+#define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */
+#define MAX_LINE (160u << 20)  /* one line of a CLI: a 64 MiB text, escaped */
+#define MAX_DELTA (64u << 10)  /* one piece of an answer */
+#define MAX_LIST (8u << 20)    /* one list, as JSON: sessions, models */
+#define MAX_STDERR (8u << 10)  /* what is kept of a CLI's last words */
+#define MAX_BATCH (128u << 10) /* bytes of events that travel together */
+#define MAX_MAIL 128	       /* messages received, and not yet heard */
+#define MAX_FIELDS 14	       /* of one message */
 #define MAX_WIRE (MAX_BODY + (1u << 20)) /* one message between processes */
 #define MAX_WINDOW (1u << 20) /* bytes of an answer nobody has read yet */
 #define MAX_UNSENT (8u << 20) /* of a stream, for a client that is slow */

@@ -18,6 +18,7 @@ enum {
 	SEND_BUFFER = 256,  /* messages that NNG holds for an outlet */
 	REPLY_TIME = 1000,  /* ms for an earlier reply to leave */
 	RECONNECT_MIN = 5,  /* ms */
+	REDIAL_TIME = 300,  /* ms */
 	RECONNECT_MAX = 50, /* ms */
 };
 
@@ -67,18 +68,6 @@ listen_at(nng_socket sock, const char *url)
 		r = nng_listener_set_int(l, NNG_OPT_IPC_PERMISSIONS, 0600);
 	if (r == 0)
 		r = nng_listener_start(l, 0);
-	return r;
-}
-
-static int
-dial_to(nng_socket sock, const char *url)
-{
-	int r = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, RECONNECT_MIN);
-
-	if (r == 0)
-		r = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, RECONNECT_MAX);
-	if (r == 0)
-		r = nng_dial(sock, url, NULL, NNG_FLAG_NONBLOCK);
 	return r;
 }
 
@@ -334,13 +323,65 @@ on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 	(void)!write(p->watch.fd, &one, sizeof one);
 }
 
+/*
+ * NNG's dialer goes on dialling by itself, but in 1.5.2 it forgets to when a
+ * connection breaks in the very moment in which it is made.  So one that has
+ * not come to anything for a while is replaced by a new one.
+ */
+static void on_redial(struct timer *);
+
+static void
+redial(struct presence *p)
+{
+	int r;
+
+	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	(void)nng_dialer_close(p->dialer);
+	r = nng_dial(p->sock, p->url, &p->dialer, NNG_FLAG_NONBLOCK);
+	if (r != 0)
+		log_warn("dial %s: %s", p->url, nng_strerror(r));
+}
+
+static void
+on_redial(struct timer *t)
+{
+	redial(container_of(t, struct presence, redial));
+}
+
+static void
+presence_renew(struct presence *p)
+{
+	p->void_up_to = atomic_load(&p->came);
+	p->connected = false;
+	redial(p);
+}
+
 static void
 set_connected(struct presence *p, bool connected)
 {
 	if (p->connected == connected)
 		return;
 	p->connected = connected;
+	if (connected)
+		loop_unset(p->loop, &p->redial);
+	else if (p->url)
+		loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
 	p->changed(p);
+}
+
+static int
+dial_to(struct presence *p, nng_socket sock, const char *url)
+{
+	int r = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, RECONNECT_MIN);
+
+	if (r == 0)
+		r = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, RECONNECT_MAX);
+	if (r != 0)
+		return r;
+	p->sock = sock;
+	p->url = copy(str_of(url));
+	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	return nng_dial(sock, url, &p->dialer, NNG_FLAG_NONBLOCK);
 }
 
 /* One that came and went between two looks is shown as both. */
@@ -353,7 +394,8 @@ presence_look(struct presence *p)
 		p->went_seen = went;
 		set_connected(p, false);
 	}
-	set_connected(p, (int)(came - went) > 0);
+	set_connected(p, (int)(came - went) > 0 &&
+				 (int)(came - p->void_up_to) > 0);
 }
 
 static void
@@ -390,8 +432,11 @@ presence_fini(struct presence *p)
 
 	if (fd < 0)
 		return;
+	loop_unset(p->loop, &p->redial);
 	loop_unwatch(p->loop, &p->watch);
 	close(fd);
+	free(p->url);
+	p->url = NULL;
 }
 
 static int
@@ -544,7 +589,7 @@ client_dial(struct client *c, struct loop *loop, const char *url,
 		return false;
 	r = make_sending(&c->box.sending, NNG_DURATION_ZERO);
 	if (r == 0)
-		r = dial_to(c->sock, url);
+		r = dial_to(&c->server, c->sock, url);
 	if (r != 0)
 		return fail_nng(e, r, "dial", url);
 	mailbox_ask(&c->box);
@@ -700,7 +745,7 @@ outlet_dial(struct outlet *o, struct loop *loop, const char *url,
 
 	if (!outlet_open(o, loop, url, self, changed, e))
 		return false;
-	r = dial_to(o->sock, url);
+	r = dial_to(&o->reader, o->sock, url);
 	return r == 0 || fail_nng(e, r, "dial", url);
 }
 
@@ -716,8 +761,15 @@ outlet_clear(struct outlet *o)
 	if (o->batch)
 		nng_msg_free(o->batch);
 	o->batch = NULL;
-	loop_unset(o->loop, &o->flush);
+	loop_drop(o->loop, &o->flush);
 	loop_unwatch(o->loop, &o->watch);
+}
+
+void
+outlet_renew(struct outlet *o)
+{
+	outlet_clear(o);
+	presence_renew(&o->reader);
 }
 
 void
@@ -751,16 +803,16 @@ send_batch(struct outlet *o)
 	nng_msg *raw = o->batch;
 
 	o->batch = NULL;
-	loop_unset(o->loop, &o->flush);
+	loop_drop(o->loop, &o->flush);
 	if (raw && (list_first(&o->waiting) ||
 		    send_now(o->sock, o->sending, raw) != 0))
 		wait_for_room(o, raw);
 }
 
 static void
-on_flush(struct timer *t)
+on_flush(struct chore *c)
 {
-	send_batch(container_of(t, struct outlet, flush));
+	send_batch(container_of(c, struct outlet, flush));
 }
 
 /* What came before is on its way before anything large is. */
@@ -769,8 +821,7 @@ make_room(struct outlet *o, size_t more)
 {
 	if (o->batch && nng_msg_len(o->batch) + more > MAX_BATCH)
 		send_batch(o);
-	if (!timer_is_set(&o->flush))
-		loop_set(o->loop, &o->flush, 0, on_flush);
+	loop_put_off(o->loop, &o->flush, on_flush);
 }
 
 void
@@ -844,6 +895,14 @@ inlet_drain(struct inlet *i)
 		;
 }
 
+void
+inlet_renew(struct inlet *i)
+{
+	inlet_drain(i);
+	if (i->loop)
+		presence_renew(&i->writer);
+}
+
 static void
 on_writer(struct presence *p)
 {
@@ -900,7 +959,7 @@ inlet_dial(struct inlet *i, struct loop *loop, const char *url,
 
 	if (!inlet_open(i, loop, url, h, e))
 		return false;
-	r = dial_to(i->sock, url);
+	r = dial_to(&i->writer, i->sock, url);
 	if (r != 0)
 		return fail_nng(e, r, "dial", url);
 	mailbox_ask(&i->box);

@@ -76,8 +76,15 @@ struct presence {
 	struct watch watch; /* an eventfd: pipes came or went */
 	atomic_uint came, went;
 	unsigned went_seen;
+	unsigned void_up_to; /* pipes that came before are not to be used */
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has */
+
+	/* Of those that dial. */
+	nng_socket sock;
+	nng_dialer dialer;
+	char *url; /* NULL: it listens */
+	struct timer redial;
 };
 
 #define PRESENCE_INIT ((struct presence){ .watch = WATCH_INIT })
@@ -154,7 +161,7 @@ struct outlet {
 	enum role self;
 	int room_fd;
 	nng_msg *batch; /* events of this moment; NULL: none */
-	struct timer flush;
+	struct chore flush;
 	struct list waiting;		  /* of batches there was no room for */
 	void (*changed)(struct outlet *); /* reader.connected has */
 };
@@ -185,6 +192,13 @@ void outlet_pass(struct outlet *, nng_msg *);
 
 /* Nobody is there who could want what waits. */
 void outlet_clear(struct outlet *);
+
+/*
+ * Breaks the connection that there is, and dials anew.  For who knows before
+ * NNG does that the other side is gone: what is sent from here on is for the
+ * next.
+ */
+void outlet_renew(struct outlet *);
 
 /* Inlet */
 
@@ -223,6 +237,9 @@ void inlet_fini(struct inlet *);
 
 /* Hears what is already there, now. */
 void inlet_drain(struct inlet *);
+
+/* As outlet_renew(). */
+void inlet_renew(struct inlet *);
 
 /* Where a process listens: "ipc://<directory>/<name>.<what>".  Caller frees. */
 char *link_url(const char *directory, const char *name, const char *what);

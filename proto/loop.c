@@ -8,10 +8,14 @@
 
 #include "proto/buf.h"
 
+/* Events that are handed out before chores have their turn. */
+enum { MANY = 32 };
+
 bool
 loop_init(struct loop *l, struct error *e)
 {
 	*l = LOOP_INIT;
+	list_init(&l->chores);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	return l->epoll >= 0 || fail_errno(e, "epoll_create1");
 }
@@ -177,6 +181,33 @@ run_timers(struct loop *l)
 	return (int)((l->timers[0]->due - now + 999) / 1000);
 }
 
+void
+loop_put_off(struct loop *l, struct chore *c, chore_fn *run)
+{
+	c->run = run;
+	if (!c->node.next)
+		list_append(&l->chores, &c->node);
+}
+
+void
+loop_drop(struct loop *l, struct chore *c)
+{
+	list_remove(&l->chores, &c->node);
+}
+
+/* Not what is put off anew meanwhile. */
+static void
+run_chores(struct loop *l)
+{
+	struct chore *c;
+
+	for (size_t n = l->chores.len; n && list_first(&l->chores); n--) {
+		c = container_of(list_first(&l->chores), struct chore, node);
+		list_remove(&l->chores, &c->node);
+		c->run(c);
+	}
+}
+
 /*
  * One event at a time: were there a batch, a callback could free the owner
  * of an event that is still in it.
@@ -186,12 +217,14 @@ loop_run(struct loop *l, struct error *e)
 {
 	struct epoll_event ev;
 	struct watch *w;
-	int n, sleep;
+	int n, sleep, in_a_row = 0;
 
 	for (;;) {
 		sleep = run_timers(l);
 		if (l->stopping)
 			return true;
+		if (list_first(&l->chores))
+			sleep = 0;
 		n = epoll_wait(l->epoll, &ev, 1, sleep);
 		if (n < 0 && errno != EINTR)
 			return fail_errno(e, "epoll_wait");
@@ -200,6 +233,10 @@ loop_run(struct loop *l, struct error *e)
 			w->events = ev.events;
 			w->ready(w);
 		}
+		if (n == 1 && ++in_a_row < MANY)
+			continue;
+		in_a_row = 0;
+		run_chores(l);
 	}
 }
 

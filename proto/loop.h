@@ -16,9 +16,11 @@
 
 struct watch;
 struct timer;
+struct chore;
 
 typedef void watch_fn(struct watch *);
 typedef void timer_fn(struct timer *);
+typedef void chore_fn(struct chore *);
 
 struct watch {
 	int fd;		 /* -1: not watched */
@@ -32,11 +34,17 @@ struct timer {
 	timer_fn *fire;
 };
 
+struct chore {
+	struct node node; /* in loop.chores; in none: nothing to do */
+	chore_fn *run;
+};
+
 struct loop {
 	int epoll;
 	bool stopping;
 	struct timer **timers; /* a heap: the earliest first */
 	size_t timer_count, timer_room;
+	struct list chores;
 	struct watch signals;
 	void (*on_signal)(struct loop *, int signal);
 };
@@ -80,6 +88,13 @@ timer_is_set(const struct timer *t)
 {
 	return t->due != 0;
 }
+
+/*
+ * For what had better wait for more of its kind: runs once, when nothing else
+ * is there to do, or has gone on for a while.  Putting it off again is fine.
+ */
+void loop_put_off(struct loop *, struct chore *, chore_fn *);
+void loop_drop(struct loop *, struct chore *);
 
 /* Monotonic, in milliseconds. */
 uint64_t loop_now(void);

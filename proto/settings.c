@@ -199,20 +199,37 @@ load_line(struct str line, struct error *e)
 	return true;
 }
 
+static int
+count_lines(struct str text)
+{
+	int n = 1;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.ptr[i] == '\n';
+	return n;
+}
+
+static struct str
+take_last_line(struct str *text)
+{
+	const char *at = text->len ? memrchr(text->ptr, '\n', text->len) : NULL;
+	size_t before = at ? (size_t)(at - text->ptr) : 0;
+	struct str line = str_from(*text, at ? before + 1 : 0);
+
+	text->len = before;
+	return line;
+}
+
+/* From its end: of two equal names the last counts, as in a shell. */
 static bool
 load_text(const char *path, struct str text, struct error *e)
 {
 	struct error why = { 0 };
-	struct str line;
-	int number = 0;
 
-	while (text.ptr) {
-		line = str_cut(text, '\n', &text);
-		number++;
-		if (!load_line(line, &why))
+	for (int number = count_lines(text); number > 0; number--)
+		if (!load_line(take_last_line(&text), &why))
 			return fail_with(e, ERR_INVALID, "%s, line %d: %s",
 					 path, number, why.text);
-	}
 	return true;
 }
 
@@ -313,6 +330,56 @@ settings_find_unknown(void (*unknown)(const char *name, const char *near))
 			auto_free char *unknown_name = copy(name);
 
 			unknown(unknown_name, nearest(name));
+		}
+	}
+}
+
+static const char *const suffixes[] = {
+#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
+			meaning)                                       \
+#SUFFIX,
+#include "proto/settings.def"
+};
+
+/* The suffix that was probably meant; NULL: none, or it is one. */
+static const char *
+meant(struct str suffix)
+{
+	const char *best = NULL;
+	size_t least = 3, d;
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		d = distance(suffix, str_of(suffixes[i]));
+		if (d == 0)
+			return NULL;
+		/* Any three letters are almost any other three. */
+		if (d < least && d <= strlen(suffixes[i]) / 3) {
+			least = d;
+			best = suffixes[i];
+		}
+	}
+	return best;
+}
+
+void
+settings_find_mistyped(const char *harness,
+		       void (*unknown)(const char *name, const char *near))
+{
+	auto_free char *prefix = settings_variable("", harness, "");
+	struct str name, value;
+	const char *suffix;
+
+	for (char **v = environ; *v; v++) {
+		name = str_cut(str_of(*v), '=', &value);
+		if (!str_starts(name, str_of(prefix)))
+			continue;
+		suffix = meant(str_from(name, strlen(prefix)));
+		if (suffix) {
+			auto_free char *wrong = copy(name);
+			auto_free char *right =
+				copy_format("%s%s", prefix, suffix);
+
+			unknown(wrong, right);
 		}
 	}
 }

@@ -50,6 +50,14 @@ must_check bool settings_load_file(const char *path, struct error *);
 void settings_find_unknown(void (*unknown)(const char *name,
 					   const char *nearest));
 
+/*
+ * Calls it with each variable of a harness that is almost a setting: <NAME>_*
+ * is its vendor's as well, of which we do not know what there is.
+ */
+void settings_find_mistyped(const char *harness,
+			    void (*unknown)(const char *name,
+					    const char *nearest));
+
 /* "BRIDGE_PROVIDER_ACME_BASE_URL": the caller frees it. */
 char *settings_variable(const char *prefix, const char *name,
 			const char *suffix);

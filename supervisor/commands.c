@@ -262,10 +262,31 @@ start_all(struct control *c, const struct rows *rows, const struct order *o)
 	return for_each(c, rows, o, start_one);
 }
 
+static bool
+is_said(const struct order *o, const char *name)
+{
+	for (char **n = o->names; *n; n++)
+		if (!strcmp(*n, name))
+			return true;
+	return false;
+}
+
+/* "all" is all that can be: the gateway goes with the daemon. */
 static int
 stop_all(struct control *c, const struct rows *rows, const struct order *o)
 {
-	return for_each(c, rows, o, stop_one);
+	int code = EXIT_SUCCESS, one;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct row *r = &rows->row[i];
+
+		if (!is_said(o, r->name) &&
+		    !(r->is_worker && is_said(o, "all")))
+			continue;
+		one = stop_one(c, r);
+		code = one ? one : code;
+	}
+	return complain_of_unknown(rows, o) ? EXIT_FAILURE : code;
 }
 
 static int

@@ -256,9 +256,14 @@ instance_find(struct instance *i, const char *data_dir, struct error *e)
 
 	if (!choose_data_dir(&path, data_dir, e))
 		return false;
+	errno = 0;
 	if (name_it(i, path, e) && find_run_dir(i, e))
 		return true;
-	return fail_with(e, ERR_UNAVAILABLE, "no cli-bridge is running with %s",
+	return fail_with(e, ERR_UNAVAILABLE,
+			 "%s %s; if it runs with another directory, say which "
+			 "with BRIDGE_DATA_DIR or --env-file",
+			 errno == EACCES ? "permission denied to look into"
+					 : "no cli-bridge is running with",
 			 path);
 }
 

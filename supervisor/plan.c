@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/buf.h"
@@ -59,10 +60,26 @@ choose(bool chosen[ROSTER_LEN], const char *backends, struct error *e)
 }
 
 static bool
+check_cwd(const char *name, const char *cwd, struct error *e)
+{
+	auto_free char *variable = NULL;
+	struct stat st;
+
+	if (!cwd || (*cwd == '/' && stat(cwd, &st) == 0 && S_ISDIR(st.st_mode)))
+		return true;
+	variable = settings_variable("", name, "CWD");
+	return fail_with(e, ERR_INVALID,
+			 "%s is \"%.200s\", but must be the absolute path of "
+			 "a directory that exists",
+			 variable, cwd);
+}
+
+static bool
 check_harness(const char *name, struct error *e)
 {
 	struct harness_settings settings;
-	bool ok = harness_settings_read(&settings, name, e);
+	bool ok = harness_settings_read(&settings, name, e) &&
+		  check_cwd(name, settings.cwd, e);
 
 	harness_settings_fini(&settings);
 	return ok;

@@ -13,6 +13,8 @@
 #define ROLE SUPERVISOR
 #include "proto/role.h"
 
+enum { REACH_TIME = 3000 /* ms */ };
+
 /* Its wards */
 
 static struct ward *
@@ -102,11 +104,31 @@ all_were_tried(const struct supervisor *s)
 	return true;
 }
 
+static size_t
+workers_up(const struct supervisor *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->ward_count; i++)
+		n += s->wards[i]->is_worker && child_is_up(&s->wards[i]->child);
+	return n;
+}
+
+/* It has found every worker that is up; or has had time enough to. */
+static bool
+gateway_reaches_all(struct supervisor *s)
+{
+	if (!s->announce_by)
+		s->announce_by = loop_now() + REACH_TIME;
+	return s->wards[0]->report.warm >= workers_up(s) ||
+	       loop_now() >= s->announce_by;
+}
+
 static void
 announce(struct supervisor *s)
 {
 	if (s->announced || s->stopping || !is_gateway_up(s) ||
-	    !all_were_tried(s))
+	    !all_were_tried(s) || !gateway_reaches_all(s))
 		return;
 	s->announced = true;
 	printf("cli-bridge ready at %s\n", s->listener.url);
@@ -176,6 +198,16 @@ warn_unknown(const char *name, const char *nearest)
 	log_warn("%s is no setting; did you mean %s?", name, nearest);
 }
 
+static void
+find_mistyped(const struct plan *p)
+{
+	settings_find_unknown(warn_unknown);
+	for (size_t i = 0; i < p->count; i++)
+		if (p->children[i].is_worker)
+			settings_find_mistyped(p->children[i].name,
+					       warn_unknown);
+}
+
 static struct plan *
 read_plan(struct supervisor *s, struct error *e)
 {
@@ -185,7 +217,7 @@ read_plan(struct supervisor *s, struct error *e)
 		return NULL;
 	p = plan_new(e);
 	if (p)
-		settings_find_unknown(warn_unknown);
+		find_mistyped(p);
 	return p;
 }
 
@@ -325,7 +357,7 @@ describe(const struct ward *w, struct msg_child *m)
 		return;
 	m->running = r->running;
 	m->queued = r->queued;
-	m->warm = r->warm;
+	m->warm = w->is_worker ? r->warm : 0;
 	m->health = r->health;
 	m->probes = r->probes;
 	m->harness = or_absent(r->harness);
@@ -379,8 +411,18 @@ supervisor_on_start(struct supervisor *s, const struct msg_start *m)
 static void
 supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
 {
-	struct ward *w = accept_order(s, m->name);
+	struct ward *w = find_ward(s, m->name);
+	struct error e;
 
+	/* Its clients would wait in a socket that nobody takes them from. */
+	if (w && !w->is_worker) {
+		fail_with(&e, ERR_CONFLICT,
+			  "it is stopped with shutdown, or restarted with "
+			  "restart");
+		server_refuse(&s->server, &e);
+		return;
+	}
+	w = accept_order(s, m->name);
 	if (w)
 		child_event(&w->child, ON_STOP);
 }

@@ -30,6 +30,7 @@ struct supervisor {
 	struct timer look;
 	struct ward *wards[MAX_CHILDREN]; /* the gateway is the first */
 	size_t ward_count;
+	uint64_t announce_by; /* loop_now(); 0: it is too early for that */
 	bool announced, stopping;
 };
 

@@ -12,7 +12,7 @@
 #include "supervisor/supervisor.h"
 
 enum {			    /* milliseconds */
-       HELLO_EARLY = 50,    /* until it is up */
+       HELLO_EARLY = 50,    /* until it is up, and so are we */
        HELLO_CURIOUS = 100, /* while somebody waits for a probe */
        CURIOUS_TIME = 30000,
 };
@@ -59,6 +59,8 @@ hear_ready(struct ward *w, const struct msg_ready *m)
 		w->curious_until = 0;
 	keep_report(&w->report, m);
 	child_event(&w->child, ON_READY);
+	if (!w->supervisor->announced)
+		supervisor_look_soon(w->supervisor);
 }
 
 static void
@@ -75,7 +77,7 @@ on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 static uint64_t
 hello_interval(const struct ward *w)
 {
-	if (w->child.state == CHILD_STARTING)
+	if (w->child.state == CHILD_STARTING || !w->supervisor->announced)
 		return HELLO_EARLY;
 	if (loop_now() < w->curious_until)
 		return HELLO_CURIOUS;

@@ -1,7 +1,8 @@
 // The memory of all daemons with nothing to do, and no CLI running.
 //
-// RSS counts what processes share once for each of them, PSS divides it; "own" is what no other process has,
-// and so what the machine would get back.
+// RSS counts a page that processes share once for each of them, PSS gives each its share.  "Resident" is what
+// the machine holds for all of them: every page once, however many processes of whoever else have it as well.
+// "Own" is what no other process has, and so what it would get back.
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,26 +13,47 @@ import { bridgeFor, cleanly, startVendor } from './tools.mjs';
 const SETTLED = 3000; // ms
 const BACKENDS = ['claude', 'echo', 'passthrough'];
 
-function memoryOf(pid) {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const read = name => Number(text.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1]) / 1024;
-  return { rss: read('Rss'), pss: read('Pss'), own: read('Private_Clean') + read('Private_Dirty') };
+// Its mappings: what is mapped, and megabytes of each kind.
+function mappingsOf(pid) {
+  const mappings = [];
+  for (const line of readFileSync(`/proc/${pid}/smaps`, 'utf8').split('\n')) {
+    const [, offset, path] = line.match(/^[0-9a-f]+-[0-9a-f]+ \S+ ([0-9a-f]+) \S+ \d+ *(.*)$/) ?? [];
+    const [, field, kilobytes] = line.match(/^(\w+):\s+(\d+) kB$/) ?? [];
+    if (offset)
+      mappings.push({ what: `${path} ${offset}` });
+    else if (field)
+      mappings.at(-1)[field] = Number(kilobytes) / 1024;
+  }
+  return mappings.map(mapping => ({ ...mapping, own: mapping.Private_Clean + mapping.Private_Dirty }));
+}
+
+// A part of a file that several have is there once: as much of it as the one who has most.
+function residentOf(processes) {
+  const shared = new Map();
+  for (const { what, Rss, own } of processes.flat())
+    shared.set(what, Math.max(shared.get(what) ?? 0, Rss - own));
+  return sum(processes.flat().map(({ own }) => own)) + sum([...shared.values()]);
 }
 
 async function measure(cleanup) {
   const cloud = await startVendor(cleanup, 'anthropic');
-  const bridge = await bridgeFor(cleanup, { backends: BACKENDS, env: { ...claudeEnv(cloud), BRIDGE_PROVIDER_NEAR_BASE_URL: `${cloud.url}/v1` } });
+  const bridge = await bridgeFor(cleanup, {
+    backends: BACKENDS, env: { ...claudeEnv(cloud), BRIDGE_PROVIDER_NEAR_BASE_URL: `${cloud.url}/v1` },
+  });
   await sleep(SETTLED);
-  const each = [];
-  for (const name of ['supervisor', 'gateway', ...BACKENDS])
-    each.push({ name, ...memoryOf(await bridge.pid(name)) });
-  const rows = each.map(({ name, rss, pss, own }) =>
-    ({ what: `memory: ${name}, idle`, unit: 'MB', ours: pss, goal: `RSS ${rss.toFixed(1)}, own ${own.toFixed(1)}` }));
-  const total = kind => sum(each.map(process => process[kind]));
+  const names = ['supervisor', 'gateway', ...BACKENDS], processes = [];
+  for (const name of names)
+    processes.push(mappingsOf(await bridge.pid(name)));
+  const total = (mappings, kind) => sum(mappings.map(mapping => mapping[kind]));
+  const rows = processes.map((mappings, n) => ({
+    what: `memory: ${names[n]}, idle, PSS`, unit: 'MB', ours: total(mappings, 'Pss'),
+    goal: `RSS ${total(mappings, 'Rss').toFixed(1)}, own ${total(mappings, 'own').toFixed(1)}`,
+  }));
   return [...rows,
-    { what: 'memory: all of them, PSS', unit: 'MB', ours: total('pss'), goal: '<= 12 MB' },
-    { what: 'memory: all of them, RSS', unit: 'MB', ours: total('rss') },
-    { what: 'memory: all of them, own', unit: 'MB', ours: total('own') }];
+    { what: 'memory: all of them, resident', unit: 'MB', ours: residentOf(processes), goal: '<= 12 MB' },
+    { what: 'memory: all of them, PSS', unit: 'MB', ours: total(processes.flat(), 'Pss') },
+    { what: 'memory: all of them, own', unit: 'MB', ours: total(processes.flat(), 'own') },
+    { what: 'memory: all of them, RSS', unit: 'MB', ours: total(processes.flat(), 'Rss') }];
 }
 
 export const memory = () => cleanly(measure);

@@ -12,7 +12,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -104,7 +104,9 @@ export const descriptorsOf = pid => readdirSync(`/proc/${pid}/fd`).map(fd => {
   }
 }).filter(target => target !== 'gone');
 
+// Alive: it can still do something.  There: it may be dead, but nobody has seen to it yet.
 export const isAlive = pid => readProc(pid, 'cmdline').length > 0;
+export const isThere = pid => existsSync(`/proc/${pid}`);
 
 // ---- clients ----
 

@@ -259,7 +259,7 @@ test('a harness that is not installed is unavailable, and nothing else is', asyn
   await bridge.isReady('echo');
   await bridge.answers('echo', 'hi');
   await waitFor('it is known', async () => (await bridge.row('claude')).health === 'unavailable');
-  const answer = await bridge.refuses(503, 'harness_unavailable', 'claude', 'hi');
+  const answer = await bridge.refuses(503, 'harness_not_set_up', 'claude', 'hi');
   assert.match(answer.json.error.message, /claude/i);
   const { code, stdout } = await bridge.run('verify');
   assert.equal(code, 3);

@@ -1,4 +1,5 @@
 /* chat understands what OpenAI's clients send, and says what they expect */
+#include "gateway/bounds.h"
 #include "gateway/chat.h"
 #include "tests/unit/unit.h"
 
@@ -229,6 +230,84 @@ an_error_is_openais(void **state)
 	buf_fini(&b);
 }
 
+static void
+is_about(enum error_code code, const char *text, const char *field)
+{
+	struct buf b = BUF_INIT(4096);
+	struct error e = { 0 };
+	struct str param;
+
+	fail_with(&e, code, "%s", text);
+	param = chat_param(&e);
+	if (!field)
+		assert_null(param.ptr);
+	else
+		assert_str(param, field);
+	chat_error(&b, &e, NULL);
+	json_decref(read_back(&b));
+}
+
+static void
+an_error_of_a_worker_begins_with_its_field(void **state)
+{
+	is_about(ERR_INVALID, "messages[0].content[1].type is not supported",
+		 "messages[0].content[1].type");
+	is_about(ERR_INVALID, "messages: the last one must say something",
+		 "messages");
+	is_about(ERR_UNSUPPORTED, "messages[2] is of nobody", "messages[2]");
+	is_about(ERR_UNSUPPORTED, "echo is for chat only", NULL);
+	is_about(ERR_INVALID, "a session id has no control characters", NULL);
+	is_about(ERR_INVALID, "", NULL);
+	is_about(ERR_BAD_CWD, "there is no directory x", "cwd");
+	is_about(ERR_NO_MODEL, "there is no model x", "model");
+	is_about(ERR_TIMEOUT, "claude: was silent", NULL);
+}
+
+/* `n` times `piece`, as the value of something. */
+static bool
+repeats(const char *piece, size_t n, struct error *e)
+{
+	struct buf b = BUF_INIT(64 << 20);
+	bool ok;
+
+	for (size_t i = 0; i < n; i++)
+		buf_print(&b, "%s", piece);
+	ok = bounds_check(buf_str(&b), e);
+	buf_fini(&b);
+	return ok;
+}
+
+static void
+what_is_too_deep_or_too_much_is_refused(void **state)
+{
+	must(repeats("[", MAX_BODY_DEPTH, &e));
+	must(repeats("[]", 4 * MAX_BODY_DEPTH, &e));
+	must(repeats("0,", MAX_BODY_VALUES, &e));
+	must_fail(ERR_INVALID, "the body is nested deeper than 512 levels",
+		  repeats("{\"a\":", MAX_BODY_DEPTH + 1, &e));
+	must_fail(ERR_TOO_LARGE, "the body has more than 1048576 values",
+		  repeats("0,", MAX_BODY_VALUES + 1, &e));
+}
+
+static void
+what_stands_in_a_string_is_no_value(void **state)
+{
+	must(repeats("\"[[,,\\\"[,\\\\\"", MAX_BODY_VALUES, &e));
+	must(bounds_check(STR("\""), &e));
+	must(bounds_check(STR("\"\\\""), &e));
+	must(bounds_check(STR(""), &e));
+	must_fail(ERR_INVALID, "the body is nested deeper than 512 levels",
+		  repeats("\"\\\\\"[", MAX_BODY_DEPTH + 1, &e));
+}
+
+static void
+integers_may_be_larger_than_ours(void **state)
+{
+	must(parse("{\"model\":\"a\",\"seed\":12345678901234567890," MESSAGES
+		   "}",
+		   &e));
+}
+
 static int
 forget(void **state)
 {
@@ -251,6 +330,10 @@ main(void)
 		cmocka_unit_test(a_tool_may_be_written_on_many_lines),
 		cmocka_unit_test(a_completion_says_all),
 		cmocka_unit_test(an_error_is_openais),
+		cmocka_unit_test(an_error_of_a_worker_begins_with_its_field),
+		cmocka_unit_test(what_is_too_deep_or_too_much_is_refused),
+		cmocka_unit_test(what_stands_in_a_string_is_no_value),
+		cmocka_unit_test(integers_may_be_larger_than_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget);

@@ -277,6 +277,76 @@ what_can_not_be_watched_is_an_error(void **state)
 	loop_unwatch(&loop, &w);
 }
 
+/* Chores */
+
+static struct {
+	struct chore chore;
+	struct watch readable; /* for ever */
+	unsigned reads, reads_before, done;
+} work;
+
+static void
+on_done(struct chore *c)
+{
+	work.done++;
+	work.reads_before = work.reads;
+	if (work.done == 1)
+		loop_put_off(&loop, c, on_done);
+}
+
+static void
+on_never_empty(struct watch *w)
+{
+	work.reads++;
+}
+
+static bool
+it_is_done_twice(void)
+{
+	return work.done == 2;
+}
+
+static void
+what_is_put_off_is_done_once(void **state)
+{
+	memset(&work, 0, sizeof work);
+	loop_put_off(&loop, &work.chore, on_done);
+	loop_put_off(&loop, &work.chore, on_done);
+	wait_until(&loop, it_is_done_twice);
+	wait_ms(&loop, 10);
+	assert_int_equal(work.done, 2);
+}
+
+static void
+what_is_dropped_is_not_done(void **state)
+{
+	memset(&work, 0, sizeof work);
+	loop_put_off(&loop, &work.chore, on_done);
+	loop_drop(&loop, &work.chore);
+	loop_drop(&loop, &work.chore);
+	wait_ms(&loop, 10);
+	assert_int_equal(work.done, 0);
+}
+
+static void
+chores_wait_while_there_are_events_but_not_for_ever(void **state)
+{
+	int pipe_fd[2];
+
+	memset(&work, 0, sizeof work);
+	work.readable = WATCH_INIT;
+	assert_int_equal(pipe(pipe_fd), 0);
+	assert_int_equal(write(pipe_fd[1], "x", 1), 1);
+	must(loop_watch(&loop, &work.readable, pipe_fd[0], EPOLLIN,
+			on_never_empty, &e));
+	loop_put_off(&loop, &work.chore, on_done);
+	wait_until(&loop, it_is_done_twice);
+	assert_true(work.reads_before > 1);
+	loop_unwatch(&loop, &work.readable);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+}
+
 /* Signals */
 
 static int signal_seen;
@@ -320,6 +390,10 @@ main(void)
 			a_timer_without_end_does_not_keep_descriptors_waiting),
 		cmocka_unit_test(events_can_be_changed),
 		cmocka_unit_test(what_can_not_be_watched_is_an_error),
+		cmocka_unit_test(what_is_put_off_is_done_once),
+		cmocka_unit_test(what_is_dropped_is_not_done),
+		cmocka_unit_test(
+			chores_wait_while_there_are_events_but_not_for_ever),
 		cmocka_unit_test(a_signal_is_an_event_like_any_other),
 	};
 

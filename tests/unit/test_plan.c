@@ -166,6 +166,12 @@ what_is_wrong_is_named(void **state)
 		   "claude, echo, passthrough");
 	is_refused("BRIDGE_BACKENDS", " , ",
 		   "BRIDGE_BACKENDS is \",\", but must name a harness");
+	is_refused("CLAUDE_CWD", "tmp",
+		   "CLAUDE_CWD is \"tmp\", but must be the absolute path of a "
+		   "directory that exists");
+	is_refused("CLAUDE_CWD", "/dev/null",
+		   "CLAUDE_CWD is \"/dev/null\", but must be the absolute "
+		   "path of a directory that exists");
 	is_refused("CLAUDE_MAX_RUNNING", "0",
 		   "CLAUDE_MAX_RUNNING is \"0\", but must be a whole number "
 		   "from 1 to 4096");

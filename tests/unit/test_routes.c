@@ -53,6 +53,16 @@ what_is_not_there_is_not_found(void **state)
 }
 
 static void
+a_path_is_quoted_as_it_was_asked_for(void **state)
+{
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v1/nothing/\"",
+		  finds("GET", "/v1/nothing/", &e));
+	must_fail(ERR_METHOD,
+		  "\"/v1/models\" is answered to GET, HEAD, OPTIONS only",
+		  finds("PUT", "/v1/models", &e));
+}
+
+static void
 the_methods_there_are_are_named(void **state)
 {
 	struct error e;
@@ -93,15 +103,27 @@ a_prefix_alone_means_the_default(void **state)
 }
 
 static void
+a_harness_has_a_default_and_a_provider_has_none(void **state)
+{
+	must(leads("cc", &e));
+	assert_true(fleet_has_default(&fleet, &to));
+	must(leads("cc/opus", &e));
+	assert_false(fleet_has_default(&fleet, &to));
+	must(leads("openai", &e));
+	assert_false(fleet_has_default(&fleet, &to));
+}
+
+static void
 who_is_unknown_is_told_who_is_not(void **state)
 {
 	must_fail(ERR_NO_MODEL,
 		  "there is no harness \"gpt-4o\"; a model is "
-		  "<harness>/<model>, and the harnesses are: claude, cc, echo",
+		  "<harness>/<model>, and the harnesses are: claude, cc, echo, "
+		  "openai",
 		  leads("gpt-4o", &e));
 	must_fail(ERR_NO_MODEL,
 		  "there is no harness \"\"; a model is <harness>/<model>, and "
-		  "the harnesses are: claude, cc, echo",
+		  "the harnesses are: claude, cc, echo, openai",
 		  leads("bridge/", &e));
 }
 
@@ -120,8 +142,10 @@ set_up(void **state)
 {
 	struct error e;
 
-	return !fleet_init(&fleet, "claude echo",
-			   "claude=claude cc=claude echo=echo", &e);
+	return !fleet_init(&fleet, "claude echo passthrough",
+			   "claude=claude cc=claude echo=echo "
+			   "openai=passthrough",
+			   &e);
 }
 
 static int
@@ -139,10 +163,13 @@ main(void)
 			paths_are_found_with_and_without_version_and_slash),
 		cmocka_unit_test(an_id_may_contain_slashes),
 		cmocka_unit_test(what_is_not_there_is_not_found),
+		cmocka_unit_test(a_path_is_quoted_as_it_was_asked_for),
 		cmocka_unit_test(the_methods_there_are_are_named),
 		cmocka_unit_test(a_prefix_leads_to_a_worker),
 		cmocka_unit_test(a_prefix_alone_means_the_default),
 		cmocka_unit_test(who_is_unknown_is_told_who_is_not),
+		cmocka_unit_test(
+			a_harness_has_a_default_and_a_provider_has_none),
 		cmocka_unit_test(a_route_to_nobody_is_refused),
 	};
 

@@ -157,6 +157,16 @@ a_wrong_line_is_named_by_its_number(void **state)
 	must_fail(ERR_INVALID, why, settings_load_file(path, &e));
 }
 
+static void
+of_equal_names_the_last_counts(void **state)
+{
+	clearenv();
+	file_says("A=1\nB=1\nA=2\nB=\n");
+	must(settings_load_file(path, &e));
+	assert_string_equal(getenv("A"), "2");
+	assert_string_equal(getenv("B"), "");
+}
+
 static char heard[256];
 
 static void
@@ -177,6 +187,24 @@ unknown_names_are_found_with_the_nearest(void **state)
 	setenv("UNRELATED", "1", 1);
 	settings_find_unknown(note);
 	assert_string_equal(heard, "BRIDGE_PROT (BRIDGE_PORT)\n");
+}
+
+static void
+what_is_almost_a_setting_of_a_harness_is_found(void **state)
+{
+	clearenv();
+	setenv("CLAUDE_MAX_RUNING", "1", 1);
+	setenv("CLAUDE_CWDD", "/", 1);
+	setenv("CLAUDE_MAX_RUNNING", "1", 1);
+	setenv("CLAUDE_CONFIG_DIR", "/", 1);
+	setenv("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "1", 1);
+	setenv("CLAUDE_DIR", "/", 1);
+	setenv("CLAUDE_", "", 1);
+	setenv("ECHO_BINN", "1", 1);
+	*heard = '\0';
+	settings_find_mistyped("claude", note);
+	assert_string_equal(heard, "CLAUDE_MAX_RUNING (CLAUDE_MAX_RUNNING)\n"
+				   "CLAUDE_CWDD (CLAUDE_CWD)\n");
 }
 
 static void
@@ -215,7 +243,9 @@ main(void)
 		TEST(the_variable_that_is_wrong_is_the_one_that_was_set),
 		TEST(a_file_adds_what_is_not_set),
 		TEST(a_wrong_line_is_named_by_its_number),
+		TEST(of_equal_names_the_last_counts),
 		TEST(unknown_names_are_found_with_the_nearest),
+		TEST(what_is_almost_a_setting_of_a_harness_is_found),
 		TEST(a_name_makes_a_variable),
 		TEST(secrets_concern_nobody_by_default),
 	};

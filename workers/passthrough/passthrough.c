@@ -56,7 +56,7 @@ check_provider(const struct provider *p, const char *name, struct error *e)
 		return fail_with(e, ERR_NO_MODEL,
 				 "no provider is called \"%s\"", name);
 	if (!p->usable)
-		return fail_with(e, ERR_UNAVAILABLE, "%s has no key: set %s",
+		return fail_with(e, ERR_NOT_SET_UP, "%s has no key: set %s",
 				 p->name, p->key_variable);
 	return true;
 }
