@@ -236,6 +236,7 @@ class Bridge {
     this.env = {
       PATH: process.env.PATH, HOME: join(directory, 'home'), LANG: 'C.UTF-8',
       UBSAN_OPTIONS: 'print_stacktrace=1',
+      LSAN_OPTIONS: `print_suppressions=0:suppressions=${join(root, 'tests/lsan.supp')}`,
       LSAN_OPTIONS: `suppressions=${join(root, 'tests/lsan.supp')}:print_suppressions=0`,
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
       BRIDGE_HELLO_MS: String(HELLO_MS),
@@ -403,8 +404,11 @@ export async function startBridge(t, { env = {}, backends = ['echo'], build = BU
   const directory = mkdtempSync('/tmp/bridge-');
   const bridge = new Bridge({ env, backends, build, directory });
   t.after(async () => {
-    await ends(bridge, t, exit ?? { code: 0, signal: null });
-    rmSync(directory, { recursive: true, force: true });
+    try {
+      await ends(bridge, t, exit ?? { code: 0, signal: null });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
   await bridge.starts();
   if (waits) {

@@ -1,0 +1,330 @@
+#include "proto/pipeline.h"
+
+#include <assert.h>
+
+#include <nng/protocol/pipeline0/pull.h>
+#include <nng/protocol/pipeline0/push.h>
+
+#include "proto/log.h"
+
+enum {
+	AT_ONCE = 64,	   /* batches heard before others have a turn */
+	SEND_BUFFER = 256, /* batches that NNG holds for an outlet */
+};
+
+struct waiting {
+	struct node node;
+	nng_msg *raw;
+};
+
+static void
+drop_first(struct outlet *o)
+{
+	struct waiting *w =
+		container_of(list_first(&o->waiting), struct waiting, node);
+
+	list_remove(&o->waiting, &w->node);
+	free(w);
+}
+
+static void
+on_room(struct watch *watch)
+{
+	struct outlet *o = container_of(watch, struct outlet, watch);
+	struct node *n;
+
+	while ((n = list_first(&o->waiting))) {
+		struct waiting *w = container_of(n, struct waiting, node);
+
+		if (socket_send(o->sock, o->sending, w->raw) != 0)
+			return;
+		drop_first(o);
+	}
+	loop_unwatch(o->loop, &o->watch);
+}
+
+static void
+on_reader(struct presence *p)
+{
+	struct outlet *o = container_of(p, struct outlet, reader);
+
+	if (o->changed)
+		o->changed(o);
+}
+
+static bool
+outlet_open(struct outlet *o, struct loop *loop, const char *url,
+	    enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r;
+
+	*o = OUTLET_INIT;
+	list_init(&o->waiting);
+	o->loop = loop;
+	o->self = self;
+	o->changed = changed;
+	if (!presence_init(&o->reader, loop, on_reader, e))
+		return false;
+	r = nng_push0_open(&o->sock);
+	if (r == 0)
+		r = presence_watch(o->sock, &o->reader);
+	if (r == 0)
+		r = nng_socket_set_int(o->sock, NNG_OPT_SENDBUF, SEND_BUFFER);
+	if (r == 0)
+		r = nng_socket_get_int(o->sock, NNG_OPT_SENDFD, &o->room_fd);
+	if (r == 0)
+		r = sending_init(&o->sending, NNG_DURATION_ZERO);
+	return r == 0 || socket_fail(e, r, "open", url);
+}
+
+bool
+outlet_listen(struct outlet *o, struct loop *loop, const char *url,
+	      enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r;
+
+	if (!outlet_open(o, loop, url, self, changed, e))
+		return false;
+	r = socket_listen(o->sock, url);
+	return r == 0 || socket_fail(e, r, "listen on", url);
+}
+
+bool
+outlet_dial(struct outlet *o, struct loop *loop, const char *url,
+	    enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r;
+
+	if (!outlet_open(o, loop, url, self, changed, e))
+		return false;
+	r = presence_dial(&o->reader, o->sock, url);
+	return r == 0 || socket_fail(e, r, "dial", url);
+}
+
+void
+outlet_clear(struct outlet *o)
+{
+	struct node *n;
+
+	while ((n = list_first(&o->waiting))) {
+		nng_msg_free(container_of(n, struct waiting, node)->raw);
+		drop_first(o);
+	}
+	if (o->batch)
+		nng_msg_free(o->batch);
+	o->batch = NULL;
+	loop_drop(o->loop, &o->flush);
+	loop_unwatch(o->loop, &o->watch);
+}
+
+void
+outlet_renew(struct outlet *o)
+{
+	outlet_clear(o);
+	presence_renew(&o->reader);
+}
+
+void
+outlet_fini(struct outlet *o)
+{
+	if (!o->loop)
+		return;
+	outlet_clear(o);
+	socket_close(&o->sock);
+	sending_fini(&o->sending);
+	presence_fini(&o->reader);
+	*o = OUTLET_INIT;
+}
+
+static void
+wait_for_room(struct outlet *o, nng_msg *raw)
+{
+	struct waiting *w = xcalloc(1, sizeof *w);
+	struct error e;
+
+	w->raw = raw;
+	list_append(&o->waiting, &w->node);
+	if (o->watch.fd < 0 &&
+	    !loop_watch(o->loop, &o->watch, o->room_fd, EPOLLIN, on_room, &e))
+		log_error("%s", e.text);
+}
+
+static void
+send_batch(struct outlet *o)
+{
+	nng_msg *raw = o->batch;
+
+	o->batch = NULL;
+	loop_drop(o->loop, &o->flush);
+	if (raw && (list_first(&o->waiting) ||
+		    socket_send(o->sock, o->sending, raw) != 0))
+		wait_for_room(o, raw);
+}
+
+static void
+on_flush(struct chore *c)
+{
+	send_batch(container_of(c, struct outlet, flush));
+}
+
+/* What came before is on its way before anything large is. */
+static void
+make_room(struct outlet *o, size_t more)
+{
+	if (o->batch && nng_msg_len(o->batch) + more > MAX_BATCH)
+		send_batch(o);
+	loop_put_off(o->loop, &o->flush, on_flush);
+}
+
+void
+outlet_pass(struct outlet *o, nng_msg *raw)
+{
+	make_room(o, nng_msg_len(raw));
+	if (!o->batch) {
+		o->batch = raw;
+		return;
+	}
+	if (nng_msg_append(o->batch, nng_msg_body(raw), nng_msg_len(raw)) != 0)
+		abort();
+	nng_msg_free(raw);
+}
+
+void
+outlet_send(struct outlet *o, enum msg_type type, const void *body)
+{
+	assert(msg_may_send(type, o->self));
+	outlet_pass(o, msg_pack(type, body));
+}
+
+/* Inlet */
+
+/* All the events in one message of NNG's; handlers may end the inlet. */
+static void
+hear_batch(struct inlet *i, nng_msg *raw)
+{
+	struct str left = { nng_msg_body(raw), nng_msg_len(raw) };
+	struct error e = { 0 };
+	struct msg m;
+
+	while (i->loop && left.len) {
+		if (!msg_next(&m, &left, i->peer, i->self, &e)) {
+			i->broken(i, &e);
+			break;
+		}
+		socket_log("<-", &m);
+		i->heard(i, &m);
+	}
+	nng_msg_free(raw);
+}
+
+/* True if there was one. */
+static bool
+hear_event(struct inlet *i)
+{
+	nng_msg *raw = mailbox_take(&i->box);
+
+	if (raw)
+		hear_batch(i, raw);
+	return raw != NULL;
+}
+
+static void
+on_event(struct watch *w)
+{
+	struct inlet *i = container_of(w, struct inlet, box.watch);
+
+	mailbox_hush(&i->box);
+	for (int n = 0; n < AT_ONCE; n++)
+		if (!i->loop || !hear_event(i))
+			return;
+	mailbox_ring(&i->box);
+}
+
+void
+inlet_drain(struct inlet *i)
+{
+	while (i->loop && hear_event(i))
+		;
+}
+
+void
+inlet_renew(struct inlet *i)
+{
+	inlet_drain(i);
+	if (i->loop)
+		presence_renew(&i->writer);
+}
+
+static void
+on_writer(struct presence *p)
+{
+	struct inlet *i = container_of(p, struct inlet, writer);
+
+	inlet_drain(i);
+	if (i->loop && i->changed)
+		i->changed(i);
+}
+
+static bool
+inlet_open(struct inlet *i, struct loop *loop, const char *url,
+	   const struct hearing *h, struct error *e)
+{
+	int r;
+
+	*i = INLET_INIT;
+	i->loop = loop;
+	i->self = h->self;
+	i->peer = h->peer;
+	i->heard = h->heard;
+	i->broken = h->broken;
+	i->changed = h->changed;
+	if (!presence_init(&i->writer, loop, on_writer, e))
+		return false;
+	r = nng_pull0_open(&i->sock);
+	if (r == 0)
+		r = presence_watch(i->sock, &i->writer);
+	if (r != 0)
+		return socket_fail(e, r, "open", url);
+	return mailbox_init(&i->box, loop, i->sock, on_event, url, e);
+}
+
+bool
+inlet_listen(struct inlet *i, struct loop *loop, const char *url,
+	     const struct hearing *h, struct error *e)
+{
+	int r;
+
+	if (!inlet_open(i, loop, url, h, e))
+		return false;
+	r = socket_listen(i->sock, url);
+	if (r != 0)
+		return socket_fail(e, r, "listen on", url);
+	mailbox_ask(&i->box);
+	return true;
+}
+
+bool
+inlet_dial(struct inlet *i, struct loop *loop, const char *url,
+	   const struct hearing *h, struct error *e)
+{
+	int r;
+
+	if (!inlet_open(i, loop, url, h, e))
+		return false;
+	r = presence_dial(&i->writer, i->sock, url);
+	if (r != 0)
+		return socket_fail(e, r, "dial", url);
+	mailbox_ask(&i->box);
+	return true;
+}
+
+void
+inlet_fini(struct inlet *i)
+{
+	if (!i->loop)
+		return;
+	socket_close(&i->sock);
+	mailbox_fini(&i->box);
+	presence_fini(&i->writer);
+	*i = INLET_INIT;
+}

@@ -1,0 +1,333 @@
+#include "proto/socket.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+
+enum { /* milliseconds */
+       RECONNECT_MIN = 5,
+       RECONNECT_MAX = 50,
+       REDIAL_TIME = 300,
+};
+
+bool
+socket_fail(struct error *e, int code, const char *what, const char *url)
+{
+	return fail_with(e, ERR_SYSTEM, "%s %s: %s", what, url,
+			 nng_strerror(code));
+}
+
+void
+socket_log(const char *way, const struct msg *m)
+{
+	struct buf line = BUF_INIT(64 << 10);
+
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	msg_print(&line, m);
+	log_debug("%s %.*s", way, (int)line.len, line.ptr);
+	buf_fini(&line);
+}
+
+void
+socket_close(nng_socket *sock)
+{
+	if (nng_socket_id(*sock) > 0)
+		(void)nng_close(*sock);
+	*sock = (nng_socket)NNG_SOCKET_INITIALIZER;
+}
+
+/* The path may be new: only we may connect to it. */
+int
+socket_listen(nng_socket sock, const char *url)
+{
+	nng_listener l;
+	int r = nng_listener_create(&l, sock, url);
+
+	if (r == 0)
+		r = nng_listener_set_int(l, NNG_OPT_IPC_PERMISSIONS, 0600);
+	if (r == 0)
+		r = nng_listener_start(l, 0);
+	return r;
+}
+
+/*
+ * Sending.  With one aio for ever, and not with nng_sendmsg(), which makes
+ * one for each message; it is done when this returns, or refused.
+ */
+int
+socket_send(nng_socket sock, nng_aio *aio, nng_msg *raw)
+{
+	nng_aio_set_msg(aio, raw);
+	nng_send_aio(sock, aio);
+	nng_aio_wait(aio);
+	return nng_aio_result(aio);
+}
+
+int
+sending_init(nng_aio **aio, nng_duration patience)
+{
+	int r = nng_aio_alloc(aio, NULL, NULL);
+
+	if (r == 0)
+		nng_aio_set_timeout(*aio, patience);
+	return r;
+}
+
+void
+sending_fini(nng_aio **aio)
+{
+	if (*aio)
+		nng_aio_free(*aio); /* waits for its callback */
+	*aio = NULL;
+}
+
+/* Mailbox */
+
+/* In a thread of NNG's. */
+static void
+on_received(void *arg)
+{
+	struct mailbox *b = arg;
+	uint64_t one = 1;
+	bool ring;
+
+	if (nng_aio_result(b->receiving) != 0)
+		return; /* the socket is being closed */
+	pthread_mutex_lock(&b->lock);
+	b->mail[(b->first + b->len++) % MAX_MAIL] =
+		nng_aio_get_msg(b->receiving);
+	b->full = b->single || b->len == MAX_MAIL;
+	ring = !b->rung;
+	b->rung = true;
+	if (!b->full)
+		nng_recv_aio(b->sock, b->receiving);
+	pthread_mutex_unlock(&b->lock);
+	if (ring)
+		(void)!write(b->watch.fd, &one, sizeof one);
+}
+
+nng_msg *
+mailbox_take(struct mailbox *b)
+{
+	nng_msg *raw = NULL;
+
+	pthread_mutex_lock(&b->lock);
+	if (b->len) {
+		raw = b->mail[b->first];
+		b->first = (b->first + 1) % MAX_MAIL;
+		b->len--;
+	}
+	if (b->full && !b->single && b->len < MAX_MAIL / 2) {
+		b->full = false;
+		nng_recv_aio(b->sock, b->receiving);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return raw;
+}
+
+/* To be called before what there is is taken. */
+void
+mailbox_hush(struct mailbox *b)
+{
+	uint64_t n;
+
+	(void)!read(b->watch.fd, &n, sizeof n);
+	pthread_mutex_lock(&b->lock);
+	b->rung = false;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* What was left in it is looked at when others have had their turn. */
+void
+mailbox_ring(struct mailbox *b)
+{
+	uint64_t one = 1;
+
+	(void)!write(b->watch.fd, &one, sizeof one);
+}
+
+void
+mailbox_ask(struct mailbox *b)
+{
+	nng_recv_aio(b->sock, b->receiving);
+}
+
+bool
+mailbox_init(struct mailbox *b, struct loop *loop, nng_socket sock,
+	     watch_fn *ready, const char *url, struct error *e)
+{
+	int r = nng_socket_set_size(sock, NNG_OPT_RECVMAXSZ, MAX_WIRE), fd;
+
+	*b = (struct mailbox){ .loop = loop,
+			       .watch = WATCH_INIT,
+			       .sock = sock };
+	pthread_mutex_init(&b->lock, NULL);
+	if (r == 0)
+		r = nng_aio_alloc(&b->receiving, on_received, b);
+	if (r != 0)
+		return socket_fail(e, r, "open", url);
+	nng_aio_set_timeout(b->receiving, NNG_DURATION_INFINITE);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return fail_errno(e, "eventfd");
+	if (loop_watch(loop, &b->watch, fd, EPOLLIN, ready, e))
+		return true;
+	close(fd);
+	return false;
+}
+
+/* After the socket is closed. */
+void
+mailbox_fini(struct mailbox *b)
+{
+	int fd = b->watch.fd;
+
+	sending_fini(&b->receiving);
+	sending_fini(&b->sending);
+	for (; b->len; b->len--, b->first++)
+		nng_msg_free(b->mail[b->first % MAX_MAIL]);
+	if (fd < 0)
+		return;
+	loop_unwatch(b->loop, &b->watch);
+	close(fd);
+	pthread_mutex_destroy(&b->lock);
+}
+
+/* Presence */
+
+/* In a thread of NNG's. */
+static void
+on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
+{
+	struct presence *p = arg;
+	uint64_t one = 1;
+
+	atomic_fetch_add(what == NNG_PIPE_EV_ADD_POST ? &p->came : &p->went, 1);
+	(void)!write(p->watch.fd, &one, sizeof one);
+}
+
+/*
+ * NNG's dialer goes on dialling by itself, but in 1.5.2 it forgets to when a
+ * connection breaks in the very moment in which it is made.  So one that has
+ * not come to anything for a while is replaced by a new one.
+ */
+static void on_redial(struct timer *);
+
+static void
+redial(struct presence *p)
+{
+	int r;
+
+	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	(void)nng_dialer_close(p->dialer);
+	r = nng_dial(p->sock, p->url, &p->dialer, NNG_FLAG_NONBLOCK);
+	if (r != 0)
+		log_warn("dial %s: %s", p->url, nng_strerror(r));
+}
+
+static void
+on_redial(struct timer *t)
+{
+	redial(container_of(t, struct presence, redial));
+}
+
+void
+presence_renew(struct presence *p)
+{
+	p->void_up_to = atomic_load(&p->came);
+	p->connected = false;
+	redial(p);
+}
+
+static void
+set_connected(struct presence *p, bool connected)
+{
+	if (p->connected == connected)
+		return;
+	p->connected = connected;
+	if (connected)
+		loop_unset(p->loop, &p->redial);
+	else if (p->url)
+		loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	p->changed(p);
+}
+
+int
+presence_dial(struct presence *p, nng_socket sock, const char *url)
+{
+	int r = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, RECONNECT_MIN);
+
+	if (r == 0)
+		r = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, RECONNECT_MAX);
+	if (r != 0)
+		return r;
+	p->sock = sock;
+	p->url = copy(str_of(url));
+	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	return nng_dial(sock, url, &p->dialer, NNG_FLAG_NONBLOCK);
+}
+
+/* One that came and went between two looks is shown as both. */
+static void
+presence_look(struct presence *p)
+{
+	unsigned went = atomic_load(&p->went), came = atomic_load(&p->came);
+
+	if (went != p->went_seen) {
+		p->went_seen = went;
+		set_connected(p, false);
+	}
+	set_connected(p, (int)(came - went) > 0 &&
+				 (int)(came - p->void_up_to) > 0);
+}
+
+static void
+on_presence(struct watch *w)
+{
+	struct presence *p = container_of(w, struct presence, watch);
+	uint64_t n;
+
+	(void)!read(w->fd, &n, sizeof n);
+	presence_look(p);
+}
+
+bool
+presence_init(struct presence *p, struct loop *loop,
+	      void (*changed)(struct presence *), struct error *e)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	p->loop = loop;
+	p->changed = changed;
+	if (fd < 0)
+		return fail_errno(e, "eventfd");
+	if (loop_watch(loop, &p->watch, fd, EPOLLIN, on_presence, e))
+		return true;
+	close(fd);
+	return false;
+}
+
+/* After the socket is closed: then its callbacks are over. */
+void
+presence_fini(struct presence *p)
+{
+	int fd = p->watch.fd;
+
+	if (fd < 0)
+		return;
+	loop_unset(p->loop, &p->redial);
+	loop_unwatch(p->loop, &p->watch);
+	close(fd);
+	free(p->url);
+	p->url = NULL;
+}
+
+int
+presence_watch(nng_socket sock, struct presence *p)
+{
+	int r = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_POST, on_pipe, p);
+
+	return r ? r : nng_pipe_notify(sock, NNG_PIPE_EV_REM_POST, on_pipe, p);
+}
