@@ -36,6 +36,17 @@ export async function cleanly(use) {
   }
 }
 
+// Nothing of ours stays when the bench itself breaks down.
+const children = new Set();
+process.on('exit', () => children.forEach(child => child.kill()));
+
+function start(command, args, options) {
+  const child = spawn(command, args, options);
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
 export const bridgeFor = (cleanup, { env, ...options }) =>
   startBridge(cleanup, { build: PLAIN_BUILD, ...options, env: { ...QUIET, ...env } });
 
@@ -78,7 +89,7 @@ async function startNginx(cleanup, workers, ports, http) {
     events { worker_connections 4096; }
     http { access_log off; keepalive_requests 1000000000; ${paths.join(' ')} ${http} }
   `);
-  const nginx = spawn('nginx', ['-p', directory, '-e', join(directory, 'errors'), '-c', join(directory, 'nginx.conf')], {
+  const nginx = start('nginx', ['-p', directory, '-e', join(directory, 'errors'), '-c', join(directory, 'nginx.conf')], {
     stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
   });
   const exited = new Promise((done, failed) => nginx.on('exit', done).on('error', failed));
@@ -115,7 +126,7 @@ export async function startProxy(cleanup, origins) {
 // A stand-in for a vendor, in a process of its own: its work is not to delay the one that measures.
 export async function startVendor(cleanup, vendor) {
   const program = join(import.meta.dirname, '../fakes/vendors.mjs');
-  const child = spawn(process.execPath, [program, vendor], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = start(process.execPath, [program, vendor], { stdio: ['ignore', 'pipe', 'inherit'] });
   cleanup.after(() => child.kill());
   let output = '';
   for await (const text of child.stdout) {
