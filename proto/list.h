@@ -60,12 +60,6 @@ list_last(const struct list *l)
 	return l->head.prev == &l->head ? NULL : l->head.prev;
 }
 
-static inline struct node *
-list_after(const struct list *l, const struct node *n)
-{
-	return n->next == &l->head ? NULL : n->next;
-}
-
 /* `n` may be removed, and freed, in the body. */
 #define list_each(l, n)                                            \
 	for (struct node *n = (l)->head.next, *n##_next = n->next; \

@@ -15,6 +15,7 @@
 #define LAUNCHER "cli-bridge-launch"
 
 enum {
+	UNKNOWN = 255,	  /* exit code of who was reaped by somebody else */
 	FIRST_CLOSED = 4, /* descriptors from here on are not inherited */
 	PASSED = 3,
 };
@@ -25,8 +26,12 @@ on_exited(struct watch *w)
 	struct process *p = container_of(w, struct process, exited);
 	int fd = w->fd;
 
-	if (waitpid(p->pid, &p->status, WNOHANG) == 0)
+	pid_t pid = waitpid(p->pid, &p->status, WNOHANG);
+
+	if (pid == 0)
 		return;
+	if (pid < 0)
+		p->status = W_EXITCODE(UNKNOWN, 0);
 	p->pid = 0;
 	loop_unwatch(p->loop, w);
 	close(fd);
@@ -194,6 +199,17 @@ can_be_run(const char *path)
 	       access(path, X_OK) == 0;
 }
 
+/* Links are left as they are: some programs look at their own name. */
+static char *
+absolute(const char *path)
+{
+	char here[MAX_PATH];
+
+	if (*path == '/' || !getcwd(here, sizeof here))
+		return copy(str_of(path));
+	return copy_format("%s/%s", here, path);
+}
+
 char *
 program_in_path(const char *name, const char *path)
 {
@@ -201,11 +217,12 @@ program_in_path(const char *name, const char *path)
 	char *full;
 
 	if (strchr(name, '/'))
-		return can_be_run(name) ? copy(str_of(name)) : NULL;
+		return can_be_run(name) ? absolute(name) : NULL;
 	while (left.ptr) {
 		dir = str_cut(left, ':', &left);
-		full = copy_format("%.*s%s%s", STR_ARG(dir), dir.len ? "/" : "",
-				   name);
+		if (!dir.len || *dir.ptr != '/')
+			continue;
+		full = copy_format("%.*s/%s", STR_ARG(dir), name);
 		if (can_be_run(full))
 			return full;
 		free(full);

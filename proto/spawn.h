@@ -54,7 +54,8 @@ const char *process_status_text(int status);
 char *program_of_ours(const char *name);
 
 /*
- * Looks a program up as a shell would: in PATH, unless there is a slash in
- * its name.  NULL if there is none that can be run; the caller frees it.
+ * Looks a program up as a shell would, in PATH, unless there is a slash in its
+ * name; but the result is absolute, and does not depend on where it is started.
+ * NULL if there is none that can be run; the caller frees it.
  */
 char *program_in_path(const char *name, const char *path);

@@ -45,6 +45,13 @@ hear_lines(struct cli *c)
 		c->heard(c, line);
 }
 
+/* Who has closed its output has nothing more to say. */
+static void
+on_silent_for_good(struct timer *t)
+{
+	cli_kill(container_of(t, struct cli, give_up));
+}
+
 /* What is left behind the last newline is a line too. */
 static void
 finish_output(struct cli *c)
@@ -57,14 +64,17 @@ finish_output(struct cli *c)
 	if (!c->loop)
 		return;
 	lines_fini(&c->lines);
+	if (c->process.pid)
+		loop_set(c->loop, &c->give_up, LAST_BREATH, on_silent_for_good);
 	end_if_over(c);
 }
 
 static void on_give_up(struct timer *);
 
 /*
- * When it has exited its pipe may be held open by what it has started; but as
- * long as bytes come, or we ourselves do not read, it is not over.
+ * When it has exited its pipe may be held open by what it has started, which
+ * may even write to it: what it had to say itself is there already, unless we
+ * do not read.
  */
 static void
 hold_breath(struct cli *c)
@@ -93,7 +103,6 @@ on_readable(struct watch *w)
 	n = read(c->out, room, READ_SIZE);
 	if (n > 0) {
 		lines_added(&c->lines, (size_t)n);
-		hold_breath(c);
 		hear_lines(c);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		finish_output(c);

@@ -95,14 +95,16 @@ check_cwd(const char *cwd, struct error *e)
 }
 
 /* The session as it is now, and with it where the turn is to run. */
-static void
-look_up(struct turn *t)
+static bool
+look_up(struct turn *t, struct error *e)
 {
 	struct job *job = job_of(t);
 
 	session_fini(&job->session);
-	job->resumed = t->session &&
-		       sessions_find(&sessions, t->session, &job->session);
+	job->resumed = false;
+	if (t->session && !sessions_find(&sessions, t->session, &job->session,
+					 &job->resumed, e))
+		return false;
 	job->reason = job->resumed ? NULL : "no such session before";
 	if (!job->resumed) {
 		job->session.id = copy(str_of(t->session));
@@ -113,6 +115,7 @@ look_up(struct turn *t)
 	job->cwd = copy(str_of(t->cwd		  ? t->cwd
 			       : job->session.cwd ? job->session.cwd
 						  : pool.workspace));
+	return true;
 }
 
 static const char *
@@ -137,8 +140,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 		return pool_fail_missing(&pool, e);
 	if (!conversation_read(&job->conversation, t->body, e))
 		return false;
-	look_up(t);
-	if (!check_cwd(job->cwd, e))
+	if (!look_up(t, e) || !check_cwd(job->cwd, e))
 		return false;
 	snprintf(a->ignored, sizeof a->ignored, "%s",
 		 job->conversation.ignored);
@@ -158,6 +160,13 @@ same_text(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
+static bool
+same_system(const struct talk *t, const struct conversation *c)
+{
+	return str_eq((struct str){ t->system, t->system_len },
+		      (struct str){ c->system, c->system_len });
+}
+
 /* A process is what it was started as: where, and with which instructions. */
 static bool
 suits(const struct warm *w, const struct job *job)
@@ -166,7 +175,7 @@ suits(const struct warm *w, const struct job *job)
 
 	return same_text(w->cwd, job->cwd) &&
 	       same_text(w->cli_id, job->session.cli_id) &&
-	       (!c->system || same_text(w->system, c->system));
+	       (!c->system || same_system(&w->talk, c));
 }
 
 static void
@@ -258,23 +267,29 @@ choose_messages(struct turn *t)
 			conversation_begin(&job->conversation, unanswered);
 }
 
-/*
- * A process that has heard these very messages in a turn that failed must
- * not hear them twice.
- */
+/* Who has heard these very messages in a turn that failed must not hear them
+ * twice. */
+static bool
+may_hear(const struct warm *w, const struct job *job)
+{
+	return !w->unanswered ||
+	       w->unanswered !=
+		       conversation_hash(&job->conversation, job->from);
+}
+
+/* Of a session there is one process, or the conversation would have two ends:
+ * what can't be used is of no use any more. */
 static struct warm *
 find_process(const struct turn *t)
 {
 	const struct job *job = job_of(t);
-	struct warm *w = job->resumed ? pool_find(&pool, t->session) : NULL;
+	struct warm *w;
 
-	if (!w)
-		return NULL;
-	if (suits(w, job) &&
-	    (!w->unanswered ||
-	     w->unanswered != conversation_hash(&job->conversation, job->from)))
-		return w;
-	warm_retire(w);
+	while (t->session && (w = pool_find(&pool, t->session))) {
+		if (job->resumed && suits(w, job) && may_hear(w, job))
+			return w;
+		warm_retire(w);
+	}
 	return NULL;
 }
 
@@ -282,8 +297,13 @@ static void
 start(struct turn *t)
 {
 	struct job *job = job_of(t);
+	struct error e = { 0 };
 
-	look_up(t); /* an earlier turn may have made the session meanwhile */
+	/* an earlier turn may have made the session meanwhile */
+	if (!look_up(t, &e)) {
+		fail(t, &e);
+		return;
+	}
 	choose_messages(t);
 	job->warm = find_process(t);
 	if (job->warm)
@@ -338,10 +358,22 @@ begin_anew(struct turn *t)
 	start_process(t);
 }
 
+static void
+fail_lost(struct turn *t)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_HARNESS,
+		  "%s does not know the session that it was to begin",
+		  t->worker->name);
+	turn_fail(t, &e);
+}
+
 /*
- * A turn that went wrong is no part of its session, whose next process
- * resumes it from where the last good turn ended.  If there has been none
- * there is no session.
+ * A turn that went wrong is not counted: the session's next process resumes
+ * from where the last good turn ended; if there has been none there is no
+ * session.  The process that has heard it goes on, unless the same is said
+ * again (see may_hear()).
  */
 static void
 on_over(struct warm *w, const struct outcome *o)
@@ -351,8 +383,11 @@ on_over(struct warm *w, const struct outcome *o)
 
 	w->turn = NULL;
 	job->warm = NULL;
-	if (o->lost && !t->cancelled) {
-		begin_anew(t);
+	if (o->lost) {
+		if (job->resumed)
+			begin_anew(t);
+		else
+			fail_lost(t);
 		return;
 	}
 	if (!o->error) {
@@ -469,6 +504,7 @@ init(struct worker *w, struct error *e)
 
 	pool.ready = on_ready;
 	pool.over = on_over;
+	pool.other = &prober.cli.process;
 	prober_init(&prober, w);
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fail_errno(e, "mkdir %s", directory);

@@ -1,9 +1,11 @@
 #include "workers/pool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "proto/log.h"
 #include "proto/sweep.h"
@@ -15,6 +17,8 @@ enum {			/* milliseconds */
        SWEEP_MOST = 300,
        SPARE_LATER = 1000, /* so as not to slow down what is under way */
 };
+
+enum { MAX_SWEEPS = 20 /* in a row, against what does not die */ };
 
 /* Number 0 is the prober's. */
 static bool
@@ -54,7 +58,8 @@ reap_orphans(struct pool *p)
 	for (;;) {
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    info.si_pid == 0 || is_a_cli(&p->warm, info.si_pid) ||
+		    info.si_pid == 0 || info.si_pid == p->other->pid ||
+		    is_a_cli(&p->warm, info.si_pid) ||
 		    is_a_cli(&p->leavings, info.si_pid))
 			return;
 		(void)waitpid(info.si_pid, NULL, WNOHANG);
@@ -70,10 +75,15 @@ on_sweep(struct timer *t)
 
 	p->sweep_cost = loop_now() - before;
 	reap_orphans(p);
+	p->sweeps = n ? p->sweeps + 1 : 0;
 	if (!n)
 		return;
-	log_info("ended %u processes that their CLI had left behind", n);
-	pool_sweep_later(p);
+	if (p->sweeps == 1)
+		log_info("ended processes that their CLI had left behind");
+	if (p->sweeps < MAX_SWEEPS)
+		pool_sweep_later(p);
+	else
+		log_warn("what a CLI has left behind does not die");
 }
 
 /* All that end in a short time are swept at once, for a look costs. */
@@ -88,12 +98,13 @@ pool_sweep_later(struct pool *p)
 }
 
 static struct warm *
-longest_idle(struct pool *p)
+longest_idle(struct pool *p, bool or_spare)
 {
 	list_each (&p->warm, n) {
 		struct warm *w = container_of(n, struct warm, node);
 
-		if (w->state == WARM_IDLE || w->state == WARM_SPARE)
+		if (w->state == WARM_IDLE ||
+		    (or_spare && w->state == WARM_SPARE))
 			return w;
 	}
 	return NULL;
@@ -131,7 +142,7 @@ static void
 on_tick(struct timer *t)
 {
 	struct pool *p = container_of(t, struct pool, tick);
-	struct warm *w = longest_idle(p);
+	struct warm *w = longest_idle(p, true);
 
 	loop_set(&p->worker->loop, &p->tick, TICK, on_tick);
 	reap_orphans(p);
@@ -157,7 +168,7 @@ pool_become_idle(struct warm *w)
 	loop_set(&p->worker->loop, &w->clock, s->idle_ms,
 		 warm_on_idle_for_long);
 	while (count_idle(p) > s->max_idle)
-		warm_retire(longest_idle(p));
+		warm_retire(longest_idle(p, false));
 }
 
 struct warm *
@@ -318,6 +329,25 @@ own_directory(const struct worker *w, const char *what, struct error *e)
 	return NULL;
 }
 
+/* Conversations that a process before us had no time to remove. */
+static void
+clear_scratch(const char *path)
+{
+	static const char ending[] = ".jsonl";
+	DIR *d = opendir(path);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		size_t len = strlen(entry->d_name);
+
+		if (len > sizeof ending &&
+		    !strcmp(entry->d_name + len - (sizeof ending - 1), ending))
+			(void)unlinkat(dirfd(d), entry->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
+
 static bool
 make_directories(struct pool *p, struct error *e)
 {
@@ -326,6 +356,8 @@ make_directories(struct pool *p, struct error *e)
 	p->scratch = own_directory(p->worker, "scratch", e);
 	p->workspace = cwd ? copy(str_of(cwd))
 			   : own_directory(p->worker, "workspace", e);
+	if (p->scratch)
+		clear_scratch(p->scratch);
 	return p->scratch && p->workspace;
 }
 
@@ -334,11 +366,13 @@ pool_init(struct pool *p, struct worker *w, struct error *e)
 {
 	void (*ready)(struct warm *) = p->ready;
 	void (*over)(struct warm *, const struct outcome *) = p->over;
+	const struct process *other = p->other;
 
 	memset(p, 0, sizeof *p);
 	p->worker = w;
 	p->ready = ready;
 	p->over = over;
+	p->other = other;
 	list_init(&p->warm);
 	list_init(&p->leavings);
 	environment_of(w->name, &p->environment);

@@ -25,6 +25,10 @@ struct pool {
 	bool wants_spare[2];  /* of those that are not kept, and that are */
 	uint64_t sweep_cost;  /* ms, of the last one */
 	struct list leavings; /* warm structs to be freed */
+	unsigned sweeps;      /* in a row that have found something */
+
+	/* A process that is not of the pool, and yet no orphan. */
+	const struct process *other;
 
 	/* What the owner of turns hears. */
 	void (*ready)(struct warm *);

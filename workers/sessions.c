@@ -11,7 +11,7 @@
 
 #include "proto/log.h"
 
-enum { BUSY_TIME = 2000 /* ms; nobody else should be there */ };
+enum { BUSY_TIME = 100 /* ms; nobody else should be there */ };
 
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
@@ -133,13 +133,14 @@ number(struct sqlite3_stmt *q, int at)
 }
 
 bool
-sessions_find(struct sessions *s, const char *id, struct session *to)
+sessions_find(struct sessions *s, const char *id, struct session *to,
+	      bool *found, struct error *e)
 {
-	bool found;
+	int r;
 
 	bind_text(s->find, 1, id);
-	found = sqlite3_step(s->find) == SQLITE_ROW;
-	if (found)
+	r = sqlite3_step(s->find);
+	if (r == SQLITE_ROW)
 		*to = (struct session){
 			.id = copy(str_of(id)),
 			.cli_id = copy(str_of(column(s->find, 0))),
@@ -150,8 +151,11 @@ sessions_find(struct sessions *s, const char *id, struct session *to)
 			.last_used_at = number(s->find, 5),
 			.position = copy(str_of(column(s->find, 6))),
 		};
+	if (r != SQLITE_ROW && r != SQLITE_DONE)
+		fail_sql(e, s, "read");
 	sqlite3_reset(s->find);
-	return found;
+	*found = r == SQLITE_ROW;
+	return r == SQLITE_ROW || r == SQLITE_DONE;
 }
 
 void

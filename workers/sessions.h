@@ -32,8 +32,9 @@ must_check bool sessions_open(struct sessions *, const char *path,
 			      struct error *);
 void sessions_close(struct sessions *);
 
-/* False if there is none.  Otherwise the caller session_fini()s it. */
-bool sessions_find(struct sessions *, const char *id, struct session *);
+/* If there is one the caller session_fini()s it. */
+must_check bool sessions_find(struct sessions *, const char *id,
+			      struct session *, bool *found, struct error *);
 void session_fini(struct session *);
 
 /*

@@ -122,7 +122,6 @@ talk_finish(struct talk *t, const char *reason, json_t *usage,
 	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
 	struct error e = { 0 };
 	struct outcome o = {
-		.usable = true,
 		.reason = reason,
 		.usage = text,
 		.model = model,
@@ -143,7 +142,7 @@ talk_fail(struct talk *t, const struct error *why)
 {
 	struct warm *w = warm_of(t);
 	struct error e = *why;
-	const struct outcome o = { .usable = true, .error = &e };
+	const struct outcome o = { .error = &e };
 
 	if (w->state == WARM_STOPPING)
 		fail_with(&e, ERR_CANCELLED, "cancelled");
@@ -172,6 +171,7 @@ talk_mark(struct talk *t, const char *position)
 
 	free(w->position);
 	w->position = copy(str_of(position));
+	t->position = w->position;
 }
 
 bool

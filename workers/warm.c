@@ -55,6 +55,7 @@ kill_now(struct warm *w)
 {
 	w->state = WARM_LEAVING;
 	w->killed = true;
+	loop_unset(&w->pool->worker->loop, &w->clock);
 	cli_pause(&w->cli, false);
 	cli_kill(&w->cli);
 	pool_sweep_later(w->pool);
@@ -420,7 +421,10 @@ warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 		w->state = WARM_SPARE;
 	else
 		greet(w);
-	return w;
+	if (w->state != WARM_LEAVING)
+		return w;
+	fail_with(e, ERR_HARNESS, "%s could not be greeted", p->worker->name);
+	return NULL;
 }
 
 void

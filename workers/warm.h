@@ -23,7 +23,6 @@ enum warm_state {
 /* How its turn ended, to whoever gave it. */
 struct outcome {
 	bool lost;		   /* the CLI does not know the session */
-	bool usable;		   /* the process can go on */
 	const struct error *error; /* NULL: it ended well */
 	const char *reason, *usage, *model; /* of a good end */
 };

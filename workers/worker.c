@@ -192,6 +192,10 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 		log_warn("an order for the process before this one");
 		return;
 	}
+	if (find_turn(w, m->turn)) {
+		log_warn("turn %ju: submitted twice", (uintmax_t)m->turn);
+		return;
+	}
 	t = turn_new(w, m);
 	if (is_new(w, m->turn, &e) && admit(t, &a, &e))
 		accept_turn(t, &a);
@@ -466,9 +470,6 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	const char *mark = getenv(OWNER_VARIABLE);
 	const char *directory = getenv("CLI_BRIDGE_RUN_DIR");
 
-	if (!directory)
-		return fail_with(e, ERR_INVALID,
-				 "started by hand: use cli-bridge serve");
 	memset(w, 0, sizeof *w);
 	w->loop = LOOP_INIT;
 	w->server = SERVER_INIT;
@@ -480,6 +481,9 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	list_init(&w->running);
 	list_init(&w->waiting);
 	list_init(&w->ended);
+	if (!directory)
+		return fail_with(e, ERR_INVALID,
+				 "started by hand: use cli-bridge serve");
 	if (!loop_init(&w->loop, e) ||
 	    !loop_catch_signals(&w->loop, on_signal, e) ||
 	    !settings_read(&w->settings, e) ||

@@ -48,17 +48,20 @@ static void
 what_was_saved_is_found_even_by_the_next_process(void **state)
 {
 	struct session s;
+	bool found;
 
 	is_used("a", 1, 10, 0);
 	is_used("a", 2, 20, 0);
 	sessions_close(&sessions);
 	must(sessions_open(&sessions, path, &e));
-	assert_true(sessions_find(&sessions, "a", &s));
+	must(sessions_find(&sessions, "a", &s, &found, &e));
+	assert_true(found);
 	assert_int_equal(s.turns, 2);
 	assert_string_equal(s.position, "there");
 	assert_null(s.model);
 	session_fini(&s);
-	assert_false(sessions_find(&sessions, "b", &s));
+	must(sessions_find(&sessions, "b", &s, &found, &e));
+	assert_false(found);
 }
 
 static void

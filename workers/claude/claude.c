@@ -166,6 +166,7 @@ static void
 say(struct talk *t)
 {
 	struct claude *c = t->state;
+	char id[32];
 
 	c->used_tool = c->has_text = false;
 	c->failure[0] = '\0';
@@ -176,17 +177,29 @@ say(struct talk *t)
 		claude_send_prompt(t);
 		return;
 	}
-	free(c->said_model);
-	c->said_model = copy(str_of(t->model));
-	ask(t, "model",
+	free(c->asked_model);
+	c->asked_model = copy(str_of(t->model));
+	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++c->asked);
+	ask(t, id,
 	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model",
 		      t->model));
 }
 
+/* What has not been sent yet need not be stopped. */
 static void
 interrupt(struct talk *t)
 {
-	ask(t, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+	struct claude *c = t->state;
+	struct error e = { 0 };
+
+	if (!c->prompt) {
+		ask(t, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+		return;
+	}
+	free(c->prompt);
+	c->prompt = NULL;
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	talk_fail(t, &e);
 }
 
 static void
@@ -196,6 +209,7 @@ clear(struct talk *t)
 
 	history_remove(t);
 	free(c->said_model);
+	free(c->asked_model);
 	free(c->prompt);
 	memset(c, 0, sizeof *c);
 }

@@ -14,10 +14,14 @@
 
 enum { MAX_UUID = 36 };
 
+/* The id of the request that sets the model, with its number. */
+#define CLAUDE_MODEL_REQUEST "model-%ju"
+
 /* talk->state */
 struct claude {
 	char *history; /* path of a file that it resumes, until it is ready */
-	char *said_model; /* as last told to it; NULL: its default */
+	char *said_model;  /* that it has taken; NULL: its default */
+	char *asked_model; /* that it was asked for last */
 	char *prompt; /* a line that waits until the model is set; or NULL */
 	char uuid[MAX_UUID + 1];	   /* of the turn's message */
 	char last_assistant[MAX_UUID + 1]; /* uuid of its last good line */
@@ -26,7 +30,7 @@ struct claude {
 	bool has_text;		    /* in this turn */
 	char failure[MAX_NAME + 1]; /* its word for what went wrong; "": none */
 	int64_t resets_at;	    /* Unix seconds; 0: not told */
-	uint64_t last_request;	    /* number of our last control request */
+	uint64_t asked;		    /* how often it was asked for a model */
 };
 
 /* history.c: the caller frees the path.  NULL on failure. */

@@ -268,7 +268,7 @@ finish_reason(const struct claude *c, const json_t *result)
 		return "content_filter";
 	if (is_failure(c, "max_output_tokens"))
 		return "length";
-	if (json_is_true(json_object_get(result, "is_error")))
+	if (!json_is_false(json_object_get(result, "is_error")))
 		return NULL;
 	return is_stop_reason(result, "max_tokens") ? "length" : "stop";
 }
@@ -305,7 +305,7 @@ on_result(struct talk *t, const json_t *line, struct error *e)
 	}
 	if (!is_ours(c, line))
 		return true;
-	if (reason && !talk_has_spoken(t) && !strcmp(reason, "stop")) {
+	if (reason && !c->has_text && !strcmp(reason, "stop")) {
 		fail_with(&why, ERR_HARNESS,
 			  "claude: the answer is empty (no stream output)");
 		talk_fail(t, &why);
@@ -342,7 +342,30 @@ note_models(struct talk *t, const json_t *response)
 		json_decref(ids);
 }
 
-/* The only other request of ours that is waited for sets the model. */
+/* A model that it has refused leaves it with the one that it had. */
+static void
+on_model_set(struct talk *t, const char *error)
+{
+	struct claude *c = t->state;
+	struct error why = { 0 };
+
+	if (!error) {
+		free(c->said_model);
+		c->said_model = c->asked_model;
+		c->asked_model = NULL;
+		if (c->prompt)
+			claude_send_prompt(t);
+		return;
+	}
+	if (!c->prompt)
+		return;
+	free(c->prompt);
+	c->prompt = NULL;
+	fail_with(&why, ERR_NO_MODEL, "claude: %s", error);
+	talk_fail(t, &why);
+}
+
+/* Of the requests for a model only the last counts. */
 static bool
 on_control_response(struct talk *t, const json_t *line, struct error *e)
 {
@@ -350,24 +373,17 @@ on_control_response(struct talk *t, const json_t *line, struct error *e)
 	const json_t *response = json_object_get(line, "response");
 	const char *id = json_text(response, "request_id");
 	const char *error = json_text(response, "error");
-	struct error why = { 0 };
+	char last[32];
 
+	snprintf(last, sizeof last, CLAUDE_MODEL_REQUEST, (uintmax_t)c->asked);
 	if (id && !strcmp(id, "greet")) {
 		if (error)
 			return fail_with(e, ERR_HARNESS, "claude: %s", error);
 		note_models(t, json_object_get(response, "response"));
 		history_remove(t);
 		talk_ready(t);
-	} else if (id && !strcmp(id, "model") && c->prompt) {
-		if (!error) {
-			claude_send_prompt(t);
-			return true;
-		}
-		free(c->prompt);
-		free(c->said_model);
-		c->prompt = c->said_model = NULL;
-		fail_with(&why, ERR_NO_MODEL, "claude: %s", error);
-		talk_fail(t, &why);
+	} else if (id && !strcmp(id, last)) {
+		on_model_set(t, error);
 	}
 	return true;
 }
