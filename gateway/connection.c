@@ -21,7 +21,10 @@ on_socket(struct watch *w)
 	}
 }
 
-/* MHD is reading and must be told by the socket itself that it's over. */
+/*
+ * MHD is reading and must be told by the socket itself that it's over: at once
+ * if there is nothing to say, or when there was time to read what we say.
+ */
 static void
 on_impatience(struct timer *t)
 {
@@ -29,9 +32,11 @@ on_impatience(struct timer *t)
 	struct request *r = c->request;
 	struct error e = { 0 };
 
-	if (r) {
+	if (r && r->stage != HANDED_BACK) {
 		fail_with(&e, ERR_SLOW, "the request took too long to arrive");
 		request_cut_short(r, &e);
+		connection_wait(c, LINGER_TIME);
+		return;
 	}
 	shutdown(c->fd, SHUT_RDWR);
 }

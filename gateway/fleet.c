@@ -4,7 +4,10 @@
 
 #include "proto/log.h"
 
-enum { GREET_TIME = 60000 /* ms: a busy worker is no dead one */ };
+enum {
+	GREET_TIME = 60000, /* ms: a busy worker is no dead one */
+	GREET_AGAIN = 1000, /* ms */
+};
 
 struct member *
 fleet_member(struct fleet *f, struct str name)
@@ -98,6 +101,14 @@ arrive(struct member *m)
 	m->fleet->came(m);
 }
 
+static void greet(struct member *);
+
+static void
+on_again(struct timer *t)
+{
+	greet(container_of(t, struct member, again));
+}
+
 static void
 on_present(struct ask *a, const struct msg *reply, const struct error *e)
 {
@@ -105,6 +116,7 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 
 	if (e || reply->type != MSG_PRESENT) {
 		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
+		loop_set(m->fleet->loop, &m->again, GREET_AGAIN, on_again);
 		return;
 	}
 	m->id = reply->body.present.worker;
@@ -116,6 +128,7 @@ greet(struct member *m)
 {
 	const struct msg_greet greet = {};
 
+	loop_unset(m->fleet->loop, &m->again);
 	ask_drop(&m->greeting);
 	if (client_is_connected(&m->client))
 		client_ask(&m->client, MSG_GREET, &greet, &m->greeting,
@@ -197,6 +210,7 @@ bool
 fleet_dial(struct fleet *f, struct loop *loop, const char *directory,
 	   struct error *e)
 {
+	f->loop = loop;
 	for (size_t i = 0; i < f->member_count; i++)
 		if (!dial(&f->members[i], loop, directory, e))
 			return false;
@@ -207,6 +221,8 @@ void
 fleet_fini(struct fleet *f)
 {
 	for (size_t i = 0; i < f->member_count; i++) {
+		if (timer_is_set(&f->members[i].again))
+			loop_unset(f->loop, &f->members[i].again);
 		client_fini(&f->members[i].client);
 		inlet_fini(&f->members[i].inlet);
 		outlet_fini(&f->members[i].orders);

@@ -18,6 +18,7 @@ struct member {
 	char *name;
 	struct client client;
 	struct ask greeting;
+	struct timer again; /* to greet, when that has failed */
 	struct inlet inlet;
 	struct outlet orders;
 	uint64_t id;   /* of its process; 0: not known */
@@ -37,6 +38,7 @@ struct prefix {
 };
 
 struct fleet {
+	struct loop *loop;
 	struct member members[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
 	size_t member_count, prefix_count;

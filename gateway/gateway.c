@@ -88,9 +88,28 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 	if (r->route->key == NEEDS_KEY &&
 	    !guard_key(&g->guard, header(r, "Authorization"), e))
 		return false;
-	return r->route->body == NO_BODY ||
+	r->wants_body = r->route->body == JSON_BODY;
+	return !r->wants_body ||
 	       guard_type(header(r, "Content-Type"),
 			  header(r, "Content-Encoding"), e);
+}
+
+/* Of two that differ somebody in front of us may have judged the other. */
+static bool
+check_repeated(const struct request *r, struct error *e)
+{
+	static const char *const names[] = {
+		"Host",	    "Origin",	"Authorization",    "X-Session-Id",
+		"X-Resume", "X-Conversation-Id",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!request_header_agrees(r, names[i]))
+			return fail_with(e, ERR_INVALID,
+					 "the header %s is there more than "
+					 "once, and differs",
+					 names[i]);
+	return true;
 }
 
 static bool
@@ -99,7 +118,8 @@ judge(struct request *r, struct error *e)
 	struct gateway *g = gateway_of(r);
 	struct str origin = header(r, "Origin");
 
-	if (!guard_host(&g->guard, header(r, "Host"), e) ||
+	if (!check_repeated(r, e) ||
+	    !guard_host(&g->guard, header(r, "Host"), e) ||
 	    !guard_origin(&g->guard, origin, e))
 		return false;
 	allow_origin(r, origin);
@@ -299,7 +319,8 @@ drain(struct gateway *g)
 	http_close(&g->http);
 	fail_with(&e, ERR_DRAINING, "this process is about to be replaced");
 	lobby_close(g, &e);
-	loop_set(&g->loop, &g->end, LOOK, on_look);
+	if (!g->stopping)
+		loop_set(&g->loop, &g->end, LOOK, on_look);
 }
 
 static void
@@ -369,17 +390,6 @@ variable(const char *name, const char **value, struct error *e)
 	return true;
 }
 
-static enum log_level
-level_of(const char *name)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-
-	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
-		if (name && !strcmp(name, names[i]))
-			return (enum log_level)i;
-	return LOG_INFO;
-}
-
 static void
 prepare(struct gateway *g)
 {
@@ -415,17 +425,19 @@ bool
 gateway_init(struct gateway *g, const char *name, struct error *e)
 {
 	const char *directory = NULL, *workers = NULL, *routes = NULL;
+	enum log_level level = LOG_INFO;
 
 	prepare(g);
 	if (!loop_init(&g->loop, e) ||
 	    !loop_catch_signals(&g->loop, on_signal, e) ||
 	    !settings_read(&g->settings, e))
 		return false;
-	log_open(name, level_of(g->settings.log_level));
+	(void)log_level_read(g->settings.log_level, &level);
+	log_open(name, level);
 	if (getrandom(&g->last_turn, sizeof g->last_turn, 0) < 0)
 		return fail_errno(e, "getrandom");
-	guard_init(&g->guard, &g->settings, LISTENING);
-	return variable("CLI_BRIDGE_RUN_DIR", &directory, e) &&
+	return guard_init(&g->guard, &g->settings, LISTENING, e) &&
+	       variable("CLI_BRIDGE_RUN_DIR", &directory, e) &&
 	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
 	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
 	       fleet_init(&g->fleet, workers, routes, e) &&

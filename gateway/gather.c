@@ -44,9 +44,10 @@ on_answered(struct ask *a, const struct msg *reply, const struct error *e)
 {
 	struct gather *g = container_of(a, struct gathering_ask, ask)->gather;
 
-	if (e)
+	if (e) {
 		log_debug("left out: %s", e->text);
-	else
+		g->is_partial = true;
+	} else
 		g->take(g, reply);
 	if (--g->waiting == 0)
 		finish(g);
@@ -59,9 +60,12 @@ gather_start(struct gather *g, struct fleet *f, const struct inquiry *what)
 		struct member *m = &f->members[i];
 
 		g->asks[i].gather = g;
-		if (!client_is_connected(&m->client) ||
-		    (what->only && what->only != m))
+		if (what->only && what->only != m)
 			continue;
+		if (!client_is_connected(&m->client)) {
+			g->is_partial = true;
+			continue;
+		}
 		g->waiting++;
 		client_ask(&m->client, what->type, what->body, &g->asks[i].ask,
 			   GATHER_TIME, on_answered);

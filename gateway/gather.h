@@ -25,6 +25,7 @@ struct gather {
 	void (*done)(struct gather *);
 	json_t *rows;
 	uint64_t count;
+	bool is_partial; /* somebody is not there, or has not answered */
 	size_t limit;
 	char *wanted; /* NULL: everything */
 	struct gathering_ask asks[MAX_CHILDREN];

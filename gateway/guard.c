@@ -18,8 +18,8 @@ is_loopback(const struct sockaddr_storage *a)
 	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-void
-guard_init(struct guard *g, const struct settings *s, int fd)
+bool
+guard_init(struct guard *g, const struct settings *s, int fd, struct error *e)
 {
 	struct sockaddr_storage a = { 0 };
 	socklen_t len = sizeof a;
@@ -28,12 +28,17 @@ guard_init(struct guard *g, const struct settings *s, int fd)
 
 	*g = (struct guard){ .settings = s };
 	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		return;
+		return fail_errno(e, "getsockname");
 	g->is_loopback = is_loopback(&a);
 	if (a.ss_family == AF_INET)
 		inet_ntop(AF_INET, &v4->sin_addr, g->bound, sizeof g->bound);
 	else if (a.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, g->bound, sizeof g->bound);
+	return g->is_loopback || s->bearer ||
+	       fail_with(e, ERR_INVALID,
+			 "listening on %s, which is not loopback, needs "
+			 "BRIDGE_BEARER",
+			 g->bound);
 }
 
 static bool

@@ -16,8 +16,9 @@ struct guard {
 	bool is_loopback; /* and nobody else reaches it */
 };
 
-/* `fd` listens. */
-void guard_init(struct guard *, const struct settings *, int fd);
+/* `fd` listens.  ERR_INVALID: others reach it, and there is no bearer. */
+must_check bool guard_init(struct guard *, const struct settings *, int fd,
+			   struct error *);
 
 /* Absent strings are headers that were not sent. */
 must_check bool guard_host(const struct guard *, struct str host,

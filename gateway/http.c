@@ -91,6 +91,7 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 {
 	struct http *h = http;
 	struct request *r = xcalloc(1, sizeof *r);
+	struct str arguments;
 
 	r->http = h;
 	r->mhd = mhd;
@@ -99,6 +100,7 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 	r->connection->request = r;
 	r->began = loop_now();
 	r->why = "malformed";
+	r->path = copy(str_cut(str_of(uri ? uri : ""), '?', &arguments));
 	r->body = BUF_INIT(h->max_body);
 	r->headers = BUF_INIT(MAX_ANSWER_HEAD);
 	spout_init(&r->spout);
@@ -112,10 +114,8 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 static void
 log_end(const struct request *r)
 {
-	if (!r->method)
-		return;
-	log_info("%s %s %s%s%s: %d, %ju bytes, %ju ms, %s", r->id, r->method,
-		 log_quote(str_of(r->path)), r->model ? " for " : "",
+	log_info("%s %s %s%s%s: %d, %ju bytes, %ju ms, %s", r->id,
+		 r->method ? r->method : "-", log_quote(str_of(r->path)), r->model ? " for " : "",
 		 r->model ? log_quote(str_of(r->model)) : "", r->status,
 		 (uintmax_t)r->bytes + r->spout.total,
 		 (uintmax_t)(loop_now() - r->began), r->why);
@@ -134,6 +134,7 @@ request_free(struct request *r)
 	buf_fini(&r->body);
 	buf_fini(&r->headers);
 	spout_fini(&r->spout);
+	free(r->path);
 	free(r->refusal);
 	free(r->model);
 	free(r);
@@ -219,12 +220,10 @@ refuse(struct request *r, const struct error *e)
 }
 
 static enum MHD_Result
-take_head(struct request *r, const char *path, const char *method,
-	  const char *version)
+take_head(struct request *r, const char *method, const char *version)
 {
 	struct error e = { 0 };
 
-	r->path = path;
 	r->method = method;
 	r->why = "answered";
 	r->spout.is_plain = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
@@ -241,6 +240,7 @@ take_head(struct request *r, const char *path, const char *method,
 static enum MHD_Result
 take_body(struct request *r, struct str piece)
 {
+	bool unwanted = r->stage == REFUSED || !r->wants_body;
 	struct connection *c = r->connection;
 	struct error e = { 0 };
 
@@ -249,12 +249,18 @@ take_body(struct request *r, struct str piece)
 		c->step = 0;
 		connection_wait(c, BODY_TIME);
 	}
-	if (r->stage == REFUSED || buf_add(&r->body, piece, &e))
+	if (unwanted)
+		r->unread += piece.len;
+	if (unwanted ? r->unread <= MAX_SWALLOWED
+		     : buf_add(&r->body, piece, &e))
 		return MHD_YES;
-	fail_with(&e, ERR_TOO_LARGE,
-		  "the body is larger than the allowed %zu bytes "
-		  "(BRIDGE_MAX_BODY_BYTES)",
-		  r->body.max);
+	if (unwanted)
+		fail_with(&e, ERR_TOO_LARGE, "no body is wanted here");
+	else
+		fail_with(&e, ERR_TOO_LARGE,
+			  "the body is larger than the allowed %zu bytes "
+			  "(BRIDGE_MAX_BODY_BYTES)",
+			  r->body.max);
 	request_cut_short(r, &e);
 	return MHD_NO;
 }
@@ -299,7 +305,7 @@ on_access(void *http, struct MHD_Connection *mhd, const char *path,
 
 	switch (r->stage) {
 	case READING_HEAD:
-		return take_head(r, path, method, version);
+		return take_head(r, method, version);
 	case READING_BODY:
 	case REFUSED:
 		if (*len == 0)
@@ -351,6 +357,34 @@ const char *
 request_header(const struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
+}
+
+struct said {
+	const char *name, *value; /* the first one; NULL: none yet */
+	bool agrees;
+};
+
+static enum MHD_Result
+compare(void *said, enum MHD_ValueKind kind, const char *name,
+	const char *value)
+{
+	struct said *s = said;
+
+	if (strcasecmp(name, s->name) != 0)
+		return MHD_YES;
+	value = value ? value : "";
+	s->agrees = s->agrees && (!s->value || !strcmp(value, s->value));
+	s->value = value;
+	return MHD_YES;
+}
+
+bool
+request_header_agrees(const struct request *r, const char *name)
+{
+	struct said s = { .name = name, .agrees = true };
+
+	(void)MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, compare, &s);
+	return s.agrees;
 }
 
 const char *

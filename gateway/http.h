@@ -50,9 +50,12 @@ struct request {
 	bool in_callback; /* of MHD's: it will look at us again by itself */
 	char id[24];
 	uint64_t began; /* loop_now() */
-	const char *method, *path;
+	const char *method; /* NULL: not understood yet */
+	char *path;	    /* as it was sent, without its arguments */
 	struct buf body;
 	const struct route *route;
+	bool wants_body; /* for the judge to say */
+	size_t unread;	 /* bytes of a body that nobody wants */
 	struct error *refusal; /* NULL: none */
 
 	/* The answer. */
@@ -102,6 +105,9 @@ void http_close(struct http *);
 
 /* NULL if it is absent.  Good as long as the request. */
 const char *request_header(const struct request *, const char *name);
+
+/* Is it there once at most, or does it say the same every time? */
+bool request_header_agrees(const struct request *, const char *name);
 const char *request_argument(const struct request *, const char *name);
 bool request_is(const struct request *, const char *method);
 

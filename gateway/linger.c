@@ -7,7 +7,6 @@
 #include "proto/buf.h"
 
 enum {
-	TIME = 2000,   /* ms */
 	MAX_READ = 64, /* MiB; from one who does not listen */
 	PIECE = 64 << 10,
 };
@@ -67,7 +66,7 @@ linger(struct list *lingering, struct loop *loop, int fd)
 	l->loop = loop;
 	list_append(lingering, &l->node);
 	l->watch = WATCH_INIT;
-	loop_set(loop, &l->end, TIME, on_end);
+	loop_set(loop, &l->end, LINGER_TIME, on_end);
 	if (loop_watch(loop, &l->watch, own, EPOLLIN, on_more, &e))
 		return;
 	l->watch.fd = own;

@@ -116,11 +116,19 @@ handle_list_models(struct gateway *g, struct request *r)
 void
 handle_show_model(struct gateway *g, struct request *r)
 {
-	struct gather *gather = gather_new(r);
-	struct str id = route_tail(r->route, str_of(r->path));
+	struct error e = { 0 };
+	struct gather *gather;
+	struct str id;
+	char *tail auto_free = NULL;
 
+	if (!route_tail(r->route, str_of(r->path), &tail, &e)) {
+		reply_error(r, &e, NULL);
+		return;
+	}
+	id = str_of(tail);
 	if (str_starts(id, STR("bridge/")))
 		id = str_from(id, strlen("bridge/"));
+	gather = gather_new(r);
 	gather->wanted = copy(id);
 	gather->done = give_model;
 	ask_models(g, gather);
@@ -200,6 +208,15 @@ take_forgotten(struct gather *g, const struct msg *m)
 static void
 give_forgotten(struct gather *g)
 {
+	struct error e = { 0 };
+
+	if (g->is_partial && g->count == 0) {
+		fail_with(&e, ERR_UNAVAILABLE,
+			  "not every worker has answered, and the others have "
+			  "no such session");
+		reply_error(g->request, &e, NULL);
+		return;
+	}
 	reply_json(g->request, 200,
 		   json_pack("{s:I}", "deleted", (json_int_t)g->count));
 }
@@ -226,13 +243,14 @@ find_backend(struct gateway *g, const struct request *r,
 void
 handle_forget_session(struct gateway *g, struct request *r)
 {
-	struct str id = route_tail(r->route, str_of(r->path));
-	const struct msg_forget_session m = { .session = id };
+	struct msg_forget_session m = { 0 };
 	struct inquiry what = { MSG_FORGET_SESSION, &m, NULL };
 	struct error e = { 0 };
 	struct gather *gather;
+	char *id auto_free = NULL;
 
-	if (!chat_check_session(id, &e)) {
+	if (!route_tail(r->route, str_of(r->path), &id, &e) ||
+	    !chat_check_session(str_of(id), &e)) {
 		reply_error(r, &e, NULL);
 		return;
 	}
@@ -240,6 +258,7 @@ handle_forget_session(struct gateway *g, struct request *r)
 		reply_error(r, &e, "backend");
 		return;
 	}
+	m.session = str_of(id);
 	gather = gather_new(r);
 	gather->take = take_forgotten;
 	gather->done = give_forgotten;

@@ -5,6 +5,8 @@
 #include "gateway/gateway.h"
 #include "proto/log.h"
 
+enum { EXIT_WRONG_SETTINGS = 78 };
+
 /* Every client and every stream is a descriptor. */
 static void
 raise_limit(void)
@@ -35,5 +37,7 @@ main(int argc, char *argv[])
 	gateway_fini(&g);
 	if (!ok)
 		log_error("%s", e.text);
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (ok)
+		return EXIT_SUCCESS;
+	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
 }

@@ -34,31 +34,60 @@ concerns_connection(struct str name)
 	return false;
 }
 
-static void
-pass_header(struct turn *t, const char *name, const char *value)
+/* Which web page may read an answer is ours to say. */
+static bool
+concerns_origins(struct str name)
 {
-	struct request *r = t->request;
+	const struct str prefix = STR("Access-Control-");
 
-	if (concerns_connection(str_of(name)))
+	return name.len > prefix.len &&
+	       str_same((struct str){ name.ptr, prefix.len }, prefix);
+}
+
+static void
+pass_type(struct turn *t, const char *name, const char *value)
+{
+	if (strcasecmp(name, "Content-Type"))
 		return;
-	if (!strcasecmp(name, "Content-Type"))
-		t->is_events =
-			str_starts(str_of(value), STR("text/event-stream"));
-	request_add(r, name, str_of(value));
+	t->is_events = str_starts(str_of(value), STR("text/event-stream"));
+	request_add(t->request, name, str_of(value));
+}
+
+static void
+pass_other(struct turn *t, const char *name, const char *value)
+{
+	if (strcasecmp(name, "Content-Type") &&
+	    !concerns_connection(str_of(name)) &&
+	    !concerns_origins(str_of(name)))
+		request_add(t->request, name, str_of(value));
 }
 
 static bool
-pass_headers(struct turn *t, struct str json, struct error *e)
+pass_each(struct turn *t, const json_t *all,
+	  void (*pass)(struct turn *, const char *, const char *))
 {
-	json_t *all = json_loadb(json.ptr, json.len, 0, NULL), *one;
 	const char *name, *value;
-	bool ok = json_is_array(all);
+	json_t *one;
 	size_t i;
 
 	json_array_foreach (all, i, one) {
-		ok = ok && json_unpack(one, "[ss]", &name, &value) == 0;
-		if (ok)
-			pass_header(t, name, value);
+		if (json_unpack(one, "[ss]", &name, &value) != 0)
+			return false;
+		pass(t, name, value);
+	}
+	return json_is_array(all);
+}
+
+/* What must be there goes first: there may not be room for all. */
+static bool
+pass_headers(struct turn *t, struct str json, struct error *e)
+{
+	json_t *all = json_loadb(json.ptr, json.len, 0, NULL);
+	bool ok = pass_each(t, all, pass_type);
+
+	if (ok) {
+		turn_add_headers(t);
+		ok = pass_each(t, all, pass_other);
 	}
 	json_decref(all);
 	return ok || fail_with(e, ERR_PROTOCOL, "no headers in HEAD");
@@ -137,7 +166,7 @@ relay_head(struct turn *t, const struct msg_head *m)
 	struct request *r = t->request;
 	struct error e = { 0 };
 
-	if (t->headed || t->begun || m->status < 200) {
+	if (t->headed || m->status < 200) {
 		fail_with(&e, ERR_PROTOCOL, "a HEAD that can't be");
 		turn_abort(t, &e);
 		return;
@@ -147,7 +176,6 @@ relay_head(struct turn *t, const struct msg_head *m)
 		return;
 	}
 	t->headed = true;
-	turn_add_headers(t);
 	if (m->last) {
 		give_whole(t, m);
 		return;

@@ -2,7 +2,10 @@
 
 #include "proto/log.h"
 
-enum { STALL_TIME = 600000 }; /* ms in which a client takes nothing */
+enum {
+	STALL_TIME = 600000, /* ms in which a client takes nothing */
+	SIGNATURE = 64,	     /* bytes, for which room is kept */
+};
 
 bool
 request_is_ours(const struct request *r)
@@ -21,8 +24,8 @@ request_tell_owner(struct request *r)
 		left(r);
 }
 
-void
-request_add(struct request *r, const char *name, struct str value)
+static void
+add_header(struct request *r, const char *name, struct str value, size_t max)
 {
 	struct error e;
 	char *clean;
@@ -33,7 +36,7 @@ request_add(struct request *r, const char *name, struct str value)
 	for (size_t i = 0; i < value.len; i++)
 		if ((unsigned char)clean[i] < ' ' || clean[i] == 0x7f)
 			clean[i] = ' ';
-	if (r->headers.len + strlen(name) + value.len + 2 > r->headers.max)
+	if (r->headers.len + strlen(name) + value.len + 2 > max)
 		log_warn("%s: no room for the header %s", r->id, name);
 	else if (!buf_add(&r->headers, (struct str){ name, strlen(name) + 1 },
 			  &e) ||
@@ -41,6 +44,12 @@ request_add(struct request *r, const char *name, struct str value)
 			  &e))
 		abort();
 	free(clean);
+}
+
+void
+request_add(struct request *r, const char *name, struct str value)
+{
+	add_header(r, name, value, r->headers.max - SIGNATURE);
 }
 
 bool
@@ -71,10 +80,10 @@ has_header(const struct request *r, const char *wanted)
 void
 request_sign(struct request *r)
 {
-	request_add(r,
-		    has_header(r, "X-Request-Id") ? "X-Bridge-Request-Id"
-						  : "X-Request-Id",
-		    str_of(r->id));
+	add_header(r,
+		   has_header(r, "X-Request-Id") ? "X-Bridge-Request-Id"
+						 : "X-Request-Id",
+		   str_of(r->id), r->headers.max);
 }
 
 static bool

@@ -1,8 +1,11 @@
 #include "gateway/routes.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
+#include "proto/buf.h"
 #include "proto/log.h"
+#include "proto/utf8.h"
 
 static const struct route routes[] = {
 #define ROUTE(METHOD, path, handler, key, body) \
@@ -43,10 +46,56 @@ matches(const struct route *r, struct str path)
 	return str_eq(path, own);
 }
 
-struct str
-route_tail(const struct route *r, struct str path)
+static int
+digit(char c)
 {
-	return str_from(plain(path), strlen(r->path));
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* The next byte of what is escaped, or -1. */
+static int
+take_byte(struct str *s)
+{
+	int c = (unsigned char)*s->ptr, high, low;
+
+	*s = str_from(*s, 1);
+	if (c != '%')
+		return c;
+	high = s->len >= 2 ? digit(s->ptr[0]) : -1;
+	low = high >= 0 ? digit(s->ptr[1]) : -1;
+	if (low < 0)
+		return -1;
+	*s = str_from(*s, 2);
+	return high << 4 | low;
+}
+
+bool
+route_tail(const struct route *r, struct str path, char **tail,
+	   struct error *e)
+{
+	struct str rest = str_from(plain(path), strlen(r->path));
+	char *bytes auto_free = xcalloc(1, rest.len + 1);
+	size_t n = 0;
+
+	while (rest.len) {
+		int c = take_byte(&rest);
+
+		if (c < ' ' || c == 0x7f)
+			return fail_with(e, ERR_INVALID,
+					 "%s has an escape that is none, or a "
+					 "control character",
+					 log_quote(path));
+		bytes[n++] = (char)c;
+	}
+	if (!utf8_is_valid((struct str){ bytes, n }))
+		return fail_with(e, ERR_INVALID, "%s is not UTF-8",
+				 log_quote(path));
+	*tail = bytes;
+	bytes = NULL;
+	return true;
 }
 
 static const char *

@@ -30,8 +30,12 @@ must_check bool routes_find(struct str method, struct str path,
 			    const struct route **, const char **allow,
 			    struct error *);
 
-/* What stands in `path` behind that of the route. */
-struct str route_tail(const struct route *, struct str path);
+/*
+ * What stands in `path` behind that of the route, without its escapes; to be
+ * freed.  Paths are taken as they were sent: a %2F is no slash of theirs.
+ */
+must_check bool route_tail(const struct route *, struct str path, char **tail,
+			   struct error *);
 
 /* For people: the next route's "POST /v1/embeddings"; NULL after the last. */
 const char *routes_list(size_t n);

@@ -35,15 +35,11 @@ end_event(struct buf *b)
 	add(b, STR("\n\n"));
 }
 
-/* Events may come before ACCEPTED, of which the head of the answer waits. */
 static void
 begin(struct turn *t)
 {
 	struct buf *b;
 
-	if (t->begun)
-		return;
-	t->begun = true;
 	add(request_begin(t->request), STR(": ok\n\n"));
 	b = begin_event(t);
 	chat_role(b, &t->stamp);
@@ -86,10 +82,8 @@ static void
 on_started(struct turn *t)
 {
 	struct standing standing = turn_standing(t);
-	struct buf *b;
+	struct buf *b = begin_event(t);
 
-	begin(t);
-	b = begin_event(t);
 	chat_standing(b, &t->stamp, &standing);
 	end_event(b);
 }
@@ -113,7 +107,6 @@ on_text(struct turn *t, enum delta delta, struct str text)
 {
 	struct buf *b;
 
-	begin(t);
 	if (can_go_on(t, delta)) {
 		b = request_begin(t->request);
 		b->len = t->words_end;
@@ -131,10 +124,8 @@ on_text(struct turn *t, enum delta delta, struct str text)
 static void
 on_tool(struct turn *t, struct str json)
 {
-	struct buf *b;
+	struct buf *b = begin_event(t);
 
-	begin(t);
-	b = begin_event(t);
 	chat_tool(b, &t->stamp, json);
 	end_event(b);
 }
@@ -151,10 +142,8 @@ end(struct turn *t)
 static void
 on_finish(struct turn *t, const struct msg_finish *m)
 {
-	struct buf *b;
+	struct buf *b = begin_event(t);
 
-	begin(t);
-	b = begin_event(t);
 	chat_finish(b, &t->stamp, m->reason);
 	end_event(b);
 	if (t->stamp.include_usage) {

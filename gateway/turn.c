@@ -205,9 +205,27 @@ turn_add_headers(struct turn *t)
 
 /* Events */
 
+/* ACCEPTED comes first, and once: all that follows builds on it. */
+static bool
+is_in_order(struct turn *t, bool accepted)
+{
+	struct error e = { 0 };
+
+	if (t->accepted == accepted)
+		return true;
+	fail_with(&e, ERR_PROTOCOL,
+		  accepted ? "%s speaks before it has accepted the turn"
+			   : "%s accepts a turn that has begun",
+		  t->worker->name);
+	turn_abort(t, &e);
+	return false;
+}
+
 void
 turn_accepted(struct turn *t, const struct msg_accepted *m)
 {
+	if (!is_in_order(t, false))
+		return;
 	set_text(&t->session, m->session);
 	set_text(&t->how, m->how);
 	set_text(&t->reason, m->reason);
@@ -225,6 +243,8 @@ turn_started(struct turn *t, const struct msg_started *m)
 		    str_eq(str_of(t->how), m->how) &&
 		    str_eq(str_of(t->reason), m->reason);
 
+	if (!is_in_order(t, true))
+		return;
 	set_text(&t->session, m->session);
 	set_text(&t->how, m->how);
 	set_text(&t->reason, m->reason);
@@ -236,7 +256,7 @@ void
 turn_text(struct turn *t, enum delta delta, struct str text)
 {
 	t->unpaid += text.len;
-	if (is_within_limits(t))
+	if (is_in_order(t, true) && is_within_limits(t))
 		t->answer->text(t, delta, text);
 }
 
@@ -244,13 +264,16 @@ void
 turn_tool(struct turn *t, struct str json)
 {
 	t->unpaid += json.len;
-	if (is_within_limits(t))
+	if (is_in_order(t, true) && is_within_limits(t))
 		t->answer->tool(t, json);
 }
 
 void
 turn_head(struct turn *t, const struct msg_head *m)
 {
+	/* One that was accepted as a relay; any other has its own words. */
+	if (t->answer != &answer_relay && !is_in_order(t, false))
+		return;
 	t->answer = &answer_relay;
 	t->accepted = true;
 	t->unpaid += m->bytes.len;
@@ -261,13 +284,15 @@ void
 turn_body(struct turn *t, const struct msg_body *m)
 {
 	t->unpaid += m->bytes.len;
-	if (is_within_limits(t))
+	if (is_in_order(t, true) && is_within_limits(t))
 		relay_body(t, m);
 }
 
 void
 turn_finish(struct turn *t, const struct msg_finish *m)
 {
+	if (!is_in_order(t, true))
+		return;
 	t->answer->finish(t, m);
 	turn_end(t);
 }

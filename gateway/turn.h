@@ -44,7 +44,6 @@ struct turn {
 	/* Of a stream. */
 	struct timer beat;
 	uint64_t spoke;	  /* loop_now() */
-	bool begun;	  /* its first words are said */
 	size_t event;	  /* where the last event begins, while it waits */
 	size_t words_end; /* where the text in it ends; 0: there is none */
 	enum delta last;

@@ -133,7 +133,7 @@ check_activated(int fd, struct error *e)
 
 /* Learns where it really listens, which also is what counts for trust. */
 static bool
-name_it(struct listener *l, bool bearer, struct error *e)
+name_it(struct listener *l, struct error *e)
 {
 	union address a = { 0 };
 	socklen_t len = sizeof a;
@@ -145,11 +145,7 @@ name_it(struct listener *l, bool bearer, struct error *e)
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return fail_with(e, ERR_INVALID,
 				 "LISTEN_FDS: is no TCP socket");
-	if (!is_loopback(&a) && !bearer)
-		return fail_with(e, ERR_INVALID,
-				 "listening on %s, which is "
-				 "not loopback, needs BRIDGE_BEARER",
-				 host);
+	l->is_loopback = is_loopback(&a);
 	six = a.any.sa_family == AF_INET6;
 	l->url = copy_format("http://%s%s%s:%s", six ? "[" : "", host,
 			     six ? "]" : "", port);
@@ -169,7 +165,7 @@ move_it(struct listener *l, int from, struct error *e)
 }
 
 bool
-listener_open(struct listener *l, const char *host, uint64_t port, bool bearer,
+listener_open(struct listener *l, const char *host, uint64_t port,
 	      struct error *e)
 {
 	int fd = FIRST_ACTIVATED;
@@ -177,7 +173,24 @@ listener_open(struct listener *l, const char *host, uint64_t port, bool bearer,
 	if (is_activated() ? !check_activated(fd, e)
 			   : !listen_on(&fd, host, port, e))
 		return false;
-	return move_it(l, fd, e) && name_it(l, bearer, e);
+	return move_it(l, fd, e) && name_it(l, e);
+}
+
+bool
+listener_fits(const struct listener *l, const char *bearer, struct error *e)
+{
+	if (l->is_loopback)
+		return true;
+	if (!bearer)
+		return fail_with(e, ERR_INVALID,
+				 "listening at %s, which is not loopback, "
+				 "needs BRIDGE_BEARER",
+				 l->url);
+	return strlen(bearer) >= MIN_BEARER ||
+	       fail_with(e, ERR_INVALID,
+			 "BRIDGE_BEARER is too short to listen at %s: must be "
+			 "%d characters or more",
+			 l->url, MIN_BEARER);
 }
 
 void

@@ -8,16 +8,22 @@
  */
 #include "proto/error.h"
 
+enum { MIN_BEARER = 8 }; /* characters, where others can try to guess it */
+
 struct listener {
 	int fd; /* -1: not open */
 	char *url;
+	bool is_loopback; /* where it really listens */
 };
 
 #define LISTENER_INIT ((struct listener){ .fd = -1 })
 
-/* `bearer`: whether clients need one; without it only loopback will do. */
 must_check bool listener_open(struct listener *, const char *host,
-			      uint64_t port, bool bearer, struct error *);
+			      uint64_t port, struct error *);
+
+/* Where others can reach it, clients need a bearer that is hard to guess. */
+must_check bool listener_fits(const struct listener *, const char *bearer,
+			      struct error *);
 void listener_fini(struct listener *);
 
 /* "127.0.0.1", "::1", "localhost": of what is written there. */

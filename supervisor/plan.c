@@ -15,7 +15,6 @@
 #define PROVIDER_SUFFIX "_BASE_URL"
 
 enum {
-	MIN_BEARER = 8, /* characters, where others can try to guess it */
 	MAX_ROUTES = 64 << 10, /* bytes */
 };
 

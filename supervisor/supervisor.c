@@ -99,7 +99,8 @@ static bool
 all_were_tried(const struct supervisor *s)
 {
 	for (size_t i = 0; i < s->ward_count; i++)
-		if (!s->wards[i]->child.tried)
+		if (!s->wards[i]->child.tried &&
+		    !child_is_at_rest(&s->wards[i]->child))
 			return false;
 	return true;
 }
@@ -296,6 +297,11 @@ reload(struct supervisor *s)
 		log_error("the configuration stays as it was: %s", e.text);
 		return;
 	}
+	if (!listener_fits(&s->listener, new->settings.bearer, &e)) {
+		log_error("the configuration stays as it was: %s", e.text);
+		plan_free(new);
+		return;
+	}
 	log_info("the configuration was read again");
 	warn_fixed(&old->settings, &new->settings);
 	adopt_plan(s, new);
@@ -391,7 +397,10 @@ accept_order(struct supervisor *s, struct str name)
 		return NULL;
 	}
 	if (s->stopping || !w->planned) {
-		fail_with(&e, ERR_DRAINING, "shutting down");
+		fail_with(&e, ERR_DRAINING,
+			  s->stopping ? "shutting down"
+				      : STR_FMT " is being removed",
+			  STR_ARG(name));
 		server_refuse(&s->server, &e);
 		return NULL;
 	}
@@ -470,7 +479,8 @@ take_place(struct supervisor *s, struct error *e)
 	return instance_take(&s->instance, settings->data_dir,
 			     roster_longest_name(), e) &&
 	       listener_open(&s->listener, settings->host, settings->port,
-			     settings->bearer != NULL, e);
+			     e) &&
+	       listener_fits(&s->listener, settings->bearer, e);
 }
 
 static bool

@@ -237,7 +237,6 @@ class Bridge {
       PATH: process.env.PATH, HOME: join(directory, 'home'), LANG: 'C.UTF-8',
       UBSAN_OPTIONS: 'print_stacktrace=1',
       LSAN_OPTIONS: `print_suppressions=0:suppressions=${join(root, 'tests/lsan.supp')}`,
-      LSAN_OPTIONS: `suppressions=${join(root, 'tests/lsan.supp')}:print_suppressions=0`,
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
       BRIDGE_HELLO_MS: String(HELLO_MS),
       ...env,

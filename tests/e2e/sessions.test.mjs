@@ -31,6 +31,19 @@ test('a session goes on in the process that began it', async t => {
     assert.equal(heardBy(third).heard, 3);
   });
 
+  await t.test("answers of another's begin it anew, with all that is said, and it still has one process", async () => {
+    const first = await bridge.answers('echo/pid', 'one', { session_id: 'mixed' });
+    const mixed = [...says('one', first.content, 'two'), { role: 'assistant', content: "another's" }, { role: 'user', content: 'three' }];
+    const anew = await bridge.answers('echo/pid', mixed, { session_id: 'mixed' });
+    assert.equal(anew.headers['x-bridge-session'], 'replayed');
+    assert.equal(heardBy(anew).heard, 3);
+    for (const heard of [4, 5, 6]) {
+      const next = heardBy(await bridge.answers('echo/pid', 'more', { session_id: 'mixed' }));
+      assert.deepEqual([next.pid, next.heard], [heardBy(anew).pid, heard]);
+    }
+    await bridge.request('DELETE', '/v1/sessions/mixed');
+  });
+
   await t.test('a turn without a session stands alone and leaves nothing behind', async () => {
     const answer = await bridge.answers('echo/pid', says('one', 'x', 'two'));
     assert.equal(answer.headers['x-bridge-session'], undefined);

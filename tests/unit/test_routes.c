@@ -29,14 +29,42 @@ paths_are_found_with_and_without_version_and_slash(void **state)
 	assert_ptr_equal(route->handler, handle_root);
 }
 
+static const char *
+tail(const char *path)
+{
+	static char text[64];
+	char *found auto_free = NULL;
+	struct error e;
+
+	if (!route_tail(route, str_of(path), &found, &e)) {
+		assert_int_equal(e.code, ERR_INVALID);
+		return NULL;
+	}
+	snprintf(text, sizeof text, "%s", found);
+	return text;
+}
+
 static void
 an_id_may_contain_slashes(void **state)
 {
 	must(finds("GET", "/v1/models/a/b/c", &e));
 	assert_ptr_equal(route->handler, handle_show_model);
-	assert_str(route_tail(route, STR("/v1/models/a/b/c")), "a/b/c");
+	assert_string_equal(tail("/v1/models/a/b/c"), "a/b/c");
 	must(finds("DELETE", "/sessions/x", &e));
-	assert_str(route_tail(route, STR("/sessions/x")), "x");
+	assert_string_equal(tail("/sessions/x"), "x");
+}
+
+static void
+an_id_may_be_escaped(void **state)
+{
+	must(finds("DELETE", "/sessions/%2F", &e));
+	assert_string_equal(tail("/sessions/a%2fb%2F/"), "a/b/");
+	assert_string_equal(tail("/sessions/%C3%A4%25"), "\xc3\xa4%");
+	assert_null(tail("/sessions/a%00b"));
+	assert_null(tail("/sessions/a%0a"));
+	assert_null(tail("/sessions/a%2"));
+	assert_null(tail("/sessions/a%zz"));
+	assert_null(tail("/sessions/%ff"));
 }
 
 static void
@@ -162,6 +190,7 @@ main(void)
 		cmocka_unit_test(
 			paths_are_found_with_and_without_version_and_slash),
 		cmocka_unit_test(an_id_may_contain_slashes),
+		cmocka_unit_test(an_id_may_be_escaped),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 		cmocka_unit_test(a_path_is_quoted_as_it_was_asked_for),
 		cmocka_unit_test(the_methods_there_are_are_named),
