@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "gateway/linger.h"
 #include "gateway/request.h"
 #include "proto/log.h"
 

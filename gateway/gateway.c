@@ -89,9 +89,8 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 	    !guard_key(&g->guard, header(r, "Authorization"), e))
 		return false;
 	r->wants_body = r->route->body == JSON_BODY;
-	return !r->wants_body ||
-	       guard_type(header(r, "Content-Type"),
-			  header(r, "Content-Encoding"), e);
+	return !r->wants_body || guard_type(header(r, "Content-Type"),
+					    header(r, "Content-Encoding"), e);
 }
 
 /* Of two that differ somebody in front of us may have judged the other. */
@@ -99,8 +98,8 @@ static bool
 check_repeated(const struct request *r, struct error *e)
 {
 	static const char *const names[] = {
-		"Host",	    "Origin",	"Authorization",    "X-Session-Id",
-		"X-Resume", "X-Conversation-Id",
+		"Host",		"Origin",   "Authorization",
+		"X-Session-Id", "X-Resume", "X-Conversation-Id",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

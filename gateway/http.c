@@ -115,7 +115,8 @@ static void
 log_end(const struct request *r)
 {
 	log_info("%s %s %s%s%s: %d, %ju bytes, %ju ms, %s", r->id,
-		 r->method ? r->method : "-", log_quote(str_of(r->path)), r->model ? " for " : "",
+		 r->method ? r->method : "-", log_quote(str_of(r->path)),
+		 r->model ? " for " : "",
 		 r->model ? log_quote(str_of(r->model)) : "", r->status,
 		 (uintmax_t)r->bytes + r->spout.total,
 		 (uintmax_t)(loop_now() - r->began), r->why);

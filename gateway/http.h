@@ -49,13 +49,13 @@ struct request {
 	enum stage stage;
 	bool in_callback; /* of MHD's: it will look at us again by itself */
 	char id[24];
-	uint64_t began; /* loop_now() */
+	uint64_t began;	    /* loop_now() */
 	const char *method; /* NULL: not understood yet */
 	char *path;	    /* as it was sent, without its arguments */
 	struct buf body;
 	const struct route *route;
-	bool wants_body; /* for the judge to say */
-	size_t unread;	 /* bytes of a body that nobody wants */
+	bool wants_body;       /* for the judge to say */
+	size_t unread;	       /* bytes of a body that nobody wants */
 	struct error *refusal; /* NULL: none */
 
 	/* The answer. */

@@ -9,6 +9,8 @@
  */
 #include "proto/loop.h"
 
+enum { LINGER_TIME = 2000 }; /* ms */
+
 /* Says that nothing more will come from us; `fd` stays the caller's. */
 void linger(struct list *lingering, struct loop *, int fd);
 

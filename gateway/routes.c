@@ -73,8 +73,7 @@ take_byte(struct str *s)
 }
 
 bool
-route_tail(const struct route *r, struct str path, char **tail,
-	   struct error *e)
+route_tail(const struct route *r, struct str path, char **tail, struct error *e)
 {
 	struct str rest = str_from(plain(path), strlen(r->path));
 	char *bytes auto_free = xcalloc(1, rest.len + 1);
@@ -90,7 +89,7 @@ route_tail(const struct route *r, struct str path, char **tail,
 					 log_quote(path));
 		bytes[n++] = (char)c;
 	}
-	if (!utf8_is_valid((struct str){ bytes, n }))
+	if (!utf8_valid((struct str){ bytes, n }))
 		return fail_with(e, ERR_INVALID, "%s is not UTF-8",
 				 log_quote(path));
 	*tail = bytes;

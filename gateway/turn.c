@@ -215,7 +215,7 @@ is_in_order(struct turn *t, bool accepted)
 		return true;
 	fail_with(&e, ERR_PROTOCOL,
 		  accepted ? "%s speaks before it has accepted the turn"
-			   : "%s accepts a turn that has begun",
+			   : "%s begins a turn that has begun",
 		  t->worker->name);
 	turn_abort(t, &e);
 	return false;

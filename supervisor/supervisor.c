@@ -397,10 +397,11 @@ accept_order(struct supervisor *s, struct str name)
 		return NULL;
 	}
 	if (s->stopping || !w->planned) {
-		fail_with(&e, ERR_DRAINING,
-			  s->stopping ? "shutting down"
-				      : STR_FMT " is being removed",
-			  STR_ARG(name));
+		if (s->stopping)
+			fail_with(&e, ERR_DRAINING, "shutting down");
+		else
+			fail_with(&e, ERR_DRAINING, "%s is being removed",
+				  w->name);
 		server_refuse(&s->server, &e);
 		return NULL;
 	}
@@ -478,8 +479,7 @@ take_place(struct supervisor *s, struct error *e)
 
 	return instance_take(&s->instance, settings->data_dir,
 			     roster_longest_name(), e) &&
-	       listener_open(&s->listener, settings->host, settings->port,
-			     e) &&
+	       listener_open(&s->listener, settings->host, settings->port, e) &&
 	       listener_fits(&s->listener, settings->bearer, e);
 }
 

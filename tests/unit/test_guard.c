@@ -1,5 +1,10 @@
 /* guard lets nobody in who has only tricked a browser */
 #include "gateway/guard.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/unit/unit.h"
 
 static struct settings settings;
@@ -114,6 +119,32 @@ a_body_is_json(void **state)
 	assert_false(type(NULL));
 }
 
+static bool
+may_listen(in_addr_t address, const char *bearer)
+{
+	const struct settings s = { .bearer = (char *)bearer };
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct guard g;
+	struct error e = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool ok;
+
+	a.sin_addr.s_addr = htonl(address);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	ok = guard_init(&g, &s, fd, &e);
+	assert_true(ok || e.code == ERR_INVALID);
+	close(fd);
+	return ok;
+}
+
+static void
+who_is_open_to_others_has_a_key(void **state)
+{
+	assert_true(may_listen(INADDR_LOOPBACK, NULL));
+	assert_true(may_listen(INADDR_ANY, "secret"));
+	assert_false(may_listen(INADDR_ANY, NULL));
+}
+
 static int
 set_up(void **state)
 {
@@ -133,6 +164,7 @@ main(void)
 		cmocka_unit_test(any_origin_is_for_those_with_a_key),
 		cmocka_unit_test(the_key_must_be_right_to_the_last_byte),
 		cmocka_unit_test(a_body_is_json),
+		cmocka_unit_test(who_is_open_to_others_has_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
