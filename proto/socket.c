@@ -8,7 +8,7 @@
 enum { /* milliseconds */
        RECONNECT_MIN = 5,
        RECONNECT_MAX = 50,
-       REDIAL_TIME = 300,
+       REDIAL_TIME = 3000,
 };
 
 bool
@@ -211,7 +211,9 @@ on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 /*
  * NNG's dialer goes on dialling by itself, but in 1.5.2 it forgets to when a
  * connection breaks in the very moment in which it is made.  So one that has
- * not come to anything for a while is replaced by a new one.
+ * not come to anything for a while is replaced by a new one.  Not too soon:
+ * a listener of 1.5.2 that sees a connection end before both have said hello
+ * may accept no other one after it.
  */
 static void on_redial(struct timer *);
 
@@ -238,7 +240,10 @@ presence_renew(struct presence *p)
 {
 	p->void_up_to = atomic_load(&p->came);
 	p->connected = false;
-	redial(p);
+	if ((int)(p->void_up_to - atomic_load(&p->went)) > 0)
+		redial(p);
+	else
+		loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
 }
 
 static void

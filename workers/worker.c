@@ -17,6 +17,7 @@
 
 enum {
 	LINGER = 300, /* ms that a drained worker lets its last events travel */
+	PAIRING = 8000, /* ms that both pipelines to a gateway may take */
 };
 
 static bool
@@ -253,12 +254,28 @@ worker_on_credit(struct worker *w, const struct msg_credit *m)
 	}
 }
 
+/*
+ * A listener of NNG's may have gone deaf (see proto/socket.c): then one of the
+ * two pipelines never comes, and only a new process has new listeners.
+ */
+static void
+on_pairing(struct timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker, pairing);
+
+	if (w->orders.writer.connected == w->outlet.reader.connected)
+		return;
+	log_error("a pipeline to the gateway does not come: starting anew");
+	loop_stop(&w->loop);
+}
+
 static void
 worker_on_greet(struct worker *w, const struct msg_greet *m)
 {
 	const struct msg_present reply = { .worker = w->id };
 
 	reply_present(&w->server, &reply);
+	loop_set(&w->loop, &w->pairing, PAIRING, on_pairing);
 }
 
 static void
