@@ -31,8 +31,11 @@ run(struct http *h)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	h->has_room = false;
 	(void)MHD_run(h->daemon);
-	if (MHD_get_timeout(h->daemon, &ms) == MHD_NO)
+	if (h->has_room)
+		run_soon(h);
+	else if (MHD_get_timeout(h->daemon, &ms) == MHD_NO)
 		loop_unset(h->loop, &h->run);
 	else if (ms == 0)
 		run_soon(h);
@@ -75,6 +78,9 @@ on_connection(void *http, struct MHD_Connection *mhd, void **connection,
 		*connection = connection_new(http, socket_of(mhd));
 	else
 		connection_free(*connection);
+	/* One that was full accepts again at its next run, not before. */
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		((struct http *)http)->has_room = true;
 }
 
 /* Requests: from the request line to the end of the answer */

@@ -82,6 +82,7 @@ struct http {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
 	struct watch watch;
+	bool has_room; /* a connection has ended in this run of MHD's */
 	struct timer run, push;
 	struct list requests, unpushed, lingering;
 	size_t max_body;
