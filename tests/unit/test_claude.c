@@ -135,6 +135,13 @@ lines_of_unknown_kinds_are_none_of_our_business(void **state_)
 }
 
 static void
+a_line_that_is_damaged_is_not_passed_over(void **state_)
+{
+	must_fail(ERR_HARNESS, "claude: a line that can't be read",
+		  claude_line(&talk, STR("{\"type\":\"\\ud83d\"}"), &e));
+}
+
+static void
 the_users_text_is_inert(void **state_)
 {
 	json_t *messages = json_loads(
@@ -199,6 +206,7 @@ main(void)
 		cmocka_unit_test(where_its_output_is_cut_makes_no_difference),
 		cmocka_unit_test(
 			lines_of_unknown_kinds_are_none_of_our_business),
+		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(the_users_text_is_inert),
 		cmocka_unit_test(nothing_of_the_callers_is_in_an_argument),
 		cmocka_unit_test(it_resumes_from_its_last_good_turn),

@@ -426,7 +426,16 @@ static const struct {
 	{ "control_request", on_control_request },
 };
 
-/* What is not JSON is a library's chatter, and not an event. */
+/* It looks like an event, and yet jansson can't read it: half a character in
+ * an escape, say.  What it had to say is missing from the answer. */
+static bool
+is_damaged(struct str line)
+{
+	return line.len > 1 && line.ptr[0] == '{' &&
+	       line.ptr[line.len - 1] == '}';
+}
+
+/* What does not even look like JSON is a library's chatter, and no event. */
 bool
 claude_line(struct talk *t, struct str said, struct error *e)
 {
@@ -434,6 +443,9 @@ claude_line(struct talk *t, struct str said, struct error *e)
 	const char *type = json_text(line, "type");
 	bool ok = true;
 
+	if (!line && is_damaged(said))
+		return fail_with(e, ERR_HARNESS,
+				 "claude: a line that can't be read");
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type)) {
 			ok = events[i].hear(t, line, e);
