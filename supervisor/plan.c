@@ -20,13 +20,76 @@ enum {
 
 /* Which children */
 
-static bool
-fail_unknown(struct str word, struct error *e)
+/* A worker that is in no table, but in a variable. */
+struct own {
+	struct node node;
+	bool chosen;
+	const char *program;
+	char name[MAX_NAME + 1];
+};
+
+static struct own *
+find_own(const struct plan *p, struct str name)
 {
-	struct buf names = BUF_INIT(MAX_DETAIL);
+	list_each (&p->own, n) {
+		struct own *own = container_of(n, struct own, node);
+
+		if (str_same(name, str_of(own->name)))
+			return own;
+	}
+	return NULL;
+}
+
+static bool
+add_own(struct plan *p, const struct own *found, struct str variable,
+	struct error *e)
+{
+	struct own *own;
+
+	if (roster_find(str_of(found->name)) ||
+	    roster_has_provider(str_of(found->name)))
+		return fail_with(e, ERR_INVALID,
+				 STR_FMT ": \"%s\" already is the name of "
+					 "another, choose another",
+				 STR_ARG(variable), found->name);
+	if (p->own.len + ROSTER_LEN + 1 >= MAX_CHILDREN)
+		return fail_with(e, ERR_INVALID,
+				 STR_FMT " is one too many: %d workers can be",
+				 STR_ARG(variable), MAX_CHILDREN - 1);
+	own = xcalloc(1, sizeof *own);
+	*own = *found;
+	list_append(&p->own, &own->node);
+	return true;
+}
+
+static bool
+find_own_workers(struct plan *p, struct error *e)
+{
+	struct own found = { 0 };
+	struct str variable, value;
+	bool is_more;
+
+	for (char **v = environ; *v; v++) {
+		variable = str_cut(str_of(*v), '=', &value);
+		found.program = roster_read_own(variable, found.name, &is_more);
+		if (!found.program || is_more || !value.len)
+			continue;
+		if (!add_own(p, &found, variable, e))
+			return false;
+	}
+	return true;
+}
+
+static bool
+fail_unknown(const struct plan *p, struct str word, struct error *e)
+{
+	struct buf names = BUF_INIT(2 * MAX_DETAIL);
 
 	for (size_t i = 0; i < ROSTER_LEN; i++)
 		buf_print(&names, "%s%s", i ? ", " : "", roster[i].name);
+	list_each (&p->own, n)
+		buf_print(&names, ", %s",
+			  container_of(n, struct own, node)->name);
 	fail_with(e, ERR_INVALID,
 		  "BRIDGE_BACKENDS names \"" STR_FMT
 		  "\", but must be some of: " STR_FMT,
@@ -36,17 +99,24 @@ fail_unknown(struct str word, struct error *e)
 }
 
 static bool
-choose(bool chosen[ROSTER_LEN], const char *backends, struct error *e)
+choose(struct plan *p, bool chosen[ROSTER_LEN], struct error *e)
 {
+	const char *backends = p->settings.backends;
 	struct str left = str_of(backends), word;
 	const struct harness_row *row;
+	struct own *own;
 	bool any = false;
 
 	while (backends && str_word(&left, &word)) {
 		row = roster_find(word);
-		if (!row)
-			return fail_unknown(word, e);
-		chosen[row - roster] = any = true;
+		own = find_own(p, word);
+		if (!row && !own)
+			return fail_unknown(p, word, e);
+		if (row)
+			chosen[row - roster] = true;
+		else
+			own->chosen = true;
+		any = true;
 	}
 	if (backends && !any)
 		return fail_with(e, ERR_INVALID,
@@ -55,6 +125,8 @@ choose(bool chosen[ROSTER_LEN], const char *backends, struct error *e)
 				 backends);
 	for (size_t i = 0; i < ROSTER_LEN; i++)
 		chosen[i] |= !backends;
+	list_each (&p->own, n)
+		container_of(n, struct own, node)->chosen |= !backends;
 	return true;
 }
 
@@ -85,11 +157,31 @@ check_harness(const char *name, struct error *e)
 }
 
 static bool
+add_own_workers(struct plan *p, struct error *e)
+{
+	list_each (&p->own, n) {
+		const struct own *own = container_of(n, struct own, node);
+
+		if (!own->chosen)
+			continue;
+		if (!check_harness(own->name, e))
+			return false;
+		p->children[p->count++] = (struct planned){
+			.name = own->name,
+			.program = own->program,
+			.is_worker = true,
+			.is_own = true,
+		};
+	}
+	return true;
+}
+
+static bool
 add_workers(struct plan *p, struct error *e)
 {
 	bool chosen[ROSTER_LEN] = { false };
 
-	if (!choose(chosen, p->settings.backends, e))
+	if (!find_own_workers(p, e) || !choose(p, chosen, e))
 		return false;
 	for (size_t i = 0; i < ROSTER_LEN; i++) {
 		const struct harness_row *row = &roster[i];
@@ -105,7 +197,7 @@ add_workers(struct plan *p, struct error *e)
 			.serves_providers = row->serves == SERVES_PROVIDERS,
 		};
 	}
-	return true;
+	return add_own_workers(p, e);
 }
 
 /* Providers of the operator's own: BRIDGE_PROVIDER_<NAME>_BASE_URL */
@@ -151,15 +243,15 @@ read_provider(char name[MAX_NAME + 1], struct str variable)
 }
 
 static bool
-check_provider(const char *name, struct str variable, const char *url,
-	       struct error *e)
+check_provider(const struct plan *p, const char *name, struct str variable,
+	       const char *url, struct error *e)
 {
 	if (!is_url(url))
 		return fail_with(e, ERR_INVALID,
 				 STR_FMT " is \"%s\", but must be a URL that "
 					 "begins with http:// or https://",
 				 STR_ARG(variable), url);
-	if (roster_find(str_of(name)))
+	if (roster_find(str_of(name)) || find_own(p, str_of(name)))
 		return fail_with(e, ERR_INVALID,
 				 STR_FMT ": \"%s\" already is the name of a "
 					 "harness, choose another",
@@ -195,8 +287,8 @@ add_aliases(struct buf *routes, const struct harness_row *row, struct error *e)
 
 /* With a dash as well: a variable's name can't have one. */
 static bool
-add_own_provider(struct buf *routes, const char *name, const char *worker,
-		 struct error *e)
+add_own_route(struct buf *routes, const char *name, const char *worker,
+	      struct error *e)
 {
 	auto_free char *dashed = copy(str_of(name));
 
@@ -208,7 +300,8 @@ add_own_provider(struct buf *routes, const char *name, const char *worker,
 }
 
 static bool
-add_own_providers(struct buf *routes, const char *worker, struct error *e)
+add_own_providers(const struct plan *p, struct buf *routes, const char *worker,
+		  struct error *e)
 {
 	char name[MAX_NAME + 1];
 	struct str variable, url;
@@ -217,33 +310,37 @@ add_own_providers(struct buf *routes, const char *worker, struct error *e)
 		variable = str_cut(str_of(*v), '=', &url);
 		if (!url.len || !read_provider(name, variable))
 			continue;
-		if (!check_provider(name, variable, url.ptr, e))
+		if (!check_provider(p, name, variable, url.ptr, e))
 			return false;
 		if (!roster_has_provider(str_of(name)) &&
-		    !add_own_provider(routes, name, worker, e))
+		    !add_own_route(routes, name, worker, e))
 			return false;
 	}
 	return true;
 }
 
 static bool
-add_providers(struct buf *routes, const char *worker, struct error *e)
+add_providers(const struct plan *p, struct buf *routes, const char *worker,
+	      struct error *e)
 {
 	for (size_t i = 0; roster_provider(i); i++)
 		if (!add_route(routes, roster_provider(i), worker, e))
 			return false;
-	return add_own_providers(routes, worker, e);
+	return add_own_providers(p, routes, worker, e);
 }
 
 static bool
-add_routes(struct buf *routes, const struct planned *child, struct error *e)
+add_routes(const struct plan *p, struct buf *routes,
+	   const struct planned *child, struct error *e)
 {
 	const struct harness_row *row = roster_find(str_of(child->name));
 
 	if (!child->is_worker)
 		return true;
 	if (child->serves_providers)
-		return add_providers(routes, child->name, e);
+		return add_providers(p, routes, child->name, e);
+	if (child->is_own)
+		return add_own_route(routes, child->name, child->name, e);
 	return add_route(routes, row->name, row->name, e) &&
 	       add_aliases(routes, row, e);
 }
@@ -270,7 +367,7 @@ add_all_routes(struct plan *p, struct error *e)
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < p->count; i++) {
-		ok = add_routes(&routes, &p->children[i], e);
+		ok = add_routes(p, &routes, &p->children[i], e);
 		if (p->children[i].is_worker)
 			buf_print(&workers, "%s%s", workers.len ? " " : "",
 				  p->children[i].name);
@@ -352,6 +449,7 @@ plan_new(struct error *e)
 {
 	struct plan *p = xcalloc(1, sizeof *p);
 
+	list_init(&p->own);
 	if (make(p, e))
 		return p;
 	plan_free(p);
@@ -361,14 +459,20 @@ plan_new(struct error *e)
 void
 plan_free(struct plan *p)
 {
+	struct node *n;
+
 	if (!p)
 		return;
 	for (size_t i = 0; i < p->count; i++) {
 		struct planned *c = &p->children[i];
 
-		for (size_t n = 0; n < c->env_count; n++)
-			free(c->env[n]);
+		for (size_t v = 0; v < c->env_count; v++)
+			free(c->env[v]);
 		free(c->env);
+	}
+	while ((n = list_first(&p->own))) {
+		list_remove(&p->own, n);
+		free(container_of(n, struct own, node));
 	}
 	settings_fini(&p->settings);
 	free(p->routes);
@@ -392,9 +496,13 @@ static bool
 may_know(const struct planned *c, const char *entry)
 {
 	struct str value, variable = str_cut(str_of(entry), '=', &value);
+	char name[MAX_NAME + 1];
+	bool is_more;
 
 	if (is_ours_alone(variable))
 		return false;
+	if (roster_read_own(variable, name, &is_more))
+		return c->is_own && !strcmp(name, c->name);
 	if (settings_concern(entry, c->name))
 		return true;
 	if (c->serves_providers)

@@ -3,20 +3,23 @@
  * plan - which processes there are to be, and what each may know
  *
  * Made of the settings, of workers/harnesses.def and of
- * workers/passthrough/providers.def.  Making it checks everything that can be
+ * workers/passthrough/providers.def, and of what the operator names besides.
+ * Making it checks everything that can be
  * checked before something is started: a plan that was made can be carried
  * out, and what is wrong is said with the variable's name (ERR_INVALID).
  *
  * Each child gets the variables that concern it and no others: keys go to
  * whoever serves providers, the bearer to the gateway.
  */
+#include "proto/list.h"
 #include "proto/settings.h"
 
 struct planned {
 	const char *name;    /* "gateway", "claude" */
 	const char *program; /* "cli-bridge-claude" */
 	bool is_worker, serves_providers;
-	char **env; /* NULL until furnished; ends with NULL */
+	bool is_own; /* the operator's: in no table */
+	char **env;  /* NULL until furnished; ends with NULL */
 	size_t env_count;
 };
 
@@ -24,7 +27,8 @@ struct plan {
 	struct settings settings;
 	struct planned children[MAX_CHILDREN]; /* the gateway is the first */
 	size_t count;
-	char *routes; /* "claude=claude cc=claude openai=passthrough" */
+	struct list own; /* names of workers of the operator's own */
+	char *routes;	 /* "claude=claude cc=claude openai=passthrough" */
 	char *workers;
 };
 

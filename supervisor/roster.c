@@ -1,6 +1,6 @@
 #include "supervisor/roster.h"
 
-#include "proto/limits.h"
+#include <ctype.h>
 
 const struct harness_row roster[ROSTER_LEN] = {
 #define HARNESS(name, program, aliases, serves, meaning) \
@@ -37,6 +37,47 @@ roster_find(struct str name)
 		if (str_same(name, str_of(roster[i].name)) ||
 		    list_has(roster[i].aliases, name))
 			return &roster[i];
+	return NULL;
+}
+
+static const struct {
+	const char *prefix, *more, *program;
+} families[] = {
+#define FAMILY(prefix, more, program) { prefix, more, program },
+#include "workers/harnesses.def"
+};
+
+/* In lower case. */
+static bool
+read_name(char name[MAX_NAME + 1], struct str s)
+{
+	if (!s.len || s.len > MAX_NAME)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
+			return false;
+		name[i] = (char)tolower((unsigned char)s.ptr[i]);
+	}
+	name[s.len] = '\0';
+	return true;
+}
+
+const char *
+roster_read_own(struct str variable, char name[MAX_NAME + 1], bool *is_more)
+{
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+		struct str more = str_of(families[i].more), left;
+
+		if (!str_starts(variable, str_of(families[i].prefix)))
+			continue;
+		left = str_from(variable, strlen(families[i].prefix));
+		*is_more = left.len > more.len &&
+			   str_eq(str_from(left, left.len - more.len), more);
+		if (*is_more)
+			left.len -= more.len;
+		if (read_name(name, left))
+			return families[i].program;
+	}
 	return NULL;
 }
 

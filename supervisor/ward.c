@@ -308,7 +308,7 @@ ward_new(struct supervisor *s, const struct planned *planned)
 
 	w->supervisor = s;
 	w->planned = planned;
-	w->name = planned->name;
+	w->name = copy(str_of(planned->name));
 	w->is_worker = planned->is_worker;
 	w->process = PROCESS_INIT;
 	w->client = CLIENT_INIT;
@@ -325,6 +325,7 @@ ward_free(struct ward *w)
 	hang_up(w);
 	process_fini(&w->process);
 	child_fini(&w->child);
+	free(w->name);
 	free(w);
 }
 

@@ -23,7 +23,7 @@ struct report {
 struct ward {
 	struct supervisor *supervisor;
 	const struct planned *planned; /* NULL: to be gone once it is down */
-	const char *name;
+	char *name;
 	bool is_worker;
 	struct child child;
 	struct process process;

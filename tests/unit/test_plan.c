@@ -56,14 +56,52 @@ knows(const char *child, const char *variable)
 	return false;
 }
 
+static const char all_workers[] = ""
+#define HARNESS(name, program, aliases, serves, meaning) " " name
+#include "workers/harnesses.def"
+	;
+
 static void
 everything_there_is_runs_unless_told(void **state)
 {
 	is_planned();
 	assert_string_equal(plan->children[0].name, "gateway");
-	assert_string_equal(plan->workers, "claude echo passthrough");
+	assert_string_equal(plan->workers, all_workers + 1);
 	assert_non_null(plan_find(plan, "echo"));
 	assert_null(plan_find(plan, "nobody"));
+}
+
+static void
+workers_of_the_operators_own_are_planned(void **state)
+{
+	setenv("BRIDGE_BACKENDS", "echo,my_agent", 1);
+	setenv("BRIDGE_ACP_MY_AGENT", "my-agent --acp", 1);
+	setenv("BRIDGE_ACP_MY_AGENT_MODELS", "a,b", 1);
+	setenv("BRIDGE_ACP_OTHER", "other", 1);
+	setenv("MY_AGENT_ENV_KEY", "1", 1);
+	is_planned();
+	assert_string_equal(plan->workers, "echo my_agent");
+	assert_string_equal(plan->routes, "echo=echo my_agent=my_agent "
+					  "my-agent=my_agent");
+	assert_string_equal(plan_find(plan, "my_agent")->program,
+			    "cli-bridge-acp");
+	assert_true(knows("my_agent", "BRIDGE_ACP_MY_AGENT"));
+	assert_true(knows("my_agent", "BRIDGE_ACP_MY_AGENT_MODELS"));
+	assert_true(knows("my_agent", "MY_AGENT_ENV_KEY"));
+	assert_false(knows("my_agent", "BRIDGE_ACP_OTHER"));
+	assert_false(knows("echo", "BRIDGE_ACP_MY_AGENT"));
+	assert_false(knows("gateway", "BRIDGE_ACP_MY_AGENT"));
+}
+
+static void
+a_worker_of_the_operators_own_needs_a_name_of_its_own(void **state)
+{
+	is_refused("BRIDGE_ACP_CLAUDE", "x",
+		   "BRIDGE_ACP_CLAUDE: \"claude\" already is the name of "
+		   "another, choose another");
+	is_refused("BRIDGE_ACP_OPENAI", "x",
+		   "BRIDGE_ACP_OPENAI: \"openai\" already is the name of "
+		   "another, choose another");
 }
 
 static void
@@ -245,6 +283,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(everything_there_is_runs_unless_told),
 		TEST(backends_may_be_chosen_also_by_alias),
+		TEST(workers_of_the_operators_own_are_planned),
+		TEST(a_worker_of_the_operators_own_needs_a_name_of_its_own),
 		TEST(providers_have_their_routes),
 		TEST(the_mark_comes_first),
 		TEST(secrets_are_known_to_one_only),
