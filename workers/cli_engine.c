@@ -37,6 +37,8 @@ struct job {
 static struct pool pool;
 static struct sessions sessions;
 static struct prober prober;
+static const struct harness *newest; /* and not one to fall back to */
+static struct timer refresh;	     /* of the list of models */
 
 static struct job *
 job_of(const struct turn *t)
@@ -126,6 +128,23 @@ how(const struct job *job, bool has_history)
 	return has_history ? "replayed" : "new";
 }
 
+/* Whatever else it would do then, it would not be what was asked for. */
+static bool
+is_set_up(struct error *e)
+{
+	const char *variable = pool.harness->needs_url;
+	const char *url = variable ? getenv(variable) : NULL;
+
+	if (pool.unfit.code) {
+		*e = pool.unfit;
+		return false;
+	}
+	if (variable && (!url || !*url))
+		return fail_with(e, ERR_NOT_SET_UP, "%s is not set: %s",
+				 variable, pool.harness->log_in);
+	return true;
+}
+
 static bool
 accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 {
@@ -138,6 +157,8 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 		pool_find_program(&pool);
 	if (!pool.program)
 		return pool_fail_missing(&pool, e);
+	if (!is_set_up(e))
+		return false;
 	if (!conversation_read(&job->conversation, t->body, e))
 		return false;
 	if (!look_up(t, e) || !check_cwd(job->cwd, e))
@@ -334,6 +355,7 @@ save(struct turn *t, const struct warm *w)
 	struct session s = job->session;
 	struct error e = { 0 };
 
+	s.cli_id = w->cli_id; /* the CLI may have chosen another */
 	s.cwd = job->cwd;
 	s.model = t->model;
 	s.position = w->position;
@@ -456,6 +478,16 @@ model_row(const char *id)
 			 "created", 0, "owned_by", name);
 }
 
+/* As far as is known. */
+static bool
+can_work(void)
+{
+	enum health health = prober.worker->health;
+
+	return pool.program && (health == HEALTH_READY ||
+				health == HEALTH_UNKNOWN);
+}
+
 static void
 list_models(struct buf *to)
 {
@@ -463,17 +495,88 @@ list_models(struct buf *to)
 	char *text;
 	size_t i;
 
-	if (pool.models)
+	if (can_work() && pool.models)
 		json_array_foreach (pool.models, i, id)
 			json_array_append_new(rows,
 					      model_row(json_string_value(id)));
-	else if (pool.program)
-		for (const char *const *m = harness.models; *m; m++)
+	else if (can_work())
+		for (const char *const *m = pool.harness->models; *m; m++)
 			json_array_append_new(rows, model_row(*m));
 	text = json_dumps(rows, JSON_COMPACT);
 	buf_print(to, "%s", text);
 	free(text);
 	json_decref(rows);
+}
+
+/* Health */
+
+static void
+tell_health(enum health health, const char *detail)
+{
+	worker_set_health(prober.worker, health, prober.version, detail);
+}
+
+/* A version that is not the one we know may have its surprises. */
+static void
+tell_ready(void)
+{
+	const char *tested = pool.harness->tested;
+	struct buf detail = BUF_INIT(MAX_DETAIL);
+
+	if (tested && prober.version[0] && strcmp(tested, prober.version) != 0)
+		buf_print(&detail, "%s is the version that was tested", tested);
+	if (pool.unknown_count)
+		buf_print(&detail, "%s%ju events of %zu unknown kinds",
+			  detail.len ? "; " : "", (uintmax_t)pool.unknown_count,
+			  json_object_size(pool.unknown));
+	tell_health(HEALTH_READY, detail.len ? detail.ptr : NULL);
+	buf_fini(&detail);
+}
+
+static bool
+wants_scout(void)
+{
+	return pool.harness->scouts &&
+	       (!pool.models || loop_now() - pool.models_at >=
+					prober.worker->harness.models_ms);
+}
+
+static void
+on_scouted(struct pool *p, const struct error *e)
+{
+	if (!e)
+		tell_ready();
+	else
+		tell_health(e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP
+				    ? HEALTH_UNAVAILABLE
+				    : HEALTH_ERROR,
+			    e->text);
+}
+
+/* Not under the feet of what is talking. */
+static void
+choose_harness(bool is_older)
+{
+	const struct harness *wanted =
+		is_older && newest->fallback ? newest->fallback : newest;
+
+	if (pool.harness == wanted || pool_count(&pool))
+		return;
+	pool.harness = wanted;
+	log_info("%s is %s one", prober.program,
+		 is_older ? "an older" : "a newer");
+}
+
+static void
+on_found(struct prober *p, enum health health, const char *detail)
+{
+	choose_harness(p->is_older);
+	if (health != HEALTH_READY)
+		tell_health(health, detail);
+	else if (wants_scout())
+		pool_scout(&pool);
+	else
+		tell_ready();
 }
 
 static void
@@ -482,11 +585,24 @@ probe(void)
 	struct error e = { 0 };
 
 	pool_find_program(&pool);
-	if (pool.program)
-		prober_start(&prober, pool.program, pool.environment.ptr);
-	else if (!pool_fail_missing(&pool, &e))
+	if (!pool.program)
+		pool_fail_missing(&pool, &e);
+	else if (is_set_up(&e))
+		prober_start(&prober, newest, pool.program,
+			     pool.environment.ptr);
+	if (e.code)
 		worker_set_health(prober.worker, HEALTH_UNAVAILABLE, NULL,
 				  e.text);
+}
+
+/* What it can address changes while it runs: vendors bring new models. */
+static void
+on_refresh(struct timer *t)
+{
+	loop_set(&prober.worker->loop, t, prober.worker->harness.models_ms,
+		 on_refresh);
+	if (pool.harness->scouts)
+		probe();
 }
 
 static unsigned
@@ -505,15 +621,23 @@ init(struct worker *w, struct error *e)
 	pool.ready = on_ready;
 	pool.over = on_over;
 	pool.other = &prober.cli.process;
+	pool.scouted = on_scouted;
+	prober.found = on_found;
 	prober_init(&prober, w);
+	loop_set(&w->loop, &refresh, w->harness.models_ms, on_refresh);
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fail_errno(e, "mkdir %s", directory);
-	return sessions_open(&sessions, path, e) && pool_init(&pool, w, e);
+	if (!sessions_open(&sessions, path, e) || !pool_init(&pool, w, e))
+		return false;
+	newest = pool.harness;
+	return true;
 }
 
 static void
 fini(void)
 {
+	if (prober.worker)
+		loop_unset(&prober.worker->loop, &refresh);
 	prober_fini(&prober);
 	pool_fini(&pool);
 	sessions_close(&sessions);

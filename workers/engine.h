@@ -38,7 +38,8 @@ struct turn {
 	struct node node; /* in the worker's list of its state */
 	uint64_t seq;	  /* of the last event */
 	int64_t credit;	  /* bytes that may still be sent; < 0: too many were */
-	struct list outbox;    /* events that wait for credit */
+	struct list outbox;    /* events that wait for credit... */
+	size_t backlog;	       /* ...and so many bytes of it that they cost */
 	struct timer deadline; /* of its time in the queue */
 	uint64_t submitted;    /* loop_now() */
 };
@@ -119,6 +120,9 @@ void turn_body(struct turn *, struct str bytes, bool last);
 void turn_finish(struct turn *, const char *reason, const char *usage,
 		 const char *model);
 void turn_fail(struct turn *, const struct error *);
+
+/* How many bytes wait for the client to read on. */
+size_t turn_backlog(const struct turn *);
 
 /* The client is slower than the harness: stop reading until unblock(). */
 bool turn_is_blocked(const struct turn *);

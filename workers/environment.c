@@ -1,15 +1,14 @@
 #include "workers/environment.h"
 
 #include "proto/settings.h"
-#include "workers/harness.h"
 
 extern char **environ;
 
 static bool
-may_see(const char *variable)
+may_see(const struct harness *harness, const char *variable)
 {
 	struct str value, name = str_cut(str_of(variable), '=', &value);
-	const char *const *allowed = harness.may_see;
+	const char *const *allowed = harness->may_see;
 
 	for (; allowed && *allowed; allowed++) {
 		struct str a = str_of(*allowed);
@@ -22,15 +21,16 @@ may_see(const char *variable)
 }
 
 void
-environment_of(const char *name, struct words *env)
+environment_of(const struct harness *harness, const char *name,
+	       struct words *env)
 {
 	auto_free char *prefix = settings_variable("", name, "ENV_");
 	struct str own = str_of(prefix);
 
 	for (char **v = environ; *v; v++)
-		if (may_see(*v))
+		if (may_see(harness, *v))
 			words_set(env, *v);
-	for (const char *const *v = harness.environment; v && *v; v++)
+	for (const char *const *v = harness->environment; v && *v; v++)
 		words_set(env, *v);
 	for (char **v = environ; *v; v++)
 		if (str_starts(str_of(*v), own))

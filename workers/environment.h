@@ -7,6 +7,6 @@
  * that would bill another account reaches it, nothing of the bridge's own,
  * and nothing that makes it believe to run inside another one of its kind.
  */
-#include "workers/words.h"
+#include "workers/harness.h"
 
-void environment_of(const char *name, struct words *);
+void environment_of(const struct harness *, const char *name, struct words *);

@@ -28,11 +28,11 @@ is_over(void *arg, uint64_t number)
 
 	if (number == 0)
 		return false;
-	list_each (&p->warm, n) {
-		const struct warm *w = container_of(n, struct warm, node);
+	list_each (&p->runs, n) {
+		const struct run *r = container_of(n, struct run, node);
 
-		if (w->number == number)
-			return w->killed;
+		if (r->number == number)
+			return r->killed;
 	}
 	return true;
 }
@@ -41,7 +41,7 @@ static bool
 is_a_cli(const struct list *l, pid_t pid)
 {
 	list_each (l, n)
-		if (container_of(n, struct warm, node)->cli.process.pid == pid)
+		if (container_of(n, struct run, node)->cli.process.pid == pid)
 			return true;
 	return false;
 }
@@ -59,8 +59,8 @@ reap_orphans(struct pool *p)
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 		    info.si_pid == 0 || info.si_pid == p->other->pid ||
-		    is_a_cli(&p->warm, info.si_pid) ||
-		    is_a_cli(&p->leavings, info.si_pid))
+		    is_a_cli(&p->runs, info.si_pid) ||
+		    is_a_cli(&p->ended_runs, info.si_pid))
 			return;
 		(void)waitpid(info.si_pid, NULL, WNOHANG);
 	}
@@ -136,21 +136,49 @@ free_memory(void)
 	return kb ? kb / 1024 : UINT64_MAX;
 }
 
+static struct run *
+find_idle_run(struct pool *p)
+{
+	list_each (&p->runs, n) {
+		struct run *r = container_of(n, struct run, node);
+
+		if (run_is_idle(r))
+			return r;
+	}
+	return NULL;
+}
+
+/* Where many share a process it goes when the last of them has gone. */
+static bool
+give_memory_back(struct pool *p)
+{
+	struct run *r = find_idle_run(p);
+	struct warm *w = longest_idle(p, true);
+
+	if (!r && !w)
+		return false;
+	log_info("memory is short: CLI %ju %s",
+		 (uintmax_t)(r ? r->number : w->run->number),
+		 r ? "goes" : "loses a conversation");
+	if (r)
+		run_retire(r);
+	else
+		warm_retire(w);
+	return true;
+}
+
 static void on_spare_timer(struct timer *);
 
 static void
 on_tick(struct timer *t)
 {
 	struct pool *p = container_of(t, struct pool, tick);
-	struct warm *w = longest_idle(p, true);
 
 	loop_set(&p->worker->loop, &p->tick, TICK, on_tick);
 	reap_orphans(p);
-	if (w && free_memory() < p->worker->harness.min_free_mb) {
-		log_info("memory is short: CLI %ju goes", (uintmax_t)w->number);
-		warm_retire(w);
+	if (free_memory() < p->worker->harness.min_free_mb &&
+	    give_memory_back(p))
 		return;
-	}
 	on_spare_timer(&p->spare_timer);
 }
 
@@ -187,7 +215,74 @@ pool_find(struct pool *p, const char *session)
 unsigned
 pool_count(const struct pool *p)
 {
-	return (unsigned)p->warm.len;
+	return (unsigned)p->runs.len;
+}
+
+/* What CLIs say */
+
+void
+pool_explain_end(const struct run *r, struct error *e)
+{
+	struct str words = cli_last_words(&r->cli);
+	int status = r->cli.process.status;
+
+	fail_with(e, ERR_CRASHED, "%s ended with %s%s%.*s",
+		  r->pool->worker->name, process_status_text(status),
+		  words.len ? ": " : "", STR_ARG(words));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
+		e->code = ERR_NOT_SET_UP;
+}
+
+void
+pool_learn_models(struct pool *p, json_t *ids)
+{
+	json_decref(p->models);
+	p->models = ids;
+	p->models_at = loop_now();
+}
+
+/* Nobody knows what tomorrow's version says: once each is enough. */
+void
+pool_note_unknown(struct pool *p, const char *kind, const char *what)
+{
+	auto_free char *name =
+		copy_format("%s \"%.80s\"", kind, what ? what : "");
+
+	p->unknown_count++;
+	if (json_object_get(p->unknown, name) ||
+	    json_object_size(p->unknown) >= MAX_UNKNOWN)
+		return;
+	json_object_set_new_nocheck(p->unknown, name, json_true());
+	log_info("%s says what we do not know: %s, which is passed over",
+		 p->worker->name, log_quote(str_of(name)));
+}
+
+/* Scouts */
+
+void
+pool_scout(struct pool *p)
+{
+	auto_free char *cli_id = new_uuid();
+	const struct warm_plan plan = { .cli_id = cli_id,
+					.cwd = p->workspace,
+					.scout = true };
+	struct error e = { 0 };
+
+	if (p->is_scouting)
+		return;
+	p->is_scouting = true;
+	if (!warm_start(p, &plan, &e))
+		pool_scout_is_back(p, &e);
+}
+
+/* May be told twice of one: the first counts. */
+void
+pool_scout_is_back(struct pool *p, const struct error *e)
+{
+	if (!p->is_scouting)
+		return;
+	p->is_scouting = false;
+	p->scouted(p, e);
 }
 
 /*
@@ -221,6 +316,7 @@ count_spares(const struct pool *p, bool kept)
 	return count;
 }
 
+/* Where processes are shared a spare is one without a conversation. */
 static void
 start_spare(struct pool *p, bool kept)
 {
@@ -231,7 +327,7 @@ start_spare(struct pool *p, bool kept)
 					.spare = true };
 	struct error e = { 0 };
 
-	if (!warm_start(p, &plan, &e))
+	if (p->harness->shares ? !run_ensure(p, &e) : !warm_start(p, &plan, &e))
 		log_warn("no spare: %s", e.text);
 }
 
@@ -240,7 +336,9 @@ wants_spare(const struct pool *p, bool kept)
 {
 	const struct harness_settings *s = &p->worker->harness;
 
-	return p->wants_spare[kept] && p->program &&
+	if (p->harness->one_shot || (p->harness->shares && p->runs.len))
+		return false;
+	return p->wants_spare[kept] && p->program && !p->unfit.code &&
 	       count_spares(p, kept) < s->spares &&
 	       free_memory() > s->min_free_mb;
 }
@@ -270,7 +368,7 @@ pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 	if (!timer_is_set(&p->spare_timer) && p->worker->harness.spares)
 		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER,
 			 on_spare_timer);
-	if (!plan->resumed && !plan->history &&
+	if (!p->harness->shares && !plan->resumed && !plan->history &&
 	    !strcmp(plan->cwd, p->workspace))
 		w = find_spare(p, plan->kept);
 	if (!w)
@@ -287,10 +385,10 @@ pool_find_program(struct pool *p)
 	const char *bin = p->worker->harness.bin;
 
 	free(p->program);
-	if (!bin && strncmp(harness.program, "cli-bridge-", 11) == 0)
-		p->program = program_of_ours(harness.program);
+	if (!bin && strncmp(p->harness->program, "cli-bridge-", 11) == 0)
+		p->program = program_of_ours(p->harness->program);
 	else
-		p->program = program_in_path(bin ? bin : harness.program,
+		p->program = program_in_path(bin ? bin : p->harness->program,
 					     getenv("PATH"));
 }
 
@@ -306,7 +404,7 @@ pool_fail_missing(const struct pool *p, struct error *e)
 				 "%s is \"%s\", which can't be run", variable,
 				 bin);
 	return fail_with(e, ERR_NOT_SET_UP, "%s is not installed: %s",
-			 p->worker->name, harness.install);
+			 p->worker->name, p->harness->install);
 }
 
 static bool
@@ -361,36 +459,90 @@ make_directories(struct pool *p, struct error *e)
 	return p->scratch && p->workspace;
 }
 
+/* What the settings ask of the CLI must be what it can do. */
+
+static bool
+choose_permission_mode(struct pool *p, struct error *e)
+{
+	const char *wanted = p->worker->harness.permission_mode;
+	auto_free char *variable =
+		settings_variable("", p->worker->name, "PERMISSION_MODE");
+	struct buf words = BUF_INIT(MAX_DETAIL);
+
+	p->permission_mode = p->harness->permission_modes[0];
+	if (!wanted)
+		return true;
+	for (const char *const *m = p->harness->permission_modes; *m; m++) {
+		buf_print(&words, "%s%s", words.len ? ", " : "", *m);
+		if (strcmp(*m, wanted) == 0)
+			p->permission_mode = *m;
+	}
+	if (strcmp(p->permission_mode, wanted) != 0)
+		fail_with(e, ERR_NOT_SET_UP,
+			  "%s is \"%s\", but must be one of: " STR_FMT,
+			  variable, wanted, STR_ARG(buf_str(&words)));
+	buf_fini(&words);
+	return !e->code;
+}
+
+static bool
+choose_loads(struct pool *p, struct error *e)
+{
+	static const struct {
+		const char *word;
+		enum loads loads;
+	} words[] = {
+		{ "nothing", LOADS_NOTHING },
+		{ "project", LOADS_PROJECT },
+		{ "everything", LOADS_EVERYTHING },
+	};
+	const char *wanted = p->worker->harness.loads;
+	auto_free char *variable =
+		settings_variable("", p->worker->name, "LOADS");
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].word, wanted) == 0)
+			p->loads = words[i].loads;
+	if (!p->loads)
+		return fail_with(e, ERR_NOT_SET_UP,
+				 "%s is \"%s\", but must be nothing, project "
+				 "or everything",
+				 variable, wanted);
+	if (!(p->harness->loads & p->loads))
+		return fail_with(e, ERR_NOT_SET_UP,
+				 "%s is \"%s\", but %s can't be kept to that",
+				 variable, wanted, p->worker->name);
+	return true;
+}
+
 bool
 pool_init(struct pool *p, struct worker *w, struct error *e)
 {
-	void (*ready)(struct warm *) = p->ready;
-	void (*over)(struct warm *, const struct outcome *) = p->over;
-	const struct process *other = p->other;
-
-	memset(p, 0, sizeof *p);
 	p->worker = w;
-	p->ready = ready;
-	p->over = over;
-	p->other = other;
 	list_init(&p->warm);
 	list_init(&p->leavings);
-	environment_of(w->name, &p->environment);
+	list_init(&p->runs);
+	list_init(&p->ended_runs);
+	p->unknown = json_object();
+	p->harness = harness_of(w->name, e);
+	if (!p->harness)
+		return false;
+	(void)(choose_permission_mode(p, &p->unfit) &&
+	       choose_loads(p, &p->unfit));
+	environment_of(p->harness, w->name, &p->environment);
 	pool_find_program(p);
 	loop_set(&w->loop, &p->tick, TICK, on_tick);
 	return make_directories(p, e);
 }
 
 /* All at once, and not one after the other: each may take its time to die. */
-void
-pool_fini(struct pool *p)
+static void
+end_runs(struct pool *p)
 {
 	struct node *n;
 
-	if (!p->worker)
-		return;
-	list_each (&p->warm, w)
-		cli_kill(&container_of(w, struct warm, node)->cli);
+	list_each (&p->runs, r)
+		cli_kill(&container_of(r, struct run, node)->cli);
 	while ((n = list_first(&p->warm)))
 		warm_leave(container_of(n, struct warm, node));
 	while ((n = list_first(&p->leavings))) {
@@ -399,11 +551,32 @@ pool_fini(struct pool *p)
 		loop_unset(&p->worker->loop, &w->grave);
 		warm_bury(&w->grave);
 	}
+	list_each (&p->runs, r) {
+		list_remove(&p->runs, r);
+		list_append(&p->ended_runs, r);
+	}
+	while ((n = list_first(&p->ended_runs))) {
+		struct run *r = container_of(n, struct run, node);
+
+		loop_unset(&p->worker->loop, &r->clock);
+		loop_unset(&p->worker->loop, &r->grave);
+		run_bury(&r->grave);
+	}
+}
+
+void
+pool_fini(struct pool *p)
+{
+	if (!p->worker)
+		return;
+	if (p->harness)
+		end_runs(p);
 	loop_unset(&p->worker->loop, &p->sweep_timer);
 	loop_unset(&p->worker->loop, &p->tick);
 	loop_unset(&p->worker->loop, &p->spare_timer);
 	words_fini(&p->environment);
 	json_decref(p->models);
+	json_decref(p->unknown);
 	free(p->workspace);
 	free(p->scratch);
 	free(p->program);

@@ -1,12 +1,12 @@
 #pragma once
 /*
- * pool - the CLI processes of a worker, warm between turns
+ * pool - the conversations of a worker with its CLI, and the processes
  *
- * A warm process belongs to one session for its whole life, or to one turn
- * that stands alone.  Between turns it is idle, and goes after its idle time,
- * when there are too many, or when the machine is short of memory: the one
- * that has been idle longest goes first.  Its session is then resumed by a
- * new process.
+ * A warm conversation belongs to one session for its whole life, or to one
+ * turn that stands alone.  Between turns it is idle, and goes after its idle
+ * time, when there are too many, or when the machine is short of memory: the
+ * one that has been idle longest goes first.  Its session is then resumed by
+ * a new one.  Where the processes are, and how many talk with one: run.h.
  *
  * What a process has started ends with it, wherever it hides.
  */
@@ -14,18 +14,26 @@
 
 struct pool {
 	struct worker *worker;
-	struct list warm; /* all, the idle ones in order of their idling */
-	uint64_t last_number;
+	const struct harness *harness;
+	const char *permission_mode;
+	enum loads loads;
+	struct error unfit; /* why the settings can't be kept to; code 0: fit */
+	struct list warm;   /* all, the idle ones in order of their idling */
+	struct list runs;   /* all their processes */
+	uint64_t last_number;	  /* of a run */
 	char *program;		  /* NULL: not found */
 	char *workspace;	  /* directory of turns that name none */
 	char *scratch;		  /* for the harness's own files */
 	struct words environment; /* but for the mark */
 	json_t *models;		  /* as the CLI says, or NULL */
+	uint64_t models_at;	  /* loop_now() of when it said so */
+	json_t *unknown; /* kinds of what it said that we do not know */
+	uint64_t unknown_count;
 	struct timer sweep_timer, spare_timer, tick;
-	bool wants_spare[2];  /* of those that are not kept, and that are */
-	uint64_t sweep_cost;  /* ms, of the last one */
-	struct list leavings; /* warm structs to be freed */
-	unsigned sweeps;      /* in a row that have found something */
+	bool wants_spare[2]; /* of those that are not kept, and that are */
+	uint64_t sweep_cost; /* ms, of the last one */
+	struct list leavings, ended_runs; /* to be freed */
+	unsigned sweeps; /* in a row that have found something */
 
 	/* A process that is not of the pool, and yet no orphan. */
 	const struct process *other;
@@ -33,8 +41,13 @@ struct pool {
 	/* What the owner of turns hears. */
 	void (*ready)(struct warm *);
 	void (*over)(struct warm *, const struct outcome *);
+
+	/* What has become of pool_scout(); NULL: it was ready. */
+	void (*scouted)(struct pool *, const struct error *);
+	bool is_scouting;
 };
 
+/* The callbacks and `other` must be set, and the rest zero. */
 must_check bool pool_init(struct pool *, struct worker *, struct error *);
 void pool_fini(struct pool *);
 
@@ -44,6 +57,10 @@ void pool_find_program(struct pool *);
 /* Says why there is no program, and what to do about it. */
 bool pool_fail_missing(const struct pool *, struct error *);
 
+/* Begins a conversation for nobody, and ends it when it is ready; `scouted`
+ * follows. */
+void pool_scout(struct pool *);
+
 /* The idle process of a session, or NULL. */
 struct warm *pool_find(struct pool *, const char *session);
 
@@ -51,8 +68,14 @@ struct warm *pool_find(struct pool *, const char *session);
 struct warm *pool_start(struct pool *, const struct warm_plan *,
 			struct error *);
 
+/* Of processes. */
 unsigned pool_count(const struct pool *);
 
-/* For warm.c: it has nothing to do; something of its may be left. */
+/* For warm.c, run.c and talk.c: it has nothing to do; something of its may be
+ * left; how a process has ended; what it has said. */
 void pool_become_idle(struct warm *);
 void pool_sweep_later(struct pool *);
+void pool_scout_is_back(struct pool *, const struct error *);
+void pool_explain_end(const struct run *, struct error *);
+void pool_learn_models(struct pool *, json_t *ids); /* takes them */
+void pool_note_unknown(struct pool *, const char *kind, const char *what);

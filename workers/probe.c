@@ -4,14 +4,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "proto/sweep.h"
 #include "proto/utf8.h"
-#include "workers/harness.h"
 
-enum { PROBE_TIME = 20000 /* ms: some CLIs take seconds for --version */ };
+enum {			   /* milliseconds */
+       PROBE_TIME = 20000, /* some CLIs take seconds for --version */
+       KNOCK_TIME = 3000,
+};
 
-enum step { STEP_VERSION, STEP_LOGIN, STEP_DONE };
+enum step {
+	STEP_VERSION,
+	STEP_NEEDS,
+	STEP_CREDENTIALS,
+	STEP_LOGIN,
+	STEP_URL,
+	STEP_DONE,
+};
 
 static void next_step(struct prober *);
 
@@ -20,7 +30,17 @@ finish(struct prober *p, enum health health, const char *detail)
 {
 	p->running = false;
 	loop_unset(&p->worker->loop, &p->deadline);
-	worker_set_health(p->worker, health, p->version, detail);
+	p->found(p, health, detail);
+}
+
+static void
+finish_without_login(struct prober *p)
+{
+	char detail[MAX_DETAIL];
+
+	snprintf(detail, sizeof detail, "not logged in: %s",
+		 p->harness->log_in);
+	finish(p, HEALTH_UNAVAILABLE, detail);
 }
 
 /* The first number with a dot in what --version says. */
@@ -69,10 +89,12 @@ on_ended(struct cli *cli)
 
 	loop_unset(&p->worker->loop, &p->deadline);
 	if (!ok && p->step == STEP_LOGIN && !p->too_late) {
-		snprintf(detail, sizeof detail, "not logged in: %s",
-			 harness.log_in);
-		finish(p, HEALTH_UNAVAILABLE, detail);
+		finish_without_login(p);
 		return;
+	}
+	if (!ok && p->step == STEP_NEEDS && !p->too_late) {
+		p->is_older = true;
+		ok = true;
 	}
 	if (!ok) {
 		snprintf(detail, sizeof detail, "%s: %s%s%.*s", p->program,
@@ -122,24 +144,133 @@ run(struct prober *p, const char *const *arguments)
 	words_fini(&env);
 }
 
+/* Is there what shows that it is logged in? */
+
+static const char *
+value_of(const struct prober *p, struct str name)
+{
+	for (char *const *v = p->environment; v && *v; v++) {
+		struct str value, its_name = str_cut(str_of(*v), '=', &value);
+
+		if (str_eq(its_name, name) && value.len)
+			return value.ptr;
+	}
+	return NULL;
+}
+
+/* "$NAME", "$NAME/file" or "~/file". */
+static bool
+shows_login(const struct prober *p, const char *credential)
+{
+	struct str file, name = str_cut(str_of(credential), '/', &file);
+	const char *value = value_of(
+		p, str_eq(name, STR("~")) ? STR("HOME") : str_from(name, 1));
+	auto_free char *path = NULL;
+
+	if (!value || !file.ptr)
+		return value != NULL;
+	path = copy_format("%s/%s", value, file.ptr);
+	return access(path, F_OK) == 0;
+}
+
+static void
+look_for_credentials(struct prober *p)
+{
+	for (const char *const *c = p->harness->credentials; *c; c++)
+		if (shows_login(p, *c)) {
+			p->step++;
+			next_step(p);
+			return;
+		}
+	finish_without_login(p);
+}
+
+/* Does what it needs answer, whatever it says? */
+
+static void
+on_answer(void *arg, int status, struct str body, const struct error *why)
+{
+	struct prober *p = arg;
+	char detail[MAX_DETAIL];
+
+	if (!why) {
+		p->step++;
+		loop_set(&p->worker->loop, &p->next, 0, on_next);
+		return;
+	}
+	snprintf(detail, sizeof detail, "%s does not answer: %s",
+		 p->harness->needs_url, why->text);
+	finish(p, HEALTH_UNAVAILABLE, detail);
+}
+
+static void
+knock(struct prober *p)
+{
+	const char *url = getenv(p->harness->needs_url);
+	struct error e = { 0 };
+	char detail[MAX_DETAIL];
+	const struct http_request request = {
+		.method = "GET",
+		.url = url,
+		.deadline_ms = KNOCK_TIME,
+		.done = on_answer,
+		.arg = p,
+	};
+
+	if (!p->http)
+		p->http = http_new(&p->worker->loop, &e);
+	if (url && *url && p->http) {
+		(void)http_ask(p->http, &request);
+		return;
+	}
+	snprintf(detail, sizeof detail, "%s is not set: %s",
+		 p->harness->needs_url, p->harness->log_in);
+	finish(p, HEALTH_UNAVAILABLE, p->http ? detail : e.text);
+}
+
+static bool
+has_step(const struct prober *p)
+{
+	const struct harness *h = p->harness;
+
+	return p->step == STEP_VERSION	     ? h->version != NULL
+	       : p->step == STEP_NEEDS	     ? h->needs != NULL
+	       : p->step == STEP_CREDENTIALS ? h->credentials != NULL
+	       : p->step == STEP_LOGIN	     ? h->logged_in != NULL
+	       : p->step == STEP_URL	     ? h->needs_url != NULL
+					     : true;
+}
+
 static void
 next_step(struct prober *p)
 {
-	if (p->step == STEP_VERSION && !harness.version)
+	while (!has_step(p))
 		p->step++;
-	if (p->step == STEP_LOGIN && !harness.logged_in)
-		p->step++;
-	if (p->step == STEP_DONE)
+	switch ((enum step)p->step) {
+	case STEP_VERSION:
+		run(p, p->harness->version);
+		break;
+	case STEP_NEEDS:
+		run(p, p->harness->needs);
+		break;
+	case STEP_CREDENTIALS:
+		look_for_credentials(p);
+		break;
+	case STEP_LOGIN:
+		run(p, p->harness->logged_in);
+		break;
+	case STEP_URL:
+		knock(p);
+		break;
+	case STEP_DONE:
 		finish(p, HEALTH_READY, NULL);
-	else
-		run(p, p->step == STEP_VERSION ? harness.version
-					       : harness.logged_in);
+		break;
+	}
 }
 
 void
 prober_init(struct prober *p, struct worker *w)
 {
-	memset(p, 0, sizeof *p);
 	p->worker = w;
 	p->cli.heard = on_heard;
 	p->cli.failed = on_failed;
@@ -154,19 +285,22 @@ prober_fini(struct prober *p)
 	loop_unset(&p->worker->loop, &p->next);
 	loop_unset(&p->worker->loop, &p->deadline);
 	cli_fini(&p->cli);
+	http_free(p->http);
 	free(p->program);
 	memset(p, 0, sizeof *p);
 }
 
 void
-prober_start(struct prober *p, const char *program, char *const *environment)
+prober_start(struct prober *p, const struct harness *harness,
+	     const char *program, char *const *environment)
 {
 	if (p->running)
 		return;
 	p->running = true;
-	p->too_late = false;
+	p->too_late = p->is_older = false;
 	p->step = STEP_VERSION;
 	p->version[0] = '\0';
+	p->harness = harness;
 	p->environment = environment;
 	free(p->program);
 	p->program = copy(str_of(program));

@@ -2,6 +2,7 @@
 #include "workers/harness.h"
 
 #include <assert.h>
+#include <ctype.h>
 
 #include "proto/utf8.h"
 #include "workers/conversation.h"
@@ -20,22 +21,56 @@ talk_name(const struct talk *t)
 }
 
 void
+agent_write_json(struct agent *a, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	assert(text);
+	agent_write(a, str_of(text));
+	agent_write(a, STR("\n"));
+	free(text);
+	json_decref(json);
+}
+
+void
 talk_write(struct talk *t, struct str s)
 {
-	cli_write(&warm_of(t)->cli, s);
+	agent_write(t->agent, s);
 }
 
 void
 talk_write_json(struct talk *t, json_t *json)
 {
-	struct warm *w = warm_of(t);
-	char *text = json_dumps(json, JSON_COMPACT);
+	agent_write_json(t->agent, json);
+}
 
-	assert(text);
-	cli_write(&w->cli, str_of(text));
-	cli_write(&w->cli, STR("\n"));
-	free(text);
-	json_decref(json);
+void
+talk_end_input(struct talk *t)
+{
+	cli_close_input(&warm_of(t)->run->cli);
+}
+
+/* An argument that can't be anything else than a name. */
+bool
+is_plain_model(const char *model)
+{
+	const char *s = model;
+
+	if (!s || !isalnum((unsigned char)*s))
+		return false;
+	while (isalnum((unsigned char)*s) || (*s && strchr("-_.:/@+[]", *s)))
+		s++;
+	return *s == '\0';
+}
+
+void
+talk_name_it(struct talk *t, const char *cli_id)
+{
+	struct warm *w = warm_of(t);
+
+	free(w->cli_id);
+	w->cli_id = copy(str_of(cli_id));
+	t->cli_id = w->cli_id;
 }
 
 void
@@ -48,6 +83,23 @@ talk_ready(struct talk *t)
 		warm_ready(w);
 }
 
+/*
+ * Who has its process to itself is not read while its client is slow.  Where
+ * others live in it too, it is read on, and this much is kept.
+ */
+static void
+check_backlog(struct warm *w)
+{
+	struct error e = { 0 };
+
+	if (!w->pool->harness->shares || turn_backlog(w->turn) <= MAX_BACKLOG)
+		return;
+	fail_with(&e, ERR_TRUNCATED,
+		  "the client is %u MiB behind the answer, which is given up",
+		  MAX_BACKLOG >> 20);
+	warm_give_up(w, &e);
+}
+
 void
 talk_text(struct talk *t, struct str s)
 {
@@ -58,6 +110,7 @@ talk_text(struct talk *t, struct str s)
 	w->answer = answer_add(w->answer, s);
 	w->said_something = true;
 	turn_text(w->turn, s);
+	check_backlog(w);
 }
 
 void
@@ -69,6 +122,7 @@ talk_reasoning(struct talk *t, struct str s)
 		return;
 	w->said_something = true;
 	turn_reasoning(w->turn, s);
+	check_backlog(w);
 }
 
 /* What is too long for one event is shown in part, and says so. */
@@ -100,6 +154,7 @@ talk_tool(struct talk *t, json_t *json)
 	if (w->state == WARM_BUSY && text) {
 		w->said_something = true;
 		turn_tool(w->turn, str_of(text));
+		check_backlog(w);
 	}
 	free(text);
 	json_decref(json);
@@ -185,6 +240,5 @@ talk_models(struct talk *t, json_t *ids)
 {
 	struct pool *p = warm_of(t)->pool;
 
-	json_decref(p->models);
-	p->models = ids;
+	pool_learn_models(p, ids);
 }

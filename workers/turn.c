@@ -101,6 +101,7 @@ emit(struct turn *t, enum msg_type type, const void *body, size_t bytes)
 	o = xcalloc(1, sizeof *o);
 	o->raw = raw;
 	o->bytes = bytes;
+	t->backlog += bytes;
 	list_append(&t->outbox, &o->node);
 }
 
@@ -115,6 +116,7 @@ turn_drain(struct turn *t)
 		if (o->bytes && t->credit <= 0)
 			return;
 		t->credit -= (int64_t)o->bytes;
+		t->backlog -= o->bytes;
 		list_remove(&t->outbox, n);
 		outlet_pass(&t->worker->outlet, o->raw);
 		free(o);
@@ -309,6 +311,12 @@ turn_fail(struct turn *t, const struct error *e)
 		clear_outbox(t);
 	emit(t, MSG_FAILED, &m, 0);
 	turn_end(t);
+}
+
+size_t
+turn_backlog(const struct turn *t)
+{
+	return t->cancelled ? 0 : t->backlog;
 }
 
 bool

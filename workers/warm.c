@@ -1,15 +1,9 @@
 #include "workers/warm.h"
 
 #include <assert.h>
-#include <signal.h>
-#include <sys/wait.h>
-
 #include "proto/log.h"
-#include "proto/sweep.h"
 #include "workers/conversation.h"
 #include "workers/pool.h"
-
-enum { FAREWELL = 2000 /* ms for an idle process to end by itself */ };
 
 void
 warm_bury(struct timer *t)
@@ -17,9 +11,10 @@ warm_bury(struct timer *t)
 	struct warm *w = container_of(t, struct warm, grave);
 
 	list_remove(&w->pool->leavings, &w->node);
-	cli_fini(&w->cli);
-	if (harness.clear)
-		harness.clear(&w->talk);
+	if (w->pool->harness->clear)
+		w->pool->harness->clear(&w->talk);
+	if (w->run)
+		w->run->unburied--;
 	free(w->talk.state);
 	free(w->session);
 	free(w->cli_id);
@@ -35,88 +30,97 @@ warm_leave(struct warm *w)
 {
 	struct pool *p = w->pool;
 
+	w->state = WARM_LEAVING;
 	loop_unset(&p->worker->loop, &w->clock);
 	list_remove(&p->warm, &w->node);
 	list_append(&p->leavings, &w->node);
 	loop_set(&p->worker->loop, &w->grave, 0, warm_bury);
-	pool_sweep_later(p);
+	if (w->run)
+		run_leave(w);
 }
 
-/* The turn's end is told once, and the process is without it from then on. */
+static bool
+is_shared(const struct warm *w)
+{
+	return w->pool->harness->shares > 0;
+}
+
+/* The turn's end is told once, and it is without the turn from then on. */
 static void
 tell(struct warm *w, const struct outcome *o)
 {
 	if (w->turn)
 		w->pool->over(w, o);
+	else if (w->is_scout)
+		pool_scout_is_back(w->pool, o->error);
+	else if (o->error)
+		w->why = *o->error;
 }
 
+/* One that shares its process has left when this returns; its turn, if any,
+ * is still to be told. */
 static void
-kill_now(struct warm *w)
+end_now(struct warm *w)
 {
+	if (w->state == WARM_LEAVING)
+		return;
 	w->state = WARM_LEAVING;
-	w->killed = true;
 	loop_unset(&w->pool->worker->loop, &w->clock);
-	cli_pause(&w->cli, false);
-	cli_kill(&w->cli);
-	pool_sweep_later(w->pool);
+	if (!is_shared(w)) {
+		run_kill(w->run);
+		return;
+	}
+	if (w->was_greeted)
+		w->pool->harness->close(&w->talk);
+	warm_leave(w);
 }
 
-/* The process is of no use any more, and its turn fails with `e`. */
 void
 warm_give_up(struct warm *w, const struct error *e)
 {
 	const struct outcome o = { .error = e };
 
-	kill_now(w);
+	end_now(w);
 	tell(w, &o);
 }
 
+/* What it did not do in time it may never do: nobody should rely on it. */
 static void
-on_failed(struct cli *cli, const struct error *e)
+give_up_on_run(struct warm *w, const struct error *e)
 {
-	warm_give_up(container_of(cli, struct warm, cli), e);
+	struct run *r = w->run;
+	bool shared = is_shared(w);
+
+	warm_give_up(w, e);
+	if (shared)
+		run_close(r);
 }
 
-static void
-explain_end(struct warm *w, struct error *e)
+void
+warm_make_sense(struct warm *w, struct error *e)
 {
-	struct str words = cli_last_words(&w->cli);
-	int status = w->cli.process.status;
+	struct str words = cli_last_words(&w->run->cli);
 
-	fail_with(e, ERR_CRASHED, "%s ended with %s%s%.*s",
-		  w->pool->worker->name, process_status_text(status),
-		  words.len ? ": " : "", STR_ARG(words));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
-		e->code = ERR_NOT_SET_UP;
-	if (harness.ended)
-		harness.ended(&w->talk, status, words, e);
-}
-
-static void
-on_ended(struct cli *cli)
-{
-	struct warm *w = container_of(cli, struct warm, cli);
-	struct error e = { 0 };
-	const struct outcome o = { .error = &e };
-
-	explain_end(w, &e);
+	if (w->pool->harness->ended)
+		w->pool->harness->ended(&w->talk, w->run->cli.process.status,
+					words, e);
 	if (w->state == WARM_STOPPING)
-		fail_with(&e, ERR_CANCELLED, "cancelled");
-	else if (w->state != WARM_LEAVING)
-		log_warn("CLI %ju: %s", (uintmax_t)w->number,
-			 log_quote(str_of(e.text)));
-	w->state = WARM_LEAVING;
+		fail_with(e, ERR_CANCELLED, "cancelled");
+	else if (w->state != WARM_LEAVING && (w->turn || w->is_scout))
+		log_warn("CLI %ju: %s", (uintmax_t)w->run->number,
+			 log_quote(str_of(e->text)));
+}
+
+void
+warm_ended(struct warm *w, const struct error *e)
+{
+	const struct outcome o = { .error = e };
+
 	warm_leave(w);
 	tell(w, &o);
 }
 
-/* Idle processes */
-
-static void
-on_farewell(struct timer *t)
-{
-	kill_now(container_of(t, struct warm, clock));
-}
+/* Idle ones */
 
 void
 warm_retire(struct warm *w)
@@ -126,13 +130,13 @@ warm_retire(struct warm *w)
 	if (w->state == WARM_LEAVING)
 		return;
 	assert(!w->turn);
-	if (!was_idle) {
-		kill_now(w);
+	if (!was_idle || is_shared(w)) {
+		end_now(w);
 		return;
 	}
 	w->state = WARM_LEAVING;
-	cli_close_input(&w->cli);
-	loop_set(&w->pool->worker->loop, &w->clock, FAREWELL, on_farewell);
+	loop_unset(&w->pool->worker->loop, &w->clock);
+	run_retire(w->run);
 }
 
 void
@@ -153,7 +157,7 @@ on_silence(struct timer *t)
 	fail_with(&e, ERR_TIMEOUT,
 		  "timeout after %ju ms: no stream output of %s", (uintmax_t)ms,
 		  w->pool->worker->name);
-	warm_give_up(w, &e);
+	give_up_on_run(w, &e);
 }
 
 /* Each sign of life sets it anew; a reader that is slow stops it. */
@@ -165,7 +169,7 @@ listen_for_silence(struct warm *w)
 
 	if (w->state != WARM_BUSY)
 		return;
-	if (ms && !w->cli.paused)
+	if (ms && !w->run->cli.paused)
 		loop_set(loop, &w->clock, ms, on_silence);
 	else
 		loop_unset(loop, &w->clock);
@@ -193,7 +197,7 @@ warm_say(struct warm *w, const char *model, const json_t *messages, size_t from)
 	w->talk.turn++;
 	w->state = WARM_BUSY;
 	listen_for_silence(w);
-	harness.say(&w->talk);
+	w->pool->harness->say(&w->talk);
 	w->talk.messages = NULL;
 }
 
@@ -204,21 +208,24 @@ on_not_stopped(struct timer *t)
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	warm_give_up(w, &e);
+	give_up_on_run(w, &e);
 }
 
-/* One that stands alone has no more reason to live. */
+/* One that stands alone has no more reason to live, but others may live in
+ * its process: it is to be stopped before it is left. */
 void
 warm_cancel(struct warm *w)
 {
 	struct error e = { 0 };
 
-	if (w->state == WARM_BUSY && harness.interrupt && w->session) {
+	if (w->state == WARM_BUSY && w->pool->harness->interrupt &&
+	    (w->session || is_shared(w))) {
 		w->state = WARM_STOPPING;
 		loop_set(&w->pool->worker->loop, &w->clock,
 			 w->pool->worker->harness.cancel_ms, on_not_stopped);
-		cli_pause(&w->cli, false);
-		harness.interrupt(&w->talk);
+		if (!is_shared(w))
+			cli_pause(&w->run->cli, false);
+		w->pool->harness->interrupt(&w->talk);
 		return;
 	}
 	fail_with(&e, ERR_CANCELLED, "cancelled");
@@ -228,26 +235,33 @@ warm_cancel(struct warm *w)
 void
 warm_unblock(struct warm *w)
 {
-	cli_pause(&w->cli, false);
+	if (!is_shared(w))
+		cli_pause(&w->run->cli, false);
 	listen_for_silence(w);
 }
 
-static void
-on_line(struct cli *cli, struct str line)
+void
+warm_is_alive(struct warm *w)
 {
-	struct warm *w = container_of(cli, struct warm, cli);
+	listen_for_silence(w);
+}
+
+/* Of one that has its process to itself. */
+void
+warm_hear(struct warm *w, struct str line)
+{
 	struct error e = { 0 };
 
 	if (w->state == WARM_LEAVING)
 		return;
-	if (!harness.line(&w->talk, line, &e)) {
+	if (!w->pool->harness->line(&w->talk, line, &e)) {
 		warm_give_up(w, &e);
 		return;
 	}
 	if (w->state != WARM_BUSY)
 		return;
 	if (turn_is_blocked(w->turn))
-		cli_pause(cli, true);
+		cli_pause(&w->run->cli, true);
 	listen_for_silence(w);
 }
 
@@ -255,12 +269,15 @@ on_line(struct cli *cli, struct str line)
 void
 warm_ready(struct warm *w)
 {
-	if (!w->turn) {
+	if (w->turn) {
+		w->state = WARM_IDLE;
+		w->pool->ready(w);
+	} else if (w->is_scout) {
+		end_now(w);
+		pool_scout_is_back(w->pool, NULL);
+	} else {
 		pool_become_idle(w);
-		return;
 	}
-	w->state = WARM_IDLE;
-	w->pool->ready(w);
 }
 
 void
@@ -268,26 +285,39 @@ warm_lost(struct warm *w)
 {
 	const struct outcome o = { .lost = true };
 
-	kill_now(w);
+	end_now(w);
 	tell(w, &o);
+}
+
+/* The process of a turn that is one_shot ends by itself, or has. */
+static void
+let_end(struct warm *w)
+{
+	if (w->run->cli.was_ended)
+		return;
+	w->state = WARM_LEAVING;
+	loop_unset(&w->pool->worker->loop, &w->clock);
+	run_retire(w->run);
 }
 
 /*
  * A turn's end frees its session, and what waits for that may begin at once,
- * on this very process: so it is idle before anybody is told.
+ * with this very process: so it is idle before anybody is told.
  */
 void
 warm_conclude(struct warm *w, const struct outcome *o)
 {
 	struct turn *turn = w->turn;
 
-	if (!w->session) {
-		kill_now(w);
-		tell(w, o);
-		return;
+	w->run->last_use = loop_now();
+	if (w->pool->harness->one_shot) {
+		let_end(w);
+	} else if (!w->session) {
+		end_now(w);
+	} else {
+		pool_become_idle(w);
+		w->turn = turn;
 	}
-	pool_become_idle(w);
-	w->turn = turn;
 	tell(w, o);
 }
 
@@ -297,14 +327,14 @@ static void
 on_start_deadline(struct timer *t)
 {
 	struct warm *w = container_of(t, struct warm, clock);
-	struct str words = cli_last_words(&w->cli);
+	struct str words = cli_last_words(&w->run->cli);
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
 		  w->pool->worker->name,
 		  (uintmax_t)w->pool->worker->harness.start_ms,
 		  words.len ? ": " : "", STR_ARG(words));
-	warm_give_up(w, &e);
+	give_up_on_run(w, &e);
 }
 
 static struct warm *
@@ -313,7 +343,7 @@ warm_new(struct pool *p, const struct warm_plan *plan)
 	struct warm *w = xcalloc(1, sizeof *w);
 
 	w->pool = p;
-	w->number = ++p->last_number;
+	w->is_scout = plan->scout;
 	w->session = copy(str_of(plan->session));
 	w->cli_id = copy(str_of(plan->cli_id));
 	w->cwd = copy(str_of(plan->cwd));
@@ -327,50 +357,15 @@ warm_new(struct pool *p, const struct warm_plan *plan)
 		.history = plan->history,
 		.kept = plan->kept,
 		.cwd = w->cwd,
-		.permission_mode = p->worker->harness.permission_mode,
+		.permission_mode = p->permission_mode,
 		.scratch = p->scratch,
 		.system = w->system,
 		.system_len = plan->system_len,
 		.model = w->model,
-		.state = xcalloc(1, harness.state + 1),
+		.state = xcalloc(1, p->harness->state + 1),
 	};
-	w->cli.heard = on_line;
-	w->cli.failed = on_failed;
-	w->cli.ended = on_ended;
+	list_append(&p->warm, &w->node);
 	return w;
-}
-
-/* The mark comes first, where it is found with the first read. */
-static void
-add_environment(const struct warm *w, struct words *env)
-{
-	const struct pool *p = w->pool;
-
-	words_print(env, OWNER_VARIABLE "=%s%ju/", p->worker->mark,
-		    (uintmax_t)w->number);
-	/* some CLIs trust it over getcwd() */
-	words_print(env, "PWD=%s", w->cwd);
-	for (size_t i = 0; i < p->environment.len; i++)
-		words_add(env, p->environment.ptr[i]);
-}
-
-static bool
-run_program(struct warm *w, struct error *e)
-{
-	struct pool *p = w->pool;
-	struct words argv = { 0 }, env = { 0 };
-	struct spawn s = { .cwd = w->cwd, .death_signal = SIGKILL };
-	bool ok;
-
-	words_add(&argv, p->program);
-	add_environment(w, &env);
-	ok = harness.command(&w->talk, &argv, &env, e);
-	s.argv = (const char *const *)argv.ptr;
-	s.env = env.ptr;
-	ok = ok && cli_start(&w->cli, &p->worker->loop, &s, e);
-	words_fini(&argv);
-	words_fini(&env);
-	return ok;
 }
 
 static void
@@ -379,9 +374,18 @@ on_ready_before(struct timer *t)
 	warm_ready(container_of(t, struct warm, clock));
 }
 
+void
+warm_greet(struct warm *w)
+{
+	w->was_greeted = true;
+	if (w->pool->harness->greet)
+		w->pool->harness->greet(&w->talk);
+	w->talk.history = NULL;
+}
+
 /* Now it is somebody's, and has so long to say that it is ready. */
 static void
-greet(struct warm *w)
+begin(struct warm *w)
 {
 	struct loop *loop = &w->pool->worker->loop;
 
@@ -391,9 +395,8 @@ greet(struct warm *w)
 	else
 		loop_set(loop, &w->clock, w->pool->worker->harness.start_ms,
 			 on_start_deadline);
-	if (harness.greet)
-		harness.greet(&w->talk);
-	w->talk.history = NULL;
+	if (w->run->state == RUN_UP)
+		warm_greet(w);
 }
 
 struct warm *
@@ -406,24 +409,17 @@ warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 		return NULL;
 	}
 	w = warm_new(p, plan);
-	list_append(&p->warm, &w->node);
-	if (!run_program(w, e)) {
+	if (!(is_shared(w) ? run_join(w, e) : run_start_for(w, e))) {
 		warm_leave(w);
 		return NULL;
 	}
-	log_info("CLI %ju: pid %d started%s%s", (uintmax_t)w->number,
-		 (int)w->cli.process.pid,
-		 w->session    ? " for session "
-		 : plan->spare ? " as a spare"
-			       : "",
-		 w->session ? log_quote(str_of(w->session)) : "");
 	if (plan->spare)
 		w->state = WARM_SPARE;
 	else
-		greet(w);
+		begin(w);
 	if (w->state != WARM_LEAVING)
 		return w;
-	fail_with(e, ERR_HARNESS, "%s could not be greeted", p->worker->name);
+	*e = w->why;
 	return NULL;
 }
 
@@ -435,5 +431,5 @@ warm_adopt(struct warm *w, const struct warm_plan *plan)
 	w->system = copy((struct str){ plan->system, plan->system_len });
 	w->talk.system = w->system;
 	w->talk.system_len = plan->system_len;
-	greet(w);
+	begin(w);
 }

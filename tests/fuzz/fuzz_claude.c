@@ -9,7 +9,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct claude state;
-	struct talk talk = { .state = &state };
+	struct agent agent = { .name = "claude" };
+	struct talk talk = { .agent = &agent,
+			     .permission_mode = "plan",
+			     .state = &state };
 	struct lines lines = LINES_INIT(1 << 20);
 	struct error e = { 0 };
 	struct str line;
@@ -24,6 +27,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while (lines_next(&lines, &line))
 		(void)!claude_line(&talk, line, &e);
 	lines_fini(&lines);
-	harness.clear(&talk);
+	harness_of(agent.name, &e)->clear(&talk);
 	return 0;
 }

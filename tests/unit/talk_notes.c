@@ -6,13 +6,15 @@
 struct notes notes = { .heard = BUF_INIT(8u << 20),
 		       .written = BUF_INIT(8u << 20) };
 
+struct talk *notes_talk;
+
 void
 notes_clear(void)
 {
 	buf_fini(&notes.heard);
 	buf_fini(&notes.written);
 	notes.last = '\0';
-	notes.has_spoken = false;
+	notes.has_spoken = notes.input_ended = false;
 }
 
 static void note(const char *fmt, ...) printf_like(1);
@@ -50,7 +52,7 @@ note_piece(char kind, const char *name, struct str s)
 }
 
 void
-talk_write(struct talk *t, struct str s)
+agent_write(struct agent *a, struct str s)
 {
 	struct error e;
 
@@ -58,13 +60,74 @@ talk_write(struct talk *t, struct str s)
 }
 
 void
-talk_write_json(struct talk *t, json_t *json)
+agent_write_json(struct agent *a, json_t *json)
 {
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	buf_print(&notes.written, "%s\n", text);
 	free(text);
 	json_decref(json);
+}
+
+void
+agent_ready(struct agent *a)
+{
+	note("agent ready");
+}
+
+void
+agent_fail(struct agent *a, const struct error *e)
+{
+	note("agent fail %s %s", error_name(e->code), e->text);
+}
+
+struct talk *
+agent_talk(struct agent *a, const char *cli_id)
+{
+	return notes_talk && notes_talk->cli_id && cli_id &&
+			       !strcmp(notes_talk->cli_id, cli_id)
+		       ? notes_talk
+		       : NULL;
+}
+
+void
+agent_unknown(struct agent *a, const char *kind, const char *what)
+{
+	note("unknown %s %s", kind, what);
+}
+
+bool
+is_plain_model(const char *model)
+{
+	return model && *model != '-';
+}
+
+void
+talk_write(struct talk *t, struct str s)
+{
+	agent_write(t->agent, s);
+}
+
+void
+talk_write_json(struct talk *t, json_t *json)
+{
+	agent_write_json(t->agent, json);
+}
+
+void
+talk_end_input(struct talk *t)
+{
+	notes.input_ended = true;
+}
+
+void
+talk_name_it(struct talk *t, const char *cli_id)
+{
+	static char given[128];
+
+	snprintf(given, sizeof given, "%s", cli_id);
+	t->cli_id = given;
+	note("name %s", cli_id);
 }
 
 void

@@ -14,9 +14,13 @@ struct notes {
 	struct buf written; /* what it wrote to its CLI */
 	char last;	    /* the kind of what was heard last */
 	bool has_spoken;
+	bool input_ended;
 };
 
 extern struct notes notes;
+
+/* The talk that agent_talk() finds if its cli_id is asked for. */
+extern struct talk *notes_talk;
 
 /* Forgets everything. */
 void notes_clear(void);

@@ -5,13 +5,26 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "tests/unit/mutants.h"
 #include "tests/unit/talk_notes.h"
 #include "workers/claude/claude.h"
 #include "workers/lines.h"
 
 static struct claude state;
-static struct talk talk = { .state = &state };
+static struct agent agent = { .name = "claude", .loads = LOADS_EVERYTHING };
+static struct talk talk = { .agent = &agent,
+			    .permission_mode = "bypassPermissions",
+			    .state = &state };
+
+static const struct harness *
+harness(void)
+{
+	struct error e;
+
+	return harness_of(agent.name, &e);
+}
 
 static struct str
 read_file(const char *name, const char *ending)
@@ -29,6 +42,13 @@ read_file(const char *name, const char *ending)
 	n = fread(buf, 1, sizeof files[0], f);
 	fclose(f);
 	return (struct str){ buf, n };
+}
+
+static void
+forget(void)
+{
+	harness()->clear(&talk);
+	notes_clear();
 }
 
 static void
@@ -50,8 +70,7 @@ replay(struct str said, size_t at)
 {
 	struct lines lines = LINES_INIT(MAX_LINE);
 
-	notes_clear();
-	memset(&state, 0, sizeof state);
+	forget();
 	hear(&lines, (struct str){ said.ptr, at });
 	hear(&lines, str_from(said, at));
 	lines_fini(&lines);
@@ -95,6 +114,7 @@ what_it_says_is_heard(void **state_)
 		"tool-use",
 		"interrupt-tool",
 		"cut-retry",
+		"cut-resumed",
 		"401",
 		"429",
 		"429-usage-limit",
@@ -123,15 +143,57 @@ where_its_output_is_cut_makes_no_difference(void **state_)
 }
 
 static void
-lines_of_unknown_kinds_are_none_of_our_business(void **state_)
+what_is_not_known_is_counted_and_passed_over(void **state_)
 {
-	notes_clear();
+	forget();
 	must(claude_line(&talk, STR("{\"type\":\"tomorrow\"}"), &e));
 	must(claude_line(&talk, STR("{\"type\":7}"), &e));
 	must(claude_line(&talk, STR("[1]"), &e));
+	must(claude_line(&talk, STR("{\"type\":\"keep_alive\"}"), &e));
 	must(claude_line(&talk, STR("(node) a warning"), &e));
 	must(claude_line(&talk, STR(""), &e));
-	assert_int_equal(notes.heard.len, 0);
+	must(claude_line(&talk,
+			 STR("{\"type\":\"stream_event\",\"event\":{\"type\":"
+			     "\"content_block_delta\",\"delta\":{\"type\":"
+			     "\"song_delta\"}}}"),
+			 &e));
+	assert_string_equal(notes.heard.ptr, "unknown event tomorrow\n"
+					     "unknown event without a type\n"
+					     "unknown event without a type\n"
+					     "unknown delta song_delta\n");
+}
+
+/* What it finishes with it must have been told by the CLI. */
+static void
+hear_mutant(struct str said)
+{
+	static const char ending[] = "\nfinish stop";
+	struct str line, rest = said;
+	struct error e;
+
+	forget();
+	while (rest.len) {
+		line = str_cut(rest, '\n', &rest);
+		if (!claude_line(&talk, line, &e))
+			return;
+	}
+	if (!memmem(notes.heard.ptr, notes.heard.len, ending,
+		    sizeof ending - 1))
+		return;
+	assert_non_null(memmem(said.ptr, said.len, "\"type\":\"result\"", 15));
+	assert_non_null(memmem(said.ptr, said.len, "\"is_error\":false", 16));
+}
+
+static void
+another_version_of_it_is_no_worse(void **state_)
+{
+	static const char *const names[] = { "plain-turn", "tool-use",
+					     "cut-resumed", "429-usage-limit",
+					     "resume-unknown" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		mutants_each(read_file(names[i], "jsonl"), hear_mutant);
+	forget();
 }
 
 static void
@@ -149,14 +211,13 @@ the_users_text_is_inert(void **state_)
 		"\"text\":\"/clear @secret.txt\"}]}]",
 		0, NULL);
 
-	notes_clear();
-	memset(&state, 0, sizeof state);
+	forget();
 	talk.messages = messages;
 	talk.from = 0;
-	harness.say(&talk);
+	harness()->say(&talk);
 	assert_non_null(memmem(notes.written.ptr, notes.written.len,
 			       "\"client_composed\":true", 22));
-	harness.clear(&talk);
+	forget();
 	json_decref(messages);
 }
 
@@ -164,14 +225,15 @@ static void
 nothing_of_the_callers_is_in_an_argument(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
-	struct talk t = { .state = &state,
+	struct talk t = { .agent = &agent,
+			  .state = &state,
 			  .cli_id = "id",
 			  .kept = true,
 			  .permission_mode = "plan",
 			  .system = "SECRET",
 			  .model = "SECRET" };
 
-	must(harness.command(&t, &argv, &env, &e));
+	must(harness()->command(&t, &argv, &env, &e));
 	for (size_t i = 0; i < argv.len; i++)
 		assert_null(strstr(argv.ptr[i], "SECRET"));
 	words_fini(&argv);
@@ -182,14 +244,15 @@ static void
 it_resumes_from_its_last_good_turn(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
-	struct talk t = { .state = &state,
+	struct talk t = { .agent = &agent,
+			  .state = &state,
 			  .cli_id = "id",
 			  .kept = true,
 			  .resumed = true,
 			  .position = "here",
 			  .permission_mode = "plan" };
 
-	must(harness.command(&t, &argv, &env, &e));
+	must(harness()->command(&t, &argv, &env, &e));
 	assert_string_equal(argv.ptr[argv.len - 4], "--resume");
 	assert_string_equal(argv.ptr[argv.len - 3], "id");
 	assert_string_equal(argv.ptr[argv.len - 2], "--resume-session-at");
@@ -198,19 +261,201 @@ it_resumes_from_its_last_good_turn(void **state_)
 	words_fini(&env);
 }
 
+/* The arguments of a new talk, one a line, and its variables. */
+static const char *
+command_of(struct talk *t)
+{
+	static struct buf all = BUF_INIT(1 << 16);
+	struct words argv = { 0 }, env = { 0 };
+
+	buf_fini(&all);
+	must(harness()->command(t, &argv, &env, &e));
+	for (size_t i = 0; i < argv.len; i++)
+		buf_print(&all, "<%s>", argv.ptr[i]);
+	for (size_t i = 0; i < env.len; i++)
+		buf_print(&all, "[%s]", env.ptr[i]);
+	words_fini(&argv);
+	words_fini(&env);
+	return all.ptr;
+}
+
+static void
+what_it_loads_is_what_it_may(void **state_)
+{
+	struct talk t = talk;
+
+	t.cli_id = "id";
+	agent.loads = LOADS_NOTHING;
+	assert_non_null(strstr(command_of(&t),
+			       "<--setting-sources><><--strict-mcp-config>"));
+	assert_non_null(
+		strstr(command_of(&t), "[CLAUDE_CODE_DISABLE_AUTO_MEMORY=1]"));
+	agent.loads = LOADS_PROJECT;
+	assert_non_null(strstr(command_of(&t), "<--setting-sources><project>"));
+	assert_non_null(
+		strstr(command_of(&t), "[CLAUDE_CODE_DISABLE_AUTO_MEMORY=1]"));
+	assert_null(strstr(command_of(&t), "--strict-mcp-config"));
+	agent.loads = LOADS_EVERYTHING;
+	assert_null(strstr(command_of(&t), "--setting-sources"));
+	assert_null(strstr(command_of(&t), "AUTO_MEMORY"));
+	assert_int_equal(harness()->loads,
+			 LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING);
+}
+
+static void
+only_the_most_permissive_mode_permits(void **state_)
+{
+	static const char question[] =
+		"{\"type\":\"control_request\",\"request_id\":\"q\","
+		"\"request\":"
+		"{\"subtype\":\"can_use_tool\",\"input\":{\"a\":1}}}";
+
+	forget();
+	must(claude_line(&talk, str_of(question), &e));
+	assert_non_null(memmem(notes.written.ptr, notes.written.len,
+			       "\"allow\",\"updatedInput\":{\"a\":1}", 31));
+	notes_clear();
+	talk.permission_mode = "plan";
+	must(claude_line(&talk, str_of(question), &e));
+	talk.permission_mode = "bypassPermissions";
+	assert_non_null(memmem(notes.written.ptr, notes.written.len,
+			       "\"behavior\":\"deny\"", 17));
+}
+
+/* claudish: the same program, and another account. */
+
+static char directory[] = "/tmp/claudish-XXXXXX";
+
+static char *
+settings_text(void)
+{
+	auto_free char *path = copy_format("%s/settings.json", directory);
+	char text[4096];
+	size_t n;
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	n = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	unlink(path);
+	text[n] = '\0';
+	return copy(str_of(text));
+}
+
+static void
+claudish_gets_no_account_of_the_users(void **state_)
+{
+	struct talk t = talk;
+	struct words argv = { 0 }, env = { 0 };
+	auto_free char *settings = NULL;
+
+	forget();
+	agent.name = "claudish";
+	t.cli_id = "id";
+	t.scratch = directory;
+	t.model = "openrouter@deepseek/deepseek-r1";
+	setenv("CLAUDISH_URL", "http://127.0.0.1:3456", 1);
+	words_add(&env, "ANTHROPIC_AUTH_TOKEN=claudish");
+	must(harness()->command(&t, &argv, &env, &e));
+	settings = settings_text();
+	assert_non_null(strstr(settings, "\"apiKeyHelper\":\"\""));
+	assert_non_null(strstr(settings, "\"ANTHROPIC_BASE_URL\":"
+					 "\"http://127.0.0.1:3456\""));
+	assert_non_null(
+		strstr(settings, "\"ANTHROPIC_AUTH_TOKEN\":\"claudish\""));
+	assert_non_null(strstr(settings, "\"ANTHROPIC_API_KEY\":\"\""));
+	assert_string_equal(state.said_model, t.model);
+	assert_string_equal(env.ptr[1],
+			    "ANTHROPIC_BASE_URL=http://127.0.0.1:3456");
+	words_fini(&argv);
+	words_fini(&env);
+	forget();
+	agent.name = "claude";
+}
+
+static void
+claudish_must_be_told_where_it_is_and_which_model(void **state_)
+{
+	struct talk t = talk;
+	struct words argv = { 0 }, env = { 0 };
+
+	agent.name = "claudish";
+	t.cli_id = "id";
+	t.scratch = directory;
+	unsetenv("CLAUDISH_URL");
+	must_fail(ERR_NOT_SET_UP,
+		  "claudish: set CLAUDISH_URL to where claudish serve listens",
+		  harness()->command(&t, &argv, &env, &e));
+	setenv("CLAUDISH_URL", "http://127.0.0.1:3456", 1);
+	words_fini(&argv);
+	must(harness()->command(&t, &argv, &env, &e));
+	free(settings_text());
+	harness()->say(&t);
+	assert_string_equal(notes.heard.ptr,
+			    "fail NO_MODEL claudish: name a model, such as "
+			    "\"claudish/openrouter@deepseek/deepseek-r1\"\n");
+	words_fini(&argv);
+	words_fini(&env);
+	forget();
+	agent.name = "claude";
+}
+
+static void
+what_claudish_was_refused_is_told_from_its_words(void **state_)
+{
+	static const struct {
+		const char *words, *heard;
+	} cases[] = {
+		{ "API Error: 400 LiteLLM error (HTTP 401): Check",
+		  "fail LOGIN claudish: " },
+		{ "API Error: 400 LiteLLM error (HTTP 404): Verify",
+		  "fail NO_MODEL claudish: " },
+		{ "API Error: 400 Explicit model \\\"a@b\\\" could not be "
+		  "routed",
+		  "fail NO_MODEL claudish: " },
+		{ "API Error: 400 what?", "fail INVALID claudish: " },
+	};
+
+	agent.name = "claudish";
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		auto_free char *line = copy_format(
+			"{\"type\":\"result\",\"is_error\":true,"
+			"\"api_error_status\":400,\"result\":\"%s\"}",
+			cases[i].words);
+
+		forget();
+		must(claude_line(&talk, str_of(line), &e));
+		assert_memory_equal(notes.heard.ptr, cases[i].heard,
+				    strlen(cases[i].heard));
+	}
+	forget();
+	agent.name = "claude";
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_says_is_heard),
 		cmocka_unit_test(where_its_output_is_cut_makes_no_difference),
-		cmocka_unit_test(
-			lines_of_unknown_kinds_are_none_of_our_business),
+		cmocka_unit_test(what_is_not_known_is_counted_and_passed_over),
+		cmocka_unit_test(another_version_of_it_is_no_worse),
 		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(the_users_text_is_inert),
 		cmocka_unit_test(nothing_of_the_callers_is_in_an_argument),
 		cmocka_unit_test(it_resumes_from_its_last_good_turn),
+		cmocka_unit_test(what_it_loads_is_what_it_may),
+		cmocka_unit_test(only_the_most_permissive_mode_permits),
+		cmocka_unit_test(claudish_gets_no_account_of_the_users),
+		cmocka_unit_test(
+			claudish_must_be_told_where_it_is_and_which_model),
+		cmocka_unit_test(
+			what_claudish_was_refused_is_told_from_its_words),
 	};
+	int failed;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (!mkdtemp(directory))
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	return rmdir(directory) < 0 || failed;
 }

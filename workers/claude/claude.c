@@ -3,6 +3,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+bool
+claude_may_do_all(const struct talk *t)
+{
+	return !strcmp(t->permission_mode, "bypassPermissions");
+}
+
 /*
  * Claude Code refuses to bypass permissions for root unless it is told that it
  * is in a sandbox.  We do not tell it what we do not know; for root it asks
@@ -11,7 +17,7 @@
 static bool
 must_ask(const struct talk *t, const struct words *env)
 {
-	if (strcmp(t->permission_mode, "bypassPermissions") || geteuid() != 0)
+	if (!claude_may_do_all(t) || geteuid() != 0)
 		return false;
 	for (size_t i = 0; i < env->len; i++)
 		if (!strcmp(env->ptr[i], "IS_SANDBOX=1"))
@@ -30,6 +36,24 @@ add_permissions(const struct talk *t, struct words *argv,
 	}
 	words_add(argv, "--permission-mode");
 	words_add(argv, t->permission_mode);
+}
+
+/*
+ * Its settings, CLAUDE.md and AGENTS.md, rules, skills, commands, agents,
+ * styles, hooks and plugins are of the user, of the project, or local, which
+ * is the user's own of the project; so are its MCP servers.  What it has noted
+ * down of earlier sessions is none of these, and is the user's.
+ */
+static void
+add_sources(const struct talk *t, struct words *argv, struct words *env)
+{
+	if (t->agent->loads == LOADS_EVERYTHING)
+		return;
+	words_add(argv, "--setting-sources");
+	words_add(argv, t->agent->loads == LOADS_PROJECT ? "project" : "");
+	if (t->agent->loads == LOADS_NOTHING)
+		words_add(argv, "--strict-mcp-config");
+	words_set(env, "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1");
 }
 
 /* One conversation, whether it is new, known, or known elsewhere. */
@@ -76,6 +100,7 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
 	add_permissions(t, argv, env);
+	add_sources(t, argv, env);
 	if (!t->kept)
 		words_add(argv, "--no-session-persistence");
 	if (t->resumed && t->system) {
@@ -83,6 +108,8 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 		words_add(argv, "--system-prompt-snapshot");
 		words_add(argv, "off");
 	}
+	if (is_claudish(t) && !claudish_add(t, argv, env, e))
+		return false;
 	return add_conversation(t, argv, e);
 }
 
@@ -168,7 +195,11 @@ say(struct talk *t)
 	struct claude *c = t->state;
 	char id[32];
 
-	c->used_tool = c->has_text = false;
+	if (c->needs_model && !t->model) {
+		claudish_ask_for_model(t);
+		return;
+	}
+	c->used_tool = c->has_text = c->gave_up = false;
 	c->failure[0] = '\0';
 	c->resets_at = 0;
 	free(c->prompt);
@@ -239,17 +270,34 @@ static const char *const version[] = { "--version", NULL };
 static const char *const logged_in[] = { "auth", "status", NULL };
 static const char *const models[] = { "default", "sonnet", "opus", "haiku",
 				      NULL };
+static const char *const permission_modes[] = {
+	"bypassPermissions",
+	"auto",
+	"acceptEdits",
+	"dontAsk",
+	"manual",
+	"plan",
+	NULL,
+};
 
-const struct harness harness = {
+/*
+ * Its reply to our greeting comes without a word to the vendor, and has the
+ * models: that costs one start of it, half a second or so.
+ */
+static const struct harness claude = {
 	.program = "claude",
 	.install =
 		"npm install -g @anthropic-ai/claude-code, or set CLAUDE_BIN",
+	.tested = "2.1.330",
 	.state = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = environment,
+	.permission_modes = permission_modes,
+	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
 	.version = version,
 	.logged_in = logged_in,
 	.log_in = "run claude and type /login",
+	.scouts = true,
 	.command = command,
 	.greet = greet,
 	.say = say,
@@ -258,3 +306,33 @@ const struct harness harness = {
 	.clear = clear,
 	.models = models,
 };
+
+/* The models that it tells of are Anthropic's, and not those of the proxy. */
+static const struct harness claudish = {
+	.program = "claude",
+	.install = "npm install -g @anthropic-ai/claude-code, or set "
+		   "CLAUDISH_BIN",
+	.tested = "2.1.330",
+	.state = sizeof(struct claude),
+	.may_see = may_see,
+	.environment = claudish_environment,
+	.permission_modes = permission_modes,
+	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.version = version,
+	.needs_url = "CLAUDISH_URL",
+	.log_in = "run claudish serve with its vendor's key, and set "
+		  "CLAUDISH_URL to where it listens",
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.interrupt = interrupt,
+	.line = claude_line,
+	.clear = clear,
+	.models = claudish_models,
+};
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return !strcmp(name, "claudish") ? &claudish : &claude;
+}

@@ -8,6 +8,23 @@
  * deltas are what counts.
  */
 
+/* `status` is what the vendor answered instead of going on; 0: nothing. */
+static void
+abort_truncated(struct talk *t, int status)
+{
+	struct error why = { 0 };
+
+	if (status)
+		fail_with(
+			&why, ERR_TRUNCATED,
+			"%s: the vendor answered %d in the middle of the turn",
+			t->agent->name, status);
+	else
+		fail_with(&why, ERR_TRUNCATED,
+			  "%s: the vendor's stream broke off", t->agent->name);
+	talk_abort(t, &why);
+}
+
 /* Text behind a use of tools begins anew. */
 static void
 on_text(struct talk *t, const json_t *delta)
@@ -34,18 +51,36 @@ on_thinking(struct talk *t, const json_t *delta)
 					json_string_length(text) });
 }
 
+/* A tool's arguments come whole later, and what signs a thought is no word. */
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+} deltas[] = {
+	{ "text_delta", on_text },    { "thinking_delta", on_thinking },
+	{ "input_json_delta", NULL }, { "signature_delta", NULL },
+	{ "citations_delta", NULL },
+};
+
 static void
 on_delta(struct talk *t, const json_t *event)
 {
 	const json_t *delta = json_object_get(event, "delta");
 	const char *type = json_text(delta, "type");
 
-	if (type && !strcmp(type, "text_delta"))
-		on_text(t, delta);
-	else if (type && !strcmp(type, "thinking_delta"))
-		on_thinking(t, delta);
+	for (size_t i = 0; type && i < sizeof deltas / sizeof *deltas; i++)
+		if (!strcmp(type, deltas[i].type)) {
+			if (deltas[i].hear)
+				deltas[i].hear(t, delta);
+			return;
+		}
+	agent_unknown(t->agent, "delta", type ? type : "without a type");
 }
 
+/*
+ * An answer that broke off was given up, and here is the next: the CLI may
+ * have told the model to go on from where it was, but the model decides.  (An
+ * interrupt gives up an answer as well, but no other follows.)
+ */
 static void
 on_message_start(struct talk *t, const json_t *event)
 {
@@ -55,12 +90,16 @@ on_message_start(struct talk *t, const json_t *event)
 
 	if (model)
 		snprintf(c->model, sizeof c->model, "%s", model);
+	if (c->gave_up && talk_has_spoken(t))
+		abort_truncated(t, 0);
+	c->gave_up = false;
 }
 
 /* The vendor's own event inside; those of sub-agents are not the answer. */
 static bool
 on_stream_event(struct talk *t, const json_t *line, struct error *e)
 {
+	struct claude *c = t->state;
 	const json_t *event = json_object_get(line, "event");
 	const char *type = json_text(event, "type");
 
@@ -70,6 +109,8 @@ on_stream_event(struct talk *t, const json_t *line, struct error *e)
 		on_delta(t, event);
 	else if (!strcmp(type, "message_start"))
 		on_message_start(t, event);
+	else if (!strcmp(type, "message_stop"))
+		c->gave_up = json_object_get(line, "abandoned_blocks");
 	return true;
 }
 
@@ -157,21 +198,15 @@ on_retry(struct talk *t, const json_t *line)
 		json_integer_value(json_object_get(line, "retry_delay_ms"));
 	struct error why = { 0 };
 
-	if (talk_has_spoken(t) && status) {
-		fail_with(&why, ERR_TRUNCATED,
-			  "claude: the vendor answered %d in the middle of the "
-			  "turn",
-			  (int)status);
-	} else if (talk_has_spoken(t)) {
-		fail_with(&why, ERR_TRUNCATED,
-			  "claude: the vendor's stream broke off");
+	if (talk_has_spoken(t)) {
+		abort_truncated(t, (int)status);
 	} else if (status == 429) {
 		fail_with(&why, ERR_RATE_LIMIT,
-			  "claude: the vendor's rate limit is reached");
+			  "%s: the vendor's rate limit is reached",
+			  t->agent->name);
 		why.retry_ms = (uint32_t)(delay > 0 ? delay : 0);
-	}
-	if (why.code)
 		talk_abort(t, &why);
+	}
 	return true;
 }
 
@@ -307,7 +342,8 @@ on_result(struct talk *t, const json_t *line, struct error *e)
 		return true;
 	if (reason && !c->has_text && !strcmp(reason, "stop")) {
 		fail_with(&why, ERR_HARNESS,
-			  "claude: the answer is empty (no stream output)");
+			  "%s: the answer is empty (no stream output)",
+			  t->agent->name);
 		talk_fail(t, &why);
 	} else if (reason) {
 		if (c->last_assistant[0])
@@ -315,103 +351,14 @@ on_result(struct talk *t, const json_t *line, struct error *e)
 		talk_finish(t, reason, usage_of(line),
 			    c->model[0] ? c->model : NULL);
 	} else {
-		claude_explain(c, line, talk_has_spoken(t), &why);
+		claude_explain(t, line, &why);
 		talk_fail(t, &why);
 	}
 	return true;
 }
 
-/* Control */
-
-static void
-note_models(struct talk *t, const json_t *response)
-{
-	const json_t *models = json_object_get(response, "models"), *model;
-	json_t *ids = json_array();
-	size_t i;
-
-	json_array_foreach (models, i, model) {
-		json_t *value = json_object_get(model, "value");
-
-		if (json_is_string(value))
-			json_array_append(ids, value);
-	}
-	if (json_array_size(ids))
-		talk_models(t, ids);
-	else
-		json_decref(ids);
-}
-
-/* A model that it has refused leaves it with the one that it had. */
-static void
-on_model_set(struct talk *t, const char *error)
-{
-	struct claude *c = t->state;
-	struct error why = { 0 };
-
-	if (!error) {
-		free(c->said_model);
-		c->said_model = c->asked_model;
-		c->asked_model = NULL;
-		if (c->prompt)
-			claude_send_prompt(t);
-		return;
-	}
-	if (!c->prompt)
-		return;
-	free(c->prompt);
-	c->prompt = NULL;
-	fail_with(&why, ERR_NO_MODEL, "claude: %s", error);
-	talk_fail(t, &why);
-}
-
-/* Of the requests for a model only the last counts. */
-static bool
-on_control_response(struct talk *t, const json_t *line, struct error *e)
-{
-	struct claude *c = t->state;
-	const json_t *response = json_object_get(line, "response");
-	const char *id = json_text(response, "request_id");
-	const char *error = json_text(response, "error");
-	char last[32];
-
-	snprintf(last, sizeof last, CLAUDE_MODEL_REQUEST, (uintmax_t)c->asked);
-	if (id && !strcmp(id, "greet")) {
-		if (error)
-			return fail_with(e, ERR_HARNESS, "claude: %s", error);
-		note_models(t, json_object_get(response, "response"));
-		history_remove(t);
-		talk_ready(t);
-	} else if (id && !strcmp(id, last)) {
-		on_model_set(t, error);
-	}
-	return true;
-}
-
-/* It asks whether it may use a tool: it may (see claude.c for when it asks).
- * Anything else that it could ask for we do not have. */
-static bool
-on_control_request(struct talk *t, const json_t *line, struct error *e)
-{
-	const json_t *request = json_object_get(line, "request");
-	const char *subtype = json_text(request, "subtype");
-	const char *id = json_text(line, "request_id");
-	json_t *response;
-
-	if (subtype && !strcmp(subtype, "can_use_tool"))
-		response = json_pack("{s:s, s:s?, s:{s:s, s:O?}}", "subtype",
-				     "success", "request_id", id, "response",
-				     "behavior", "allow", "updatedInput",
-				     json_object_get(request, "input"));
-	else
-		response = json_pack("{s:s, s:s?, s:s}", "subtype", "error",
-				     "request_id", id, "error",
-				     "not supported by this client");
-	talk_write_json(t, json_pack("{s:s, s:o}", "type", "control_response",
-				     "response", response));
-	return true;
-}
-
+/* Of what `system` tells there are dozens of kinds, and more with each
+ * version: only those that change what becomes of the turn are looked at. */
 static const struct {
 	const char *type;
 	bool (*hear)(struct talk *, const json_t *, struct error *);
@@ -422,8 +369,14 @@ static const struct {
 	{ "system", on_system },
 	{ "rate_limit_event", on_rate_limit },
 	{ "result", on_result },
-	{ "control_response", on_control_response },
-	{ "control_request", on_control_request },
+	{ "control_response", claude_on_reply },
+	{ "control_request", claude_on_request },
+	{ "command_lifecycle", NULL },
+	{ "control_cancel_request", NULL },
+	{ "keep_alive", NULL },
+	{ "prompt_suggestion", NULL },
+	{ "tool_progress", NULL },
+	{ "tool_use_summary", NULL },
 };
 
 /* It looks like an event, and yet jansson can't read it: half a character in
@@ -435,22 +388,30 @@ is_damaged(struct str line)
 	       line.ptr[line.len - 1] == '}';
 }
 
+static bool
+hear(struct talk *t, const json_t *line, struct error *e)
+{
+	const char *type = json_text(line, "type");
+
+	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
+		if (!strcmp(type, events[i].type))
+			return !events[i].hear || events[i].hear(t, line, e);
+	agent_unknown(t->agent, "event", type ? type : "without a type");
+	return true;
+}
+
 /* What does not even look like JSON is a library's chatter, and no event. */
 bool
 claude_line(struct talk *t, struct str said, struct error *e)
 {
 	json_t *line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
-	const char *type = json_text(line, "type");
 	bool ok = true;
 
-	if (!line && is_damaged(said))
-		return fail_with(e, ERR_HARNESS,
-				 "claude: a line that can't be read");
-	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
-		if (!strcmp(type, events[i].type)) {
-			ok = events[i].hear(t, line, e);
-			break;
-		}
+	if (line)
+		ok = hear(t, line, e);
+	else if (is_damaged(said))
+		ok = fail_with(e, ERR_HARNESS, "%s: a line that can't be read",
+			       t->agent->name);
 	json_decref(line);
 	return ok;
 }

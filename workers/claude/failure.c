@@ -64,12 +64,31 @@ invites_a_retry(enum error_code code)
 	       code == ERR_OVERLOADED || code == ERR_HARNESS;
 }
 
-/* The most telling first: a prompt that is too long is a 400 as well. */
-static enum error_code
-code_of(const struct claude *c, const json_t *result, bool has_spoken)
+/*
+ * claudish makes a 400 of whatever it is refused for good, and puts into words
+ * what it was; and likewise of a model for which it knows no vendor.
+ */
+static json_int_t
+status_of(const struct talk *t, const json_t *result)
 {
 	json_int_t status =
 		json_integer_value(json_object_get(result, "api_error_status"));
+	const char *words = json_text(result, "result"), *at;
+
+	if (!is_claudish(t) || status != 400 || !words)
+		return status;
+	if (strstr(words, "could not be routed"))
+		return 404;
+	at = strstr(words, "(HTTP ");
+	return at ? strtol(at + strlen("(HTTP "), NULL, 10) : status;
+}
+
+/* The most telling first: a prompt that is too long is a 400 as well. */
+static enum error_code
+code_of(const struct talk *t, const json_t *result)
+{
+	const struct claude *c = t->state;
+	json_int_t status = status_of(t, result);
 	enum error_code code;
 
 	code = code_of_word(json_text(result, "terminal_reason"));
@@ -85,7 +104,8 @@ code_of(const struct claude *c, const json_t *result, bool has_spoken)
 		code = ERR_UPSTREAM;
 	if (code == ERR_NONE)
 		code = ERR_HARNESS;
-	return has_spoken && invites_a_retry(code) ? ERR_TRUNCATED : code;
+	return talk_has_spoken(t) && invites_a_retry(code) ? ERR_TRUNCATED
+							   : code;
 }
 
 static const char *
@@ -102,16 +122,17 @@ words_of(const json_t *result)
 }
 
 void
-claude_explain(const struct claude *c, const json_t *result, bool has_spoken,
-	       struct error *e)
+claude_explain(const struct talk *t, const json_t *result, struct error *e)
 {
+	const struct claude *c = t->state;
+	const char *name = t->agent->name;
 	int64_t seconds = c->resets_at - (int64_t)time(NULL);
+	struct error none;
 
-	fail_with(e, code_of(c, result, has_spoken), "claude: %s",
-		  words_of(result));
+	fail_with(e, code_of(t, result), "%s: %s", name, words_of(result));
 	if (e->code == ERR_LOGIN)
-		fail_with(e, ERR_LOGIN, "claude: %s (%s)", words_of(result),
-			  harness.log_in);
+		fail_with(e, ERR_LOGIN, "%s: %s (%s)", name, words_of(result),
+			  harness_of(name, &none)->log_in);
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;
 	if (seconds > UINT32_MAX / 1000)

@@ -154,10 +154,13 @@ ended(struct talk *t, int status, struct str last_words, struct error *e)
 		fail_with(e, ERR_TRUNCATED, "echo ended before the answer did");
 }
 
+static const char *const permission_modes[] = { "all", NULL };
 static const char *const models[] = { "echo", NULL };
 
-const struct harness harness = {
+static const struct harness echo = {
 	.program = "cli-bridge-echo-cli",
+	.permission_modes = permission_modes,
+	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
 	.install = "it comes with cli-bridge: build or install it again",
 	.command = command,
 	.greet = greet,
@@ -167,3 +170,9 @@ const struct harness harness = {
 	.ended = ended,
 	.models = models,
 };
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return &echo;
+}

@@ -13,12 +13,6 @@ enum {
 	AT_ONCE = 256 << 10,	/* bytes gathered before they are shown */
 };
 
-/* One of curl's sockets; freed when curl is done with it. */
-struct socket {
-	struct watch watch;
-	struct upstream *upstream;
-};
-
 static void
 must_set(CURLcode r)
 {
@@ -151,7 +145,7 @@ stop(struct exchange *x)
 	list_remove(&u->active, &x->node);
 	list_remove(&u->news, &x->news_node);
 	loop_unset(u->loop, &x->silence);
-	curl_multi_remove_handle(u->multi, x->easy);
+	curl_multi_remove_handle(u->multi.handle, x->easy);
 	curl_slist_free_all(x->headers);
 	x->headers = NULL;
 }
@@ -270,7 +264,7 @@ find_ended(struct upstream *u)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(u->multi, &left))) {
+	while ((m = curl_multi_info_read(u->multi.handle, &left))) {
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
 		x->result = m->data.result;
 		x->has_ended = true;
@@ -280,8 +274,9 @@ find_ended(struct upstream *u)
 
 /* After each of curl's turns: the one place from which exchanges are heard. */
 static void
-show_news(struct upstream *u)
+show_news(struct multi *m)
 {
+	struct upstream *u = container_of(m, struct upstream, multi);
 	struct exchange *x;
 	struct node *n;
 
@@ -298,98 +293,6 @@ show_news(struct upstream *u)
 	}
 }
 
-/* curl in the loop */
-
-static void
-run_curl(struct upstream *u, curl_socket_t fd, int events)
-{
-	int running;
-	CURLMcode r = curl_multi_socket_action(u->multi, fd, events, &running);
-
-	assert(r == CURLM_OK);
-	show_news(u);
-}
-
-static void
-on_ready(struct watch *w)
-{
-	struct socket *s = container_of(w, struct socket, watch);
-	int events = 0;
-
-	if (w->events & EPOLLIN)
-		events |= CURL_CSELECT_IN;
-	if (w->events & EPOLLOUT)
-		events |= CURL_CSELECT_OUT;
-	if (w->events & (EPOLLERR | EPOLLHUP))
-		events |= CURL_CSELECT_ERR;
-	run_curl(s->upstream, w->fd, events);
-}
-
-static void
-on_timer(struct timer *t)
-{
-	run_curl(container_of(t, struct upstream, timer), CURL_SOCKET_TIMEOUT,
-		 0);
-}
-
-static int
-on_curl_timer(CURLM *multi, long ms, void *owner)
-{
-	struct upstream *u = owner;
-
-	if (ms < 0)
-		loop_unset(u->loop, &u->timer);
-	else
-		loop_set(u->loop, &u->timer, (uint64_t)ms, on_timer);
-	return 0;
-}
-
-static struct socket *
-socket_new(struct upstream *u, curl_socket_t fd, uint32_t events)
-{
-	struct socket *s = xcalloc(1, sizeof *s);
-	struct error e;
-
-	s->upstream = u;
-	s->watch = WATCH_INIT;
-	if (!loop_watch(u->loop, &s->watch, fd, events, on_ready, &e)) {
-		free(s);
-		return NULL;
-	}
-	curl_multi_assign(u->multi, fd, s);
-	return s;
-}
-
-static void
-socket_free(struct socket *s)
-{
-	loop_unwatch(s->upstream->loop, &s->watch);
-	free(s);
-}
-
-static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *assigned)
-{
-	struct upstream *u = owner;
-	struct socket *s = assigned;
-	uint32_t events = 0;
-
-	if (what == CURL_POLL_REMOVE) {
-		if (s)
-			socket_free(s);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		events |= EPOLLOUT;
-	if (s)
-		loop_rewatch(u->loop, &s->watch, events);
-	else if (!socket_new(u, fd, events))
-		return -1;
-	return 0;
-}
-
 bool
 upstream_init(struct upstream *u, struct loop *loop, struct error *e)
 {
@@ -397,18 +300,7 @@ upstream_init(struct upstream *u, struct loop *loop, struct error *e)
 	list_init(&u->active);
 	list_init(&u->idle);
 	list_init(&u->news);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return fail_with(e, ERR_SYSTEM, "libcurl does not start");
-	u->multi = curl_multi_init();
-	if (!u->multi)
-		return fail_with(e, ERR_SYSTEM, "libcurl does not start");
-	curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, u);
-	curl_multi_setopt(u->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-	curl_multi_setopt(u->multi, CURLMOPT_TIMERDATA, u);
-	curl_multi_setopt(u->multi, CURLMOPT_MAXCONNECTS,
-			  (long)KEPT_CONNECTIONS);
-	return true;
+	return multi_init(&u->multi, loop, KEPT_CONNECTIONS, show_news, e);
 }
 
 void
@@ -424,9 +316,7 @@ upstream_fini(struct upstream *u)
 		list_remove(&u->idle, n);
 		exchange_free(container_of(n, struct exchange, node));
 	}
-	curl_multi_cleanup(u->multi);
-	loop_unset(u->loop, &u->timer);
-	curl_global_cleanup();
+	multi_fini(&u->multi);
 	*u = (struct upstream){ 0 };
 }
 
@@ -517,7 +407,7 @@ exchange_start(struct upstream *u, const struct request *r, exchange_fn *heard,
 	set_method(x, r);
 	list_append(&u->active, &x->node);
 	listen_for_it(x);
-	code = curl_multi_add_handle(u->multi, x->easy);
+	code = curl_multi_add_handle(u->multi.handle, x->easy);
 	assert(code == CURLM_OK);
 	return x;
 }

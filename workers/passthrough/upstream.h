@@ -1,6 +1,6 @@
 #pragma once
 /*
- * upstream - HTTP requests to other servers; the only file that knows libcurl
+ * upstream - HTTP requests to vendors' servers, with libcurl
  *
  * Any number at a time, in the process's own loop.  Connections are kept and
  * used again.  What has arrived is gathered while one wake-up lasts and then
@@ -11,6 +11,7 @@
  * on it: that is allowed only as long as nothing had been sent.
  */
 #include "proto/loop.h"
+#include "workers/multi.h"
 #include "workers/passthrough/head.h"
 
 struct curl_slist;
@@ -18,8 +19,7 @@ struct exchange;
 
 struct upstream {
 	struct loop *loop;
-	void *multi;		  /* curl's; NULL: not open */
-	struct timer timer;	  /* curl's */
+	struct multi multi;
 	struct list active, idle; /* exchanges */
 	struct list news;	  /* exchanges that have something to show */
 };

@@ -1,0 +1,123 @@
+/*
+ * A conversation told in words has all of it in it, in its order, and says
+ * who said what.
+ */
+#include "tests/unit/unit.h"
+
+#include "workers/transcript.h"
+
+static json_t *
+json_of(const char *text)
+{
+	json_t *json = json_loads(text, JSON_ALLOW_NUL, NULL);
+
+	assert_non_null(json);
+	return json;
+}
+
+/* Takes `json`. */
+static void
+is(json_t *json, const char *want)
+{
+	json_t *wanted = json_of(want);
+
+	assert_true(json_equal(json, wanted));
+	json_decref(wanted);
+	json_decref(json);
+}
+
+static void
+nothing_becomes_nothing(void **state)
+{
+	struct talk t = { 0 };
+
+	assert_null(transcript_system(&t));
+	assert_null(transcript_history(&t));
+	is(transcript_preface(&t), "[]");
+	is(json_pack("[o]", transcript_text(NULL)), "[\"\"]");
+}
+
+static void
+a_system_prompt_is_marked(void **state)
+{
+	struct talk t = { .system = "Be \0brief", .system_len = 9 };
+
+	is(transcript_system(&t),
+	   "{\"type\":\"text\",\"text\":"
+	   "\"<system>\\nBe \\u0000brief\\n</system>\\n\\n\"}");
+}
+
+static void
+who_said_what_is_told_in_order(void **state)
+{
+	json_t *history = json_of(
+		"[{\"role\":\"user\",\"content\":["
+		"{\"type\":\"text\",\"text\":\"hi\\u0000\"}]},"
+		"{\"role\":\"assistant\",\"content\":["
+		"{\"type\":\"text\",\"text\":\"I look\"},"
+		"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"ls\","
+		"\"arguments\":\"{}\"}]},"
+		"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+		"\"id\":\"c1\",\"text\":\"a b\"}]}]");
+	struct talk t = { .history = history };
+
+	is(transcript_history(&t),
+	   "[{\"type\":\"text\",\"text\":\"The conversation so far:\\n"
+	   "\\n<user>\\nhi\\u0000\\n</user>\\n"
+	   "\\n<assistant>\\nI look\\n"
+	   "<tool_call id=\\\"c1\\\" name=\\\"ls\\\">\\n{}\\n</tool_call>\\n"
+	   "</assistant>\\n"
+	   "\\n<user>\\n<tool_result id=\\\"c1\\\">\\na b\\n</tool_result>\\n"
+	   "</user>\\n"
+	   "\\nEnd of the conversation so far. The user goes on with the next "
+	   "message:\\n\\n\"}]");
+	json_decref(history);
+}
+
+static const char picture[] = "[{\"role\":\"user\",\"content\":["
+			      "{\"type\":\"text\",\"text\":\"look:\"},"
+			      "{\"type\":\"image\",\"url\":\"http://a/b\"},"
+			      "{\"type\":\"text\",\"text\":\"nice?\"}]}]";
+
+static void
+images_stay_in_their_places(void **state)
+{
+	json_t *history = json_of(picture), *parts;
+	struct talk t = { .history = history, .system = "s", .system_len = 1 };
+
+	parts = transcript_preface(&t);
+	assert_int_equal(json_array_size(parts), 4);
+	is(json_incref(json_array_get(parts, 2)),
+	   "{\"type\":\"image\",\"url\":\"http://a/b\"}");
+	json_decref(parts);
+	json_decref(history);
+}
+
+static void
+in_mere_text_an_image_is_a_word(void **state)
+{
+	json_t *history = json_of(picture), *parts, *text;
+	struct talk t = { .history = history };
+
+	parts = transcript_history(&t);
+	text = transcript_text(parts);
+	assert_non_null(strstr(json_string_value(text),
+			       "<user>\nlook:\n[image]\nnice?\n</user>"));
+	json_decref(text);
+	json_decref(parts);
+	json_decref(history);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_becomes_nothing),
+		cmocka_unit_test(a_system_prompt_is_marked),
+		cmocka_unit_test(who_said_what_is_told_in_order),
+		cmocka_unit_test(images_stay_in_their_places),
+		cmocka_unit_test(in_mere_text_an_image_is_a_word),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

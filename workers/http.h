@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * http - asking an HTTP server on this machine, in the loop
+ *
+ * For CLIs that are servers, and for whatever must answer before a CLI can
+ * work.  libcurl does the work; nothing blocks, no proxy is used.
+ */
+#include "proto/buf.h"
+#include "proto/error.h"
+#include "proto/loop.h"
+
+struct http; /* what is asked of whom, over connections that are kept */
+struct http_call;
+
+struct http_request {
+	const char *method; /* "GET" */
+	const char *url;
+	const char *user, *password; /* NULL: none; basic authentication */
+	struct str body;	     /* copied; JSON; empty: none */
+	uint64_t deadline_ms;	     /* of the whole answer; 0: none */
+
+	/* Where the answer is a stream: each of its lines, without its end;
+	 * the body that `done` gets is empty then.  MAY be NULL. */
+	void (*line)(void *arg, struct str line);
+
+	/* MUST be set: called once, and last.  `status` is 0 and `e` says why
+	 * if there was no whole answer; else `e` is NULL. */
+	void (*done)(void *arg, int status, struct str body,
+		     const struct error *e);
+	void *arg;
+};
+
+/* NULL on failure. */
+struct http *http_new(struct loop *, struct error *);
+void http_free(struct http *); /* drops what is under way */
+
+/* `done` follows, but not before this returns. */
+struct http_call *http_ask(struct http *, const struct http_request *);
+
+/* Ends it; nothing of it is called any more. */
+void http_drop(struct http_call *);
