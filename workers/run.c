@@ -113,16 +113,30 @@ has_turns(const struct run *r)
 	return false;
 }
 
+static struct warm *
+find_idle(const struct run *r)
+{
+	list_each (&r->talks, n) {
+		struct warm *w = container_of(n, struct warm, seat);
+
+		if (w->state == WARM_IDLE)
+			return w;
+	}
+	return NULL;
+}
+
 void
 run_close(struct run *r)
 {
-	if (r->state == RUN_ENDING)
+	struct warm *w;
+
+	if (r->state >= RUN_CLOSED)
 		return;
-	if (r->state != RUN_CLOSED)
-		log_warn("CLI %ju: gets no further conversation",
-			 (uintmax_t)r->number);
+	log_warn("CLI %ju: gets no further conversation", (uintmax_t)r->number);
 	r->state = RUN_CLOSED;
-	if (!has_turns(r))
+	while ((w = find_idle(r)))
+		warm_retire(w);
+	if (r->state == RUN_CLOSED && !has_turns(r))
 		run_kill(r);
 }
 
@@ -389,9 +403,9 @@ run_leave(struct warm *w)
 	list_remove(&r->talks, &w->seat);
 	if (!is_shared(r) || r->state == RUN_ENDING)
 		return;
-	if (r->state == RUN_CLOSED)
-		run_close(r);
-	else if (!r->talks.len)
+	if (r->state == RUN_CLOSED && !has_turns(r))
+		run_kill(r);
+	else if (r->state != RUN_CLOSED && !r->talks.len)
 		wait_idly(r);
 }
 
