@@ -397,11 +397,12 @@ async function ends(bridge, t, expectedExit) {
     bridge.showLog();
 }
 
-// `exit` is what it must exit with in the end, if not with 0 after SIGTERM.  With `waits` false it is left to
-// the test to see what becomes of it.
+// `env` may be a function of the bridge's home.  `exit` is what it must exit with in the end, if not with 0 after
+// SIGTERM.  With `waits` false it is left to the test to see what becomes of it.
 export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true } = {}) {
   const directory = mkdtempSync('/tmp/bridge-');
-  const bridge = new Bridge({ env, backends, build, directory });
+  const variables = typeof env === 'function' ? env(join(directory, 'home')) : env;
+  const bridge = new Bridge({ env: variables, backends, build, directory });
   t.after(async () => {
     try {
       await ends(bridge, t, exit ?? { code: 0, signal: null });

@@ -52,6 +52,20 @@ forget(void)
 }
 
 static void
+must_have_heard(const char *text)
+{
+	assert_int_equal(notes.heard.len, strlen(text));
+	assert_memory_equal(notes.heard.ptr, text, notes.heard.len);
+}
+
+static void
+must_have_written(const char *text)
+{
+	assert_non_null(memmem(notes.written.ptr, notes.written.len, text,
+			       strlen(text)));
+}
+
+static void
 hear(struct lines *lines, struct str piece)
 {
 	struct str line;
@@ -157,10 +171,10 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 			     "\"content_block_delta\",\"delta\":{\"type\":"
 			     "\"song_delta\"}}}"),
 			 &e));
-	assert_string_equal(notes.heard.ptr, "unknown event tomorrow\n"
-					     "unknown event without a type\n"
-					     "unknown event without a type\n"
-					     "unknown delta song_delta\n");
+	must_have_heard("unknown event tomorrow\n"
+			"unknown event without a type\n"
+			"unknown event without a type\n"
+			"unknown delta song_delta\n");
 }
 
 /* What it finishes with it must have been told by the CLI. */
@@ -215,8 +229,7 @@ the_users_text_is_inert(void **state_)
 	talk.messages = messages;
 	talk.from = 0;
 	harness()->say(&talk);
-	assert_non_null(memmem(notes.written.ptr, notes.written.len,
-			       "\"client_composed\":true", 22));
+	must_have_written("\"client_composed\":true");
 	forget();
 	json_decref(messages);
 }
@@ -274,6 +287,7 @@ command_of(struct talk *t)
 		buf_print(&all, "<%s>", argv.ptr[i]);
 	for (size_t i = 0; i < env.len; i++)
 		buf_print(&all, "[%s]", env.ptr[i]);
+	buf_print(&all, "%c", '\0');
 	words_fini(&argv);
 	words_fini(&env);
 	return all.ptr;
@@ -312,14 +326,12 @@ only_the_most_permissive_mode_permits(void **state_)
 
 	forget();
 	must(claude_line(&talk, str_of(question), &e));
-	assert_non_null(memmem(notes.written.ptr, notes.written.len,
-			       "\"allow\",\"updatedInput\":{\"a\":1}", 31));
+	must_have_written("\"allow\",\"updatedInput\":{\"a\":1}");
 	notes_clear();
 	talk.permission_mode = "plan";
 	must(claude_line(&talk, str_of(question), &e));
 	talk.permission_mode = "bypassPermissions";
-	assert_non_null(memmem(notes.written.ptr, notes.written.len,
-			       "\"behavior\":\"deny\"", 17));
+	must_have_written("\"behavior\":\"deny\"");
 }
 
 /* claudish: the same program, and another account. */
@@ -391,9 +403,8 @@ claudish_must_be_told_where_it_is_and_which_model(void **state_)
 	must(harness()->command(&t, &argv, &env, &e));
 	free(settings_text());
 	harness()->say(&t);
-	assert_string_equal(notes.heard.ptr,
-			    "fail NO_MODEL claudish: name a model, such as "
-			    "\"claudish/openrouter@deepseek/deepseek-r1\"\n");
+	must_have_heard("fail NO_MODEL claudish: name a model, such as "
+			"\"claudish/openrouter@deepseek/deepseek-r1\"\n");
 	words_fini(&argv);
 	words_fini(&env);
 	forget();
