@@ -1,0 +1,135 @@
+// The coding agent pi, in its rpc mode: see suite.mjs for what every harness must do.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+
+import { isGone, isThere, says, startBridge, waitFor } from './bridge.mjs';
+import { clis } from './clis.mjs';
+import { suite } from './suite.mjs';
+
+suite({
+  name: 'pi',
+  cli: clis.pi,
+  logIn: /\/login/,
+  install: /npm install -g @earendil-works\/pi-coding-agent/,
+  model: { id: 'fake/fake-small', upstream: 'fake-small' },
+  loads: ['nothing'],
+});
+
+function write(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+// All that a user of pi can have written for it, each with a word of its own.
+function furnish(home) {
+  const at = name => join(home, '.pi/agent', name);
+  write(at('AGENTS.md'), 'word-of-agents');
+  write(at('APPEND_SYSTEM.md'), 'word-of-append-system');
+  write(at('skills/dance/SKILL.md'), '---\nname: dance\ndescription: word-of-skill\n---\nbody-of-skill\n');
+  write(at('prompts/sing.md'), 'word-of-template');
+  write(at('extensions/shout.ts'), `export default pi => {
+    pi.registerCommand('shout', { description: 'x', handler: async () => {} });
+    pi.registerTool({ name: 'word_of_extension', label: 'x', description: 'x', parameters: { type: 'object', properties: {} },
+      async execute() { return { content: [{ type: 'text', text: 'x' }], details: {} }; } });
+  };`);
+}
+
+async function start(t, env = {}, configure = furnish) {
+  const cloud = await clis.pi.start();
+  t.after(() => cloud.close());
+  const bridge = await startBridge(t, {
+    backends: ['pi'],
+    env(home) {
+      configure(home);
+      return { ...clis.pi.setUp(home, cloud, 'pi'), ...env };
+    },
+  });
+  return { cloud, bridge, whole: () => JSON.stringify(cloud.requests.at(-1).body) };
+}
+
+const withRule = (rule, ...texts) => [{ role: 'system', content: rule }, ...says(...texts)];
+
+const OWN_WORDS = /word-of-agents|word-of-append-system|word-of-skill|word_of_extension|body-of-skill|word-of-template/;
+
+test('pi: what is peculiar to pi', async t => {
+  const { cloud, bridge, whole } = await start(t);
+
+  for (const text of ['/skill:dance', '/sing', '/shout', '/model'])
+    await t.test(`${text} is text`, async () => {
+      const before = cloud.requests.length;
+      await bridge.answers('pi', text);
+      assert.equal(cloud.requests.length, before + 1);
+      assert.equal(cloud.requests.at(-1).said.at(-1).trim(), text);
+      assert.doesNotMatch(whole(), /body-of-skill|word-of-template/);
+    });
+
+  await t.test('what the user has written for it is loaded, and a system prompt beside it', async () => {
+    await bridge.answers('pi', withRule('word-of-the-caller', 'hi'));
+    for (const word of ['word-of-agents', 'word-of-append-system', 'word-of-skill', 'word_of_extension', 'word-of-the-caller'])
+      assert.ok(whole().includes(word), word);
+  });
+
+  await t.test('U+2028 ends no line', async () => {
+    cloud.next({ chunks: ['one\u2028two', '\u2029three'] });
+    assert.equal((await bridge.answers('pi', 'a\u2028b')).content, 'one\u2028two\u2029three');
+    assert.equal(cloud.requests.at(-1).said.at(-1), 'a\u2028b');
+  });
+
+  await t.test('a history keeps its tools', async () => {
+    const call = { id: 'c1', type: 'function', function: { name: 'weather', arguments: '{"city":"Rome"}' } };
+    await bridge.answers('pi', [
+      { role: 'user', content: 'the weather?' }, { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'c1', content: 'sunny' }, { role: 'assistant', content: 'It is sunny.' },
+      { role: 'user', content: 'are you sure?' },
+    ], { session_id: 'weather' });
+    const { messages } = cloud.requests.at(-1).body;
+    assert.deepEqual(messages.map(message => message.role), ['system', 'user', 'assistant', 'tool', 'assistant', 'user']);
+    assert.deepEqual(messages[2].tool_calls[0].function, call.function);
+  });
+
+  await t.test('an answer that the vendor has cut short says so', async () => {
+    cloud.next({ text: 'half', stopReason: 'length' });
+    assert.equal((await bridge.chat('pi', 'hi')).json.choices[0].finish_reason, 'length');
+  });
+
+  await t.test('its files of ours are gone', () =>
+    isGone(() => readdirSync(join(bridge.directory, 'data/scratch/pi')), { within: 3000 }));
+});
+
+test('pi: nothing of the user\'s is loaded if that is what is wanted', async t => {
+  const { bridge, whole } = await start(t, { PI_LOADS: 'nothing' }, home => {
+    furnish(home);
+    write(join(home, '.pi/agent/SYSTEM.md'), 'word-of-agents');
+  });
+  await bridge.answers('pi', withRule('word-of-the-caller', 'hi'));
+  assert.doesNotMatch(whole(), OWN_WORDS);
+  assert.match(whole(), /word-of-the-caller/);
+});
+
+test('pi: one that was started ahead is told the system prompt all the same', async t => {
+  const { cloud, bridge, whole } = await start(t, { PI_SPARES: '1' });
+  const session = { session_id: 'ahead' };
+  await bridge.answers('pi', 'hi', { session_id: 'first' });
+  const pids = () => bridge.clisOf('pi').map(({ pid }) => pid);
+  await waitFor('there is a spare', () => pids().length === 2);
+  const ahead = pids();
+  const first = await bridge.answers('pi', withRule('word-of-the-caller', 'one'), session);
+  assert.equal(cloud.requests.at(-1).body.messages[0].content.match(/word-of-the-caller/g).length, 1);
+  for (const pid of ahead)
+    process.kill(pid, 'SIGKILL');
+  await isGone(() => ahead.filter(isThere), { within: 5000 });
+  const second = await bridge.answers('pi', withRule('word-of-the-caller', 'one', first.content, 'two'), session);
+  assert.equal(second.content, 'turn 2: you said "two"; before: ["one"]');
+  assert.equal(second.headers['x-bridge-session'], 'resumed');
+  assert.match(whole(), /word-of-the-caller/);
+});
+
+test('pi: what it may not do it has no tool for', async t => {
+  const { cloud, bridge } = await start(t, { PI_PERMISSION_MODE: 'read-only' }, () => {});
+  await bridge.answers('pi', 'hi');
+  const tools = cloud.requests.at(-1).body.tools.map(tool => tool.function.name).sort();
+  assert.deepEqual(tools, ['find', 'grep', 'ls', 'read']);
+});

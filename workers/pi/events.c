@@ -1,0 +1,464 @@
+#include "workers/pi/pi.h"
+
+#include <stdio.h>
+
+/* Responses to commands of ours; see pi_ask() for their ids. */
+
+static void
+fail(struct talk *t, enum error_code code, const char *words)
+{
+	struct error e = { 0 };
+	struct str line = str_cut(str_of(words ? words : "no reason given"),
+				  '\n', &(struct str){ 0 });
+
+	fail_with(&e, code, "pi: " STR_FMT, STR_ARG(line));
+	talk_fail(t, &e);
+}
+
+static char *
+model_name(const json_t *model)
+{
+	const char *provider = json_text(model, "provider");
+	const char *id = json_text(model, "id");
+
+	if (!provider || !id || !strcmp(provider, "unknown"))
+		return NULL;
+	return copy_format("%s/%s", provider, id);
+}
+
+static void
+on_new_session(struct talk *t, const json_t *response)
+{
+	pi_ask(t, "get_state", NULL);
+}
+
+/* A session that it does not know it begins, under the id that it was given:
+ * then there is nothing in it. */
+static void
+on_state(struct talk *t, const json_t *response)
+{
+	struct pi *p = t->state;
+	const json_t *state = json_object_get(response, "data");
+	const char *id = json_text(state, "sessionId");
+
+	if (t->resumed &&
+	    json_integer_value(json_object_get(state, "messageCount")) == 0) {
+		talk_lost(t);
+		return;
+	}
+	if (id && t->kept && strcmp(id, t->cli_id) != 0)
+		talk_name_it(t, id);
+	free(p->default_model);
+	free(p->said_model);
+	p->default_model = model_name(json_object_get(state, "model"));
+	p->said_model = copy(str_of(p->default_model));
+	pi_ask(t, "get_available_models", NULL);
+}
+
+static bool
+sees_images(const json_t *model)
+{
+	const json_t *kind;
+	size_t i;
+
+	json_array_foreach (json_object_get(model, "input"), i, kind)
+		if (json_is_string(kind) &&
+		    !strcmp(json_string_value(kind), "image"))
+			return true;
+	return false;
+}
+
+/* Only those that it has a login or a key for.  What we have given it in
+ * files it has read by now, but one that it goes on writing to. */
+static void
+on_models(struct talk *t, const json_t *response)
+{
+	const json_t *all =
+		json_object_get(json_object_get(response, "data"), "models");
+	json_t *ids = json_pack("[s]", "default");
+	struct pi *p = t->state;
+	struct error e = { 0 };
+	const json_t *model;
+	size_t i;
+
+	json_decref(p->models);
+	p->models = json_object();
+	json_array_foreach (all, i, model) {
+		auto_free char *name = model_name(model);
+
+		if (!name)
+			continue;
+		json_array_append_new(ids, json_string(name));
+		json_object_set_new(p->models, name,
+				    json_boolean(sees_images(model)));
+	}
+	if (json_array_size(ids) > 1) {
+		talk_models(t, ids);
+		if (t->kept)
+			pi_remove_files(t);
+		talk_ready(t);
+		return;
+	}
+	json_decref(ids);
+	fail_with(&e, ERR_LOGIN, "pi: not logged in: %s", pi.log_in);
+	talk_fail(t, &e);
+}
+
+/* Of several that it was told the last counts. */
+static bool
+is_the_last(struct pi *p)
+{
+	p->asking -= p->asking > 0;
+	return p->asking == 0;
+}
+
+static void
+on_model_set(struct talk *t, const json_t *response)
+{
+	struct pi *p = t->state;
+
+	if (!is_the_last(p))
+		return;
+	free(p->said_model);
+	p->said_model = p->asked_model;
+	p->asked_model = NULL;
+	if (p->prompt)
+		pi_send_prompt(t);
+}
+
+static const struct {
+	const char *command;
+	void (*done)(struct talk *, const json_t *);
+} responses[] = {
+	{ "new_session", on_new_session },
+	{ "get_state", on_state },
+	{ "get_available_models", on_models },
+	{ "set_model", on_model_set },
+	{ "prompt", NULL },
+	{ "abort", NULL },
+};
+
+/* Of the model or of the turn; a prompt fails for want of a login only, as far
+ * as we know. */
+static void
+on_refusal(struct talk *t, const char *command, const json_t *response)
+{
+	struct pi *p = t->state;
+	const char *words = json_text(response, "error");
+	bool is_model = !strcmp(command, "set_model");
+	bool no_login = words && (strstr(words, "API key") ||
+				  strstr(words, "Authentication failed"));
+
+	if (!strcmp(command, "abort") || (is_model && !is_the_last(p)))
+		return;
+	if (is_model) {
+		free(p->said_model);
+		p->said_model = NULL;
+	}
+	if (is_model && !p->prompt)
+		return;
+	pi_drop_prompt(t);
+	p->is_busy = false;
+	fail(t,
+	     is_model	? ERR_NO_MODEL
+	     : no_login ? ERR_LOGIN
+			: ERR_HARNESS,
+	     words);
+}
+
+static void
+on_response(struct talk *t, const json_t *response)
+{
+	const char *id = json_text(response, "id");
+
+	for (size_t i = 0; id && i < sizeof responses / sizeof *responses;
+	     i++) {
+		if (strcmp(id, responses[i].command) != 0)
+			continue;
+		if (!json_is_true(json_object_get(response, "success")))
+			on_refusal(t, id, response);
+		else if (responses[i].done)
+			responses[i].done(t, response);
+		return;
+	}
+	agent_unknown(t->agent, "response", id ? id : "without id");
+}
+
+/* The turn */
+
+static bool
+is_listening(const struct pi *p)
+{
+	return p->is_busy && p->why.code == ERR_NONE;
+}
+
+static struct str
+delta_of(const json_t *event)
+{
+	const json_t *delta = json_object_get(event, "delta");
+
+	return (struct str){ json_string_value(delta),
+			     json_string_length(delta) };
+}
+
+/* Text behind a use of tools begins anew. */
+static void
+on_text(struct talk *t, struct str text)
+{
+	struct pi *p = t->state;
+
+	if (!text.len)
+		return;
+	if (p->used_tool && p->has_text)
+		talk_text(t, STR("\n\n"));
+	p->used_tool = false;
+	p->has_text = p->has_said = true;
+	talk_text(t, text);
+}
+
+/* What ends a block says all of it again. */
+static void
+on_update(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+	const json_t *event = json_object_get(line, "assistantMessageEvent");
+	const char *type = json_text(event, "type");
+
+	if (!type || !is_listening(p))
+		return;
+	if (!strcmp(type, "text_delta")) {
+		on_text(t, delta_of(event));
+	} else if (!strcmp(type, "thinking_delta")) {
+		p->has_said = true;
+		talk_reasoning(t, delta_of(event));
+	}
+}
+
+static bool
+is_assistants(const json_t *message)
+{
+	const char *role = json_text(message, "role");
+
+	return role && !strcmp(role, "assistant");
+}
+
+static void
+on_message_start(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+
+	if (is_assistants(json_object_get(line, "message")))
+		p->has_said = false;
+}
+
+static void
+add_usage(struct pi *p, const json_t *usage)
+{
+	json_int_t cached =
+		json_integer_value(json_object_get(usage, "cacheRead"));
+
+	p->cached += cached;
+	p->input += json_integer_value(json_object_get(usage, "input")) +
+		    json_integer_value(json_object_get(usage, "cacheWrite")) +
+		    cached;
+	p->output += json_integer_value(json_object_get(usage, "output"));
+	p->reasoned += json_integer_value(json_object_get(usage, "reasoning"));
+}
+
+static void
+on_message_end(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+	const json_t *message = json_object_get(line, "message");
+	const char *model = json_text(message, "model");
+	const char *stop = json_text(message, "stopReason");
+	const char *words = json_text(message, "errorMessage");
+
+	if (!p->is_busy || !is_assistants(message))
+		return;
+	add_usage(p, json_object_get(message, "usage"));
+	snprintf(p->stop, sizeof p->stop, "%s", stop ? stop : "");
+	snprintf(p->words, sizeof p->words, "%s", words ? words : "");
+	if (model)
+		snprintf(p->model, sizeof p->model, "%s", model);
+}
+
+static void
+on_tool_start(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+
+	p->used_tool = true;
+	if (is_listening(p))
+		talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id",
+				       json_text(line, "toolCallId"), "name",
+				       json_text(line, "toolName"), "arguments",
+				       json_object_get(line, "args")));
+}
+
+static void
+on_tool_end(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+	json_t *result = json_object_get(line, "result");
+	bool is_error = json_is_true(json_object_get(line, "isError"));
+
+	if (is_listening(p))
+		talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
+				       json_text(line, "toolCallId"), "result",
+				       json_object_get(result, "content"),
+				       "is_error", is_error));
+}
+
+/*
+ * It is about to ask the vendor again, up to three times and for some 14
+ * seconds.  Once is enough, unless something of the message was said, which
+ * can't be taken back; nor does a rate limit go away by then.
+ */
+static void
+on_retry(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+	json_int_t attempt =
+		json_integer_value(json_object_get(line, "attempt"));
+	json_int_t delay = json_integer_value(json_object_get(line, "delayMs"));
+	struct error why = { 0 };
+
+	if (!is_listening(p))
+		return;
+	pi_explain(p, talk_has_spoken(t), &why);
+	if (why.code == ERR_RATE_LIMIT)
+		why.retry_ms =
+			(uint32_t)(delay > 0 && delay < UINT32_MAX ? delay : 0);
+	if (p->has_said)
+		fail_with(&why, ERR_TRUNCATED,
+			  "pi: the vendor's stream broke off");
+	else if (strncmp(p->words, "429", 3) != 0 && attempt < 2)
+		return;
+	p->why = why;
+	pi_ask(t, "abort", NULL);
+}
+
+static json_t *
+usage_of(const struct pi *p)
+{
+	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
+			 p->input, "completion_tokens", p->output,
+			 "total_tokens", p->input + p->output,
+			 "prompt_tokens_details", "cached_tokens", p->cached,
+			 "completion_tokens_details", "reasoning_tokens",
+			 p->reasoned);
+}
+
+/* Nothing goes on by itself any more: how the last message ended is how the
+ * turn did. */
+static void
+on_settled(struct talk *t, const json_t *line)
+{
+	struct pi *p = t->state;
+	struct error why = p->why;
+	bool ended = !strcmp(p->stop, "stop") || !strcmp(p->stop, "length");
+
+	if (!p->is_busy)
+		return;
+	p->is_busy = false;
+	if (!why.code && ended) {
+		talk_finish(t, p->stop, usage_of(p),
+			    p->model[0] ? p->model : NULL);
+		return;
+	}
+	if (!why.code)
+		pi_explain(p, talk_has_spoken(t), &why);
+	talk_fail(t, &why);
+}
+
+/* An extension of the user's asks him something; there is nobody to ask. */
+static void
+on_dialog(struct talk *t, const json_t *line)
+{
+	static const char *const dialogs[] = { "select", "confirm", "input",
+					       "editor" };
+	const char *method = json_text(line, "method");
+
+	for (size_t i = 0; method && i < sizeof dialogs / sizeof *dialogs; i++)
+		if (!strcmp(method, dialogs[i]))
+			talk_write_json(t,
+					json_pack("{s:s, s:s?, s:b}", "type",
+						  "extension_ui_response", "id",
+						  json_text(line, "id"),
+						  "cancelled", 1));
+}
+
+/* Without a function: it is of no interest. */
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+} events[] = {
+	{ "message_update", on_update },
+	{ "message_start", on_message_start },
+	{ "message_end", on_message_end },
+	{ "tool_execution_start", on_tool_start },
+	{ "tool_execution_end", on_tool_end },
+	{ "auto_retry_start", on_retry },
+	{ "agent_settled", on_settled },
+	{ "response", on_response },
+	{ "extension_ui_request", on_dialog },
+	{ "agent_start", NULL },
+	{ "agent_end", NULL },
+	{ "turn_start", NULL },
+	{ "turn_end", NULL },
+	{ "tool_execution_update", NULL },
+	{ "auto_retry_end", NULL },
+	{ "queue_update", NULL },
+	{ "entry_appended", NULL },
+	{ "session_info_changed", NULL },
+	{ "thinking_level_changed", NULL },
+	{ "compaction_start", NULL },
+	{ "compaction_end", NULL },
+	{ "summarization_retry_scheduled", NULL },
+	{ "summarization_retry_attempt_start", NULL },
+	{ "summarization_retry_finished", NULL },
+	{ "extension_error", NULL },
+};
+
+static void
+hear(struct talk *t, const json_t *line)
+{
+	const char *type = json_text(line, "type");
+
+	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++) {
+		if (strcmp(type, events[i].type) != 0)
+			continue;
+		if (events[i].hear)
+			events[i].hear(t, line);
+		return;
+	}
+	agent_unknown(t->agent, "event", type ? type : "without type");
+}
+
+/* It looks like an event, and yet can't be read: half a character in an
+ * escape, say.  What it had to say is missing from the answer. */
+static bool
+is_damaged(struct str line)
+{
+	return line.len > 1 && line.ptr[0] == '{' &&
+	       line.ptr[line.len - 1] == '}';
+}
+
+bool
+pi_line(struct talk *t, struct str said, struct error *e)
+{
+	json_t *line;
+
+	said = str_trim(said);
+	line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
+	if (!line && is_damaged(said))
+		return fail_with(e, ERR_HARNESS,
+				 "pi: a line that can't be read");
+	if (line)
+		hear(t, line);
+	else if (said.len)
+		agent_unknown(t->agent, "line", "that is no JSON");
+	json_decref(line);
+	return true;
+}

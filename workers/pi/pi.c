@@ -1,0 +1,372 @@
+#include "workers/pi/pi.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void
+add_tools(const struct talk *t, struct words *argv)
+{
+	if (!strcmp(t->permission_mode, "read-only")) {
+		words_add(argv, "--tools");
+		words_add(argv, "read,grep,find,ls");
+	} else if (!strcmp(t->permission_mode, "no-tools")) {
+		words_add(argv, "--no-tools");
+	}
+}
+
+/* Without its own SYSTEM.md and APPEND_SYSTEM.md too: those it looks for only
+ * if it is not told otherwise, with nothing. */
+static void
+add_isolation(const struct talk *t, struct words *argv)
+{
+	static const char *const nothing[] = {
+		"--no-context-files", "--no-extensions",
+		"--no-skills",	      "--no-prompt-templates",
+		"--no-themes",	      "--no-approve",
+		"--system-prompt",    "",
+	};
+
+	if (t->agent->loads == LOADS_NOTHING)
+		for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+			words_add(argv, nothing[i]);
+}
+
+static const char *
+value_of(const struct words *env, const char *name)
+{
+	struct str value;
+
+	for (size_t i = 0; i < env->len; i++)
+		if (str_eq(str_cut(str_of(env->ptr[i]), '=', &value),
+			   str_of(name)))
+			return value.ptr;
+	return NULL;
+}
+
+/* Our file takes the place of the one that it would look for. */
+static void
+add_own_instructions(const struct talk *t, struct words *argv,
+		     const struct words *env)
+{
+	const char *home = value_of(env, "HOME");
+	const char *directory = value_of(env, "PI_CODING_AGENT_DIR");
+	auto_free char *path =
+		directory ? copy_format("%s/APPEND_SYSTEM.md", directory)
+		: home	  ? copy_format("%s/.pi/agent/APPEND_SYSTEM.md", home)
+			  : NULL;
+
+	if (t->agent->loads == LOADS_NOTHING || !path ||
+	    access(path, R_OK) != 0)
+		return;
+	words_add(argv, "--append-system-prompt");
+	words_add(argv, path);
+}
+
+/*
+ * A past is a session that it forks; what is not to be kept it goes on in the
+ * very file, which we remove.
+ */
+static void
+add_session(const struct talk *t, struct words *argv)
+{
+	const struct pi *p = t->state;
+
+	if (p->past) {
+		words_add(argv, t->kept ? "--fork" : "--session");
+		words_add(argv, p->past);
+	}
+	if (t->kept) {
+		words_add(argv, "--session-id");
+		words_add(argv, t->cli_id);
+	} else if (!p->past) {
+		words_add(argv, "--no-session");
+	}
+}
+
+/* The file is there even if there is no system prompt yet: a process that is
+ * started ahead is told of it later, and reads it again then. */
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	struct pi *p = t->state;
+
+	if ((t->history && !pi_write_past(t, e)) ||
+	    !pi_write_instructions(t, e))
+		return false;
+	p->knows_system = t->system != NULL;
+	words_add(argv, "--mode");
+	words_add(argv, "rpc");
+	add_session(t, argv);
+	add_tools(t, argv);
+	add_isolation(t, argv);
+	add_own_instructions(t, argv, env);
+	words_add(argv, "--append-system-prompt");
+	words_add(argv, p->instructions);
+	return true;
+}
+
+/* Takes `command`, or NULL.  The response has the same id: what it is an
+ * answer to. */
+void
+pi_ask(struct talk *t, const char *type, json_t *command)
+{
+	if (!command)
+		command = json_object();
+	json_object_set_new(command, "id", json_string(type));
+	json_object_set_new(command, "type", json_string(type));
+	talk_write_json(t, command);
+}
+
+static void
+greet(struct talk *t)
+{
+	struct pi *p = t->state;
+	struct error e = { 0 };
+
+	if (!t->system || p->knows_system)
+		pi_ask(t, "get_state", NULL);
+	else if (pi_write_instructions(t, &e))
+		pi_ask(t, "new_session", NULL);
+	else
+		talk_fail(t, &e);
+}
+
+/* Text and images go apart.  False: there is one that it can't be shown. */
+static bool
+add_part(const json_t *part, struct buf *text, json_t *images, struct error *e)
+{
+	const char *type = json_text(part, "type");
+	const json_t *words = json_object_get(part, "text");
+
+	if (!strcmp(type, "image") && json_text(part, "url"))
+		return fail_with(e, ERR_UNSUPPORTED,
+				 "pi: an image must be data, and not a URL");
+	if (!strcmp(type, "image")) {
+		json_array_append_new(
+			images,
+			json_pack("{s:s, s:O?, s:O?}", "type", "image", "data",
+				  json_object_get(part, "data"), "mimeType",
+				  json_object_get(part, "media_type")));
+		return true;
+	}
+	if (!words)
+		words = json_object_get(part, "arguments");
+	if (text->len && !buf_add(text, STR("\n\n"), e))
+		return false;
+	return buf_add(text,
+		       (struct str){ json_string_value(words),
+				     json_string_length(words) },
+		       e);
+}
+
+/* A "/" at the very beginning would be a command, a template or a skill; a
+ * space before it is all that it takes. */
+static json_t *
+message_of(const struct buf *text)
+{
+	struct str s = buf_str(text);
+	struct buf spaced = BUF_INIT(MAX_WIRE);
+	struct error e = { 0 };
+	json_t *message;
+
+	if (!str_starts(s, STR("/")))
+		return json_stringn(s.ptr, s.len);
+	buf_print(&spaced, " ");
+	message = buf_add(&spaced, s, &e) ? json_stringn(spaced.ptr, spaced.len)
+					  : NULL;
+	buf_fini(&spaced);
+	return message;
+}
+
+/* NULL on failure. */
+static json_t *
+prompt_of(const struct talk *t, struct error *e)
+{
+	struct buf text = BUF_INIT(MAX_BODY);
+	json_t *images = json_array(), *prompt = NULL;
+	const json_t *part;
+	bool ok = true;
+	size_t j;
+
+	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+		json_array_foreach (
+			json_object_get(json_array_get(t->messages, i),
+					"content"),
+			j, part)
+			ok = ok && add_part(part, &text, images, e);
+	if (ok)
+		prompt = json_pack("{s:o, s:O}", "message", message_of(&text),
+				   "images", images);
+	buf_fini(&text);
+	json_decref(images);
+	return prompt;
+}
+
+void
+pi_drop_prompt(struct talk *t)
+{
+	struct pi *p = t->state;
+
+	json_decref(p->prompt);
+	p->prompt = NULL;
+}
+
+void
+pi_send_prompt(struct talk *t)
+{
+	struct pi *p = t->state;
+
+	p->is_busy = true;
+	pi_ask(t, "prompt", p->prompt);
+	p->prompt = NULL;
+}
+
+static const char *
+wanted_model(const struct talk *t)
+{
+	const struct pi *p = t->state;
+
+	if (t->model && strcmp(t->model, "default") != 0)
+		return t->model;
+	return p->default_model;
+}
+
+/* "provider/model", of which the model may have further slashes; without a
+ * provider that of the default is meant. */
+static void
+ask_for_model(struct talk *t, const char *model)
+{
+	struct pi *p = t->state;
+	struct str rest, provider = str_cut(str_of(model), '/', &rest);
+
+	if (!rest.ptr) {
+		rest = provider;
+		provider = str_cut(
+			str_of(p->default_model ? p->default_model : ""), '/',
+			&(struct str){ 0 });
+	}
+	p->asking++;
+	pi_ask(t, "set_model",
+	       json_pack("{s:s%, s:s%}", "provider", provider.ptr, provider.len,
+			 "modelId", rest.ptr, rest.len));
+}
+
+/* It would drop them in silence. */
+static bool
+check_images(const struct pi *p, const char *model, struct error *e)
+{
+	const json_t *images = json_object_get(p->prompt, "images");
+
+	if (!model || json_array_size(images) == 0 ||
+	    !json_is_false(json_object_get(p->models, model)))
+		return true;
+	return fail_with(e, ERR_UNSUPPORTED, "pi: %s can't see images", model);
+}
+
+static void
+begin_turn(struct pi *p)
+{
+	p->used_tool = p->has_text = p->has_said = p->is_busy = false;
+	p->input = p->output = p->cached = p->reasoned = 0;
+	p->stop[0] = p->words[0] = p->model[0] = '\0';
+	p->why = (struct error){ 0 };
+}
+
+static void
+say(struct talk *t)
+{
+	struct pi *p = t->state;
+	struct error e = { 0 };
+	const char *model = wanted_model(t);
+
+	pi_drop_prompt(t);
+	begin_turn(p);
+	p->prompt = prompt_of(t, &e);
+	if (p->prompt && !check_images(p, model, &e))
+		pi_drop_prompt(t);
+	if (!p->prompt) {
+		talk_fail(t, &e);
+	} else if (!model || (p->said_model && !strcmp(model, p->said_model))) {
+		pi_send_prompt(t);
+	} else {
+		free(p->asked_model);
+		p->asked_model = copy(str_of(model));
+		ask_for_model(t, model);
+	}
+}
+
+/* What has not been sent yet need not be stopped. */
+static void
+interrupt(struct talk *t)
+{
+	struct pi *p = t->state;
+	struct error e = { 0 };
+
+	if (!p->prompt) {
+		pi_ask(t, "abort", NULL);
+		return;
+	}
+	pi_drop_prompt(t);
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	talk_fail(t, &e);
+}
+
+static void
+clear(struct talk *t)
+{
+	struct pi *p = t->state;
+
+	pi_drop_prompt(t);
+	pi_remove_files(t);
+	json_decref(p->models);
+	free(p->default_model);
+	free(p->said_model);
+	free(p->asked_model);
+	memset(p, 0, sizeof *p);
+}
+
+static const char *const may_see[] = { "PI_CODING_AGENT_DIR",
+				       "PI_CODING_AGENT_SESSION_DIR", NULL };
+
+/* Quiet.  How often it tries again is in the user's settings only, which its
+ * command for that would change for good: see on_retry(). */
+static const char *const environment[] = { "PI_OFFLINE=1", "PI_TELEMETRY=0",
+					   NULL };
+
+/* It never asks: what it may not do it is not given a tool for. */
+static const char *const permission_modes[] = { "all-tools", "read-only",
+						"no-tools", NULL };
+
+static const char *const version[] = { "--version", NULL };
+static const char *const models[] = { "default", NULL };
+
+/* Whether it is logged in somewhere is seen when it says which models it has:
+ * its auth.json is there from its first start on, with nothing in it. */
+const struct harness pi = {
+	.program = "pi",
+	.install = "npm install -g @earendil-works/pi-coding-agent, or set "
+		   "PI_BIN",
+	.tested = "0.87.1",
+	.state = sizeof(struct pi),
+	.may_see = may_see,
+	.environment = environment,
+	.permission_modes = permission_modes,
+	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
+	.version = version,
+	.log_in = "run pi and type /login, or set a provider's key, such as "
+		  "PI_ENV_ANTHROPIC_API_KEY",
+	.scouts = true,
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.interrupt = interrupt,
+	.line = pi_line,
+	.clear = clear,
+	.models = models,
+};
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return &pi;
+}
