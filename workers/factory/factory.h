@@ -22,18 +22,19 @@ enum { MAX_UUID = 36 };
 struct factory {
 	struct rpc rpc;
 	struct talk *talk;
-	char *home;		/* of the CLI; NULL: it has none */
-	bool has_login;		/* for the models that its vendor hosts */
-	json_t *models;		/* id: whether it can see images */
-	char *default_model;	/* that it has by itself; or NULL */
-	char *said_model;	/* that it was told last; NULL: none */
-	json_t *preface;	/* parts before the first message; or NULL */
-	json_t *waiting;	/* what is said once it has the model; or NULL */
+	char *home;	     /* of the CLI; NULL: it has none */
+	bool has_login;	     /* for the models that its vendor hosts */
+	json_t *models;	     /* id: whether it can see images */
+	char *default_model; /* that it has by itself; or NULL */
+	char *said_model;    /* that it was told last; NULL: none */
+	json_t *preface;     /* parts before the first message; or NULL */
+	json_t *waiting;     /* what is said once it has the model; or NULL */
 	char turn[MAX_UUID + 1]; /* our id of the message that it is about */
-	char model[MAX_MODEL];	/* that answers */
-	bool used_tool;		/* since the last text */
-	bool has_text;		/* in this turn */
-	struct error why;	/* we have stopped the turn because of that */
+	char model[MAX_MODEL];	 /* that answers */
+	bool used_tool;		 /* since the last text */
+	bool has_text;		 /* in this turn */
+	bool has_said;		 /* something in the message under way */
+	struct error why;	 /* we have stopped the turn because of that */
 	char words[MAX_ERROR_TEXT]; /* its own, for what went wrong; or "" */
 };
 
@@ -56,7 +57,7 @@ void factory_asked(struct agent *, const json_t *id, const char *method,
 void factory_explain(const struct factory *, const char *reason,
 		     struct error *e);
 
-/* It is about to try again, for the `attempt`th time.  False: it may. */
+/* It is about to ask the vendor again.  False: it may. */
 bool factory_gives_up(const struct factory *, const json_t *retry,
 		      struct error *e);
 

@@ -1,0 +1,277 @@
+#include "workers/factory/factory.h"
+
+#include <stdio.h>
+
+/*
+ * Nearly all that it tells is a session_notification, with the type of what
+ * happened in it.  Text comes as deltas and again in the message it makes;
+ * tools come in pieces, of which the message is the whole.
+ */
+
+static bool
+is_over(const struct factory *f)
+{
+	return f->why.code != ERR_NONE;
+}
+
+static struct str
+delta_of(const json_t *n)
+{
+	const json_t *text = json_object_get(n, "textDelta");
+
+	return (struct str){ json_string_value(text),
+			     json_string_length(text) };
+}
+
+/* Text behind a use of tools begins anew. */
+static void
+on_text(struct factory *f, const json_t *n)
+{
+	struct str text = delta_of(n);
+
+	if (!text.len || is_over(f))
+		return;
+	if (f->used_tool && f->has_text)
+		talk_text(f->talk, STR("\n\n"));
+	f->used_tool = false;
+	f->has_text = f->has_said = true;
+	talk_text(f->talk, text);
+}
+
+static void
+on_thinking(struct factory *f, const json_t *n)
+{
+	if (is_over(f))
+		return;
+	f->has_said = true;
+	talk_reasoning(f->talk, delta_of(n));
+}
+
+static void
+note_tools(struct factory *f, const json_t *message)
+{
+	const json_t *block;
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, block) {
+		const char *type = json_text(block, "type");
+
+		if (!type || strcmp(type, "tool_use") != 0)
+			continue;
+		f->used_tool = true;
+		talk_tool(f->talk,
+			  json_pack("{s:s?, s:s?, s:O?}", "id",
+				    json_text(block, "id"), "name",
+				    json_text(block, "name"), "arguments",
+				    json_object_get(block, "input")));
+	}
+}
+
+/* For people, where it has no other words for what went wrong. */
+static void
+note_remark(struct factory *f, const json_t *message)
+{
+	const char *text = json_text(
+		json_array_get(json_object_get(message, "content"), 0), "text");
+
+	if (text && !f->words[0])
+		snprintf(f->words, sizeof f->words, "%s", text);
+}
+
+static void
+on_message(struct factory *f, const json_t *n)
+{
+	const json_t *message = json_object_get(n, "message");
+	const char *role = json_text(message, "role");
+	const char *visibility = json_text(message, "visibility");
+	const char *model = json_text(message, "modelId");
+
+	if (!role || is_over(f))
+		return;
+	if (!strcmp(role, "assistant")) {
+		f->has_said = false;
+		if (model)
+			snprintf(f->model, sizeof f->model, "%s", model);
+		note_tools(f, message);
+	} else if (!strcmp(role, "system") && visibility &&
+		   !strcmp(visibility, "user_only")) {
+		note_remark(f, message);
+	}
+}
+
+static void
+on_tool_result(struct factory *f, const json_t *n)
+{
+	bool is_error = json_is_true(json_object_get(n, "isError"));
+
+	if (!is_over(f))
+		talk_tool(f->talk,
+			  json_pack("{s:s?, s:O?, s:b}", "id",
+				    json_text(n, "toolUseId"), "result",
+				    json_object_get(n, "content"), "is_error",
+				    is_error));
+}
+
+static void
+on_error(struct factory *f, const json_t *n)
+{
+	const char *words = json_text(n, "message");
+
+	if (words)
+		snprintf(f->words, sizeof f->words, "%s", words);
+}
+
+/* We stop it; the turn's end will come, and fails with `why` then. */
+static void
+stop(struct factory *f, const struct error *why)
+{
+	f->why = *why;
+	factory_interrupt(f->talk);
+}
+
+static void
+on_retry(struct factory *f, const json_t *n)
+{
+	struct error why = { 0 };
+
+	if (!is_over(f) && factory_gives_up(f, n, &why))
+		stop(f, &why);
+}
+
+/* What has been said can't be taken back. */
+static void
+on_retracted(struct factory *f, const json_t *n)
+{
+	struct error why = { 0 };
+
+	if (is_over(f) || !f->has_said)
+		return;
+	fail_with(&why, ERR_TRUNCATED,
+		  "factory: the answer was taken back in the middle of it");
+	stop(f, &why);
+}
+
+static json_int_t
+count(const json_t *usage, const char *key)
+{
+	return json_integer_value(json_object_get(usage, key));
+}
+
+/* What came from a cache is counted apart from inputTokens. */
+static json_t *
+usage_of(const json_t *n)
+{
+	const json_t *u = json_object_get(n, "tokenUsage");
+	json_int_t cached = count(u, "cacheReadTokens");
+	json_int_t prompt = count(u, "inputTokens") + cached +
+			    count(u, "cacheCreationTokens");
+	json_int_t output = count(u, "outputTokens");
+
+	if (!json_is_object(u))
+		return NULL;
+	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
+			 prompt, "completion_tokens", output, "total_tokens",
+			 prompt + output, "prompt_tokens_details",
+			 "cached_tokens", cached, "completion_tokens_details",
+			 "reasoning_tokens", count(u, "thinkingTokens"));
+}
+
+/*
+ * Turns of its own, of what it has left running in the background, are none
+ * of ours.
+ */
+static void
+on_completed(struct factory *f, const json_t *n)
+{
+	const char *turn = json_text(n, "turnId");
+	const char *reason = json_text(n, "reason");
+	struct error why = f->why;
+
+	if (!f->turn[0] || (turn && strcmp(turn, f->turn) != 0))
+		return;
+	f->turn[0] = '\0';
+	if (!is_over(f) && reason && !strcmp(reason, "completed")) {
+		talk_finish(f->talk, "stop", usage_of(n),
+			    f->model[0] ? f->model : NULL);
+		return;
+	}
+	if (!is_over(f))
+		factory_explain(f, reason, &why);
+	talk_fail(f->talk, &why);
+}
+
+/* Without a function: it is of no interest. */
+static const struct {
+	const char *type;
+	void (*hear)(struct factory *, const json_t *);
+} notifications[] = {
+	{ "assistant_text_delta", on_text },
+	{ "thinking_text_delta", on_thinking },
+	{ "create_message", on_message },
+	{ "tool_result", on_tool_result },
+	{ "error", on_error },
+	{ "llm_retry", on_retry },
+	{ "assistant_message_retracted", on_retracted },
+	{ "agent_turn_completed", on_completed },
+	{ "assistant_text_complete", NULL },
+	{ "thinking_text_complete", NULL },
+	{ "droid_working_state_changed", NULL },
+	{ "mcp_status_changed", NULL },
+	{ "permission_resolved", NULL },
+	{ "session_title_updated", NULL },
+	{ "session_token_usage_changed", NULL },
+	{ "settings_updated", NULL },
+	{ "tool_call", NULL },
+	{ "tool_execution_phase_changed", NULL },
+	{ "tool_progress_update", NULL },
+};
+
+static void
+on_notification(struct factory *f, const json_t *n)
+{
+	const char *type = json_text(n, "type");
+	size_t i;
+
+	for (i = 0; type && i < sizeof notifications / sizeof *notifications;
+	     i++) {
+		if (strcmp(type, notifications[i].type) != 0)
+			continue;
+		if (notifications[i].hear)
+			notifications[i].hear(f, n);
+		return;
+	}
+	agent_unknown(f->talk->agent, "event", type ? type : "without type");
+}
+
+/* Those of sub-agents, in sessions of their own, are not the answer. */
+void
+factory_told(struct agent *a, const char *method, const json_t *params)
+{
+	struct factory *f = factory_of(a);
+	const char *session = json_text(params, "sessionId");
+
+	if (strcmp(method, "droid.session_notification") != 0)
+		agent_unknown(a, "method", method);
+	else if (!session || !strcmp(session, f->talk->cli_id))
+		on_notification(f, json_object_get(params, "notification"));
+}
+
+void
+factory_asked(struct agent *a, const json_t *id, const char *method,
+	      const json_t *params)
+{
+	struct factory *f = factory_of(a);
+
+	if (!strcmp(method, "droid.request_permission")) {
+		rpc_answer(&f->rpc, id,
+			   json_pack("{s:s}", "selectedOption",
+				     factory_allows(f->talk) ? "proceed_once"
+							     : "cancel"));
+	} else if (!strcmp(method, "droid.ask_user")) {
+		rpc_answer(&f->rpc, id,
+			   json_pack("{s:b, s:[]}", "cancelled", 1, "answers"));
+	} else {
+		agent_unknown(a, "method", method);
+		rpc_refuse(&f->rpc, id, -32601, "not supported by this client");
+	}
+}

@@ -1,0 +1,442 @@
+#include "workers/factory/factory.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "workers/transcript.h"
+
+/* How it calls us; also the title of our sessions, without which it has the
+ * model think of one, in a request of its own. */
+#define OUR_NAME "cli-bridge"
+
+struct factory *
+factory_of(struct agent *a)
+{
+	struct talk *t = *(struct talk **)a->state;
+
+	return t->state;
+}
+
+static const char *
+value_of(const struct words *env, const char *name)
+{
+	struct str value;
+
+	for (size_t i = 0; i < env->len; i++)
+		if (str_eq(str_cut(str_of(env->ptr[i]), '=', &value),
+			   str_of(name)) &&
+		    value.len)
+			return value.ptr;
+	return NULL;
+}
+
+/* Its files are looked for, not into. */
+static bool
+has_login(const struct factory *f, const struct words *env)
+{
+	static const char *const files[] = { "auth.v2.file", "auth.v2.keyring",
+					     "auth.encrypted", "auth.json" };
+
+	if (value_of(env, "FACTORY_API_KEY"))
+		return true;
+	for (size_t i = 0; f->home && i < sizeof files / sizeof *files; i++) {
+		auto_free char *path =
+			copy_format("%s/.factory/%s", f->home, files[i]);
+
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+dress(json_t *message, const char *type)
+{
+	json_t *id = json_object_get(message, "id");
+
+	json_object_set_new(message, "factoryApiVersion",
+			    json_string(FACTORY_API));
+	json_object_set_new(message, "type", json_string(type));
+	if (json_is_integer(id)) {
+		char text[24];
+
+		snprintf(text, sizeof text, "%jd",
+			 (intmax_t)json_integer_value(id));
+		json_object_set_new(message, "id", json_string(text));
+	}
+}
+
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	static const char *const always[] = { "exec", "--input-format",
+					      "stream-jsonrpc",
+					      "--output-format",
+					      "stream-jsonrpc" };
+	struct factory *f = t->state;
+
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		words_add(argv, always[i]);
+	*(struct talk **)t->agent->state = t;
+	f->talk = t;
+	f->home = copy(str_of(value_of(env, "HOME")));
+	f->has_login = has_login(f, env);
+	f->rpc = (struct rpc){ .dress = dress,
+			       .told = factory_told,
+			       .asked = factory_asked };
+	rpc_init(&f->rpc, t->agent);
+	return true;
+}
+
+/* A conversation is opened */
+
+static void
+fail_to_open(struct talk *t, const char *why)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_HARNESS, "factory: %s", why ? why : "no session");
+	talk_fail(t, &e);
+}
+
+/* Without a login, what its vendor hosts is listed all the same. */
+static void
+note_models(struct factory *f, const json_t *result)
+{
+	const json_t *all = json_object_get(result, "availableModels"), *model;
+	size_t i;
+
+	json_decref(f->models);
+	f->models = json_object();
+	json_array_foreach (all, i, model) {
+		const char *id = json_text(model, "id");
+		bool custom = json_is_true(json_object_get(model, "isCustom"));
+		bool blind =
+			json_is_true(json_object_get(model, "noImageSupport"));
+
+		if (id && (custom || f->has_login))
+			json_object_set_new(f->models, id,
+					    json_boolean(!blind));
+	}
+}
+
+/* False: there is none that it could ask. */
+static bool
+tell_models(struct factory *f)
+{
+	json_t *ids;
+	const char *id;
+	json_t *sees;
+
+	if (json_object_size(f->models) == 0)
+		return f->has_login;
+	ids = json_pack("[s]", "default");
+	json_object_foreach (f->models, id, sees)
+		json_array_append_new(ids, json_string(id));
+	talk_models(f->talk, ids);
+	return true;
+}
+
+static void
+become_ready(struct factory *f)
+{
+	struct error e = { 0 };
+
+	if (tell_models(f)) {
+		talk_ready(f->talk);
+		return;
+	}
+	fail_with(&e, ERR_LOGIN, "factory: not logged in: %s", factory.log_in);
+	talk_fail(f->talk, &e);
+}
+
+static void
+on_history_taken(void *whom, const json_t *result, const json_t *error)
+{
+	struct talk *t = whom;
+
+	if (error)
+		fail_to_open(t, json_text(error, "message"));
+	else
+		become_ready(t->state);
+}
+
+/* What the session was begun with counts for good; what is to be said now is
+ * told in words if that is something else. */
+static void
+check_system(struct factory *f, const json_t *settings)
+{
+	const json_t *its = json_object_get(
+		json_object_get(settings, "systemPrompt"), "append");
+	struct str has = { json_string_value(its), json_string_length(its) };
+	json_t *part;
+
+	if (str_eq(has, (struct str){ f->talk->system, f->talk->system_len }))
+		return;
+	part = transcript_system(f->talk);
+	if (!part)
+		return;
+	if (!f->preface)
+		f->preface = json_array();
+	json_array_append_new(f->preface, part);
+}
+
+static void
+on_opened(struct talk *t, const json_t *result)
+{
+	struct factory *f = t->state;
+	const json_t *settings = json_object_get(result, "settings");
+
+	free(f->default_model);
+	free(f->said_model);
+	f->default_model = copy(str_of(json_text(settings, "modelId")));
+	f->said_model = copy(str_of(f->default_model));
+	note_models(f, result);
+	check_system(f, settings);
+}
+
+/* It is asked in the order in which it was told, and has the history when it
+ * has answered to the last of it. */
+static void
+on_begun(void *whom, const json_t *result, const json_t *error)
+{
+	struct talk *t = whom;
+	struct factory *f = t->state;
+	json_t *messages = f->waiting;
+	size_t i, n = json_array_size(messages);
+	json_t *message;
+
+	f->waiting = NULL;
+	if (error) {
+		fail_to_open(t, json_text(error, "message"));
+	} else {
+		on_opened(t, result);
+		json_array_foreach (messages, i, message)
+			rpc_ask(&f->rpc, "droid.add_user_message",
+				json_incref(message),
+				i + 1 == n ? on_history_taken : NULL, t);
+		if (!n)
+			become_ready(f);
+	}
+	json_decref(messages);
+}
+
+static void
+on_loaded(void *whom, const json_t *result, const json_t *error)
+{
+	enum { NOT_FOUND = -32004 };
+	struct talk *t = whom;
+	struct factory *f = t->state;
+
+	if (error &&
+	    json_integer_value(json_object_get(error, "code")) == NOT_FOUND) {
+		talk_lost(t);
+	} else if (error) {
+		fail_to_open(t, json_text(error, "message"));
+	} else {
+		on_opened(t, result);
+		rpc_ask(&f->rpc, "droid.update_session_settings",
+			json_pack("{s:s}", "autonomyLevel", t->permission_mode),
+			NULL, t);
+		become_ready(f);
+	}
+}
+
+/*
+ * One message of the history, as one that nobody answers; NULL: it has
+ * nothing to say.  False: it can't be passed on like that.
+ */
+static bool
+old_message(const json_t *message, json_t **old)
+{
+	const json_t *part;
+	json_t *blocks = json_array();
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, part) {
+		const char *type = json_text(part, "type");
+		struct error e = { 0 };
+		json_t *block = NULL;
+
+		if (!strncmp(type, "tool", 4) ||
+		    !(block = factory_block(part, &e))) {
+			json_decref(blocks);
+			return false;
+		}
+		json_array_append_new(blocks, block);
+	}
+	*old = json_array_size(blocks)
+		       ? json_pack("{s:s, s:O, s:s, s:b}", "text", "",
+				   "content", blocks, "role",
+				   json_text(message, "role"), "skipAgentLoop",
+				   1)
+		       : NULL;
+	json_decref(blocks);
+	return true;
+}
+
+/* Message by message, if it knows all that is in them; else in words. */
+static void
+prepare_history(struct factory *f)
+{
+	const json_t *message;
+	json_t *old;
+	size_t i;
+
+	f->waiting = json_array();
+	json_array_foreach (f->talk->history, i, message) {
+		if (!old_message(message, &old)) {
+			json_array_clear(f->waiting);
+			f->preface = transcript_history(f->talk);
+			return;
+		}
+		if (old)
+			json_array_append_new(f->waiting, old);
+	}
+}
+
+static void
+begin(struct talk *t)
+{
+	struct factory *f = t->state;
+	json_t *params = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "machineId", OUR_NAME,
+		"cwd", t->cwd, "sessionId", t->cli_id, "title", OUR_NAME,
+		"interactionMode", "auto", "autonomyLevel", t->permission_mode,
+		"autoRejectPermissionRequests", !factory_allows(t));
+
+	if (t->system)
+		json_object_set_new(
+			params, "systemPrompt",
+			json_pack("{s:s, s:s, s:o}", "type", "preset", "preset",
+				  "droid", "append",
+				  json_stringn(t->system, t->system_len)));
+	prepare_history(f);
+	rpc_ask(&f->rpc, "droid.initialize_session", params, on_begun, t);
+}
+
+static void
+greet(struct talk *t)
+{
+	struct factory *f = t->state;
+
+	if (!t->resumed) {
+		begin(t);
+		return;
+	}
+	rpc_ask(&f->rpc, "droid.load_session",
+		json_pack("{s:s, s:i, s:b}", "sessionId", t->cli_id,
+			  "messageLimit", 1, "autoRejectPermissionRequests",
+			  !factory_allows(t)),
+		on_loaded, t);
+}
+
+/* With half a character in an escape, which rpc would pass over: what it had
+ * to say would be missing from the answer. */
+static bool
+is_damaged(struct str line)
+{
+	json_t *message;
+
+	if (!line.len || !memmem(line.ptr, line.len, "\\ud", 3))
+		return false;
+	message = json_loadb(line.ptr, line.len, JSON_ALLOW_NUL, NULL);
+	json_decref(message);
+	return !message;
+}
+
+static bool
+line(struct talk *t, struct str said, struct error *e)
+{
+	struct factory *f = t->state;
+
+	if (is_damaged(said))
+		return fail_with(e, ERR_HARNESS,
+				 "factory: a line that can't be read");
+	rpc_line(&f->rpc, said);
+	return true;
+}
+
+/* It keeps every session: <id>.jsonl and its settings, in a directory that is
+ * named after the working directory. */
+static void
+forget_session(const struct factory *f)
+{
+	auto_free char *pattern = copy_format("%s/.factory/sessions/*/%s.*",
+					      f->home, f->talk->cli_id);
+	glob_t found;
+
+	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)unlink(found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void
+clear(struct talk *t)
+{
+	struct factory *f = t->state;
+
+	rpc_fini(&f->rpc);
+	if (!t->kept && f->home)
+		forget_session(f);
+	free(f->home);
+	free(f->default_model);
+	free(f->said_model);
+	json_decref(f->models);
+	json_decref(f->preface);
+	json_decref(f->waiting);
+	memset(f, 0, sizeof *f);
+}
+
+/* Quiet, and as it was tested. */
+static const char *const environment[] = {
+	"FACTORY_DROID_AUTO_UPDATE_ENABLED=false",
+	"FACTORY_OTEL_ENABLED=false",
+	NULL,
+};
+
+/* How risky, in its own eyes, may be what it does without being asked about
+ * it; what it asks about all the same is allowed at the highest level, and at
+ * no other.  It can't be told so in words: a refusal ends its turn. */
+static const char *const permission_modes[] = { "high", "medium", "low", "off",
+						NULL };
+
+static const char *const version[] = { "--version", NULL };
+static const char *const models[] = { "default", NULL };
+
+/*
+ * Whether it is logged in is seen when it says which models it has: for those
+ * of the user's own (customModels in ~/.factory/settings.json) it needs no
+ * login.  There is no way to keep it from loading AGENTS.md, skills, hooks and
+ * MCP servers of the user and the project.
+ */
+const struct harness factory = {
+	.program = "droid",
+	.install = "npm install -g @factory/cli, or set FACTORY_BIN",
+	.tested = "0.225.2",
+	.state = sizeof(struct factory),
+	.agent_state = sizeof(struct talk *),
+	.environment = environment,
+	.permission_modes = permission_modes,
+	.loads = LOADS_EVERYTHING,
+	.version = version,
+	.log_in = "run droid and type /login, set "
+		  "FACTORY_ENV_FACTORY_API_KEY, or name customModels in "
+		  "~/.factory/settings.json",
+	.scouts = true,
+	.command = command,
+	.greet = greet,
+	.say = factory_say,
+	.interrupt = factory_interrupt,
+	.line = line,
+	.clear = clear,
+	.models = models,
+};
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return &factory;
+}

@@ -1,0 +1,240 @@
+#include "workers/factory/factory.h"
+
+#include <stdio.h>
+
+/*
+ * What is said goes in "content", and "text" stays empty: only that is looked
+ * through for @files and the names of skills.
+ */
+
+static json_t *
+text_block(const json_t *part)
+{
+	json_t *text = json_object_get(part, "text");
+
+	if (!text)
+		text = json_object_get(part, "arguments");
+	return json_pack("{s:s, s:O?}", "type", "text", "text", text);
+}
+
+static bool
+shows(const char *media_type)
+{
+	static const char *const known[] = { "image/jpeg", "image/png",
+					     "image/gif", "image/webp" };
+
+	for (size_t i = 0; media_type && i < sizeof known / sizeof *known; i++)
+		if (!strcmp(media_type, known[i]))
+			return true;
+	return false;
+}
+
+json_t *
+factory_block(const json_t *part, struct error *e)
+{
+	const char *type = json_text(part, "type");
+	const char *media_type = json_text(part, "media_type");
+
+	if (strcmp(type, "image") != 0)
+		return text_block(part);
+	if (shows(media_type))
+		return json_pack("{s:s, s:{s:s, s:s, s:O?}}", "type", "image",
+				 "source", "type", "base64", "mediaType",
+				 media_type, "data",
+				 json_object_get(part, "data"));
+	fail_with(e, ERR_UNSUPPORTED,
+		  "factory: an image must be data of the type JPEG, PNG, GIF "
+		  "or WebP");
+	return NULL;
+}
+
+static bool
+has_images(const json_t *blocks)
+{
+	const json_t *block;
+	size_t i;
+
+	json_array_foreach (blocks, i, block)
+		if (!strcmp(json_text(block, "type"), "image"))
+			return true;
+	return false;
+}
+
+static bool
+add_parts(const json_t *parts, json_t *blocks, struct error *e)
+{
+	const json_t *part;
+	json_t *block;
+	size_t i;
+
+	json_array_foreach (parts, i, part) {
+		block = factory_block(part, e);
+		if (!block)
+			return false;
+		json_array_append_new(blocks, block);
+	}
+	return true;
+}
+
+/* NULL on failure. */
+static json_t *
+blocks_of(const struct talk *t, struct error *e)
+{
+	const struct factory *f = t->state;
+	json_t *blocks = json_array();
+	bool ok = add_parts(f->preface, blocks, e);
+
+	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+		ok = add_parts(json_object_get(json_array_get(t->messages, i),
+					       "content"),
+			       blocks, e);
+	if (ok && json_array_size(blocks) == 0)
+		json_array_append_new(blocks, json_pack("{s:s, s:s}", "type",
+							"text", "text", ""));
+	if (ok)
+		return blocks;
+	json_decref(blocks);
+	return NULL;
+}
+
+/* "droid" is what one may call it who does not know what it has. */
+static const char *
+wanted_model(const struct talk *t)
+{
+	const struct factory *f = t->state;
+
+	if (t->model && strcmp(t->model, "default") != 0 &&
+	    strcmp(t->model, "droid") != 0)
+		return t->model;
+	return f->default_model;
+}
+
+/*
+ * It takes any name for a model, and fails later; and drops images in silence
+ * that the model can't see.
+ */
+static bool
+check_model(const struct factory *f, const char *model, const json_t *blocks,
+	    struct error *e)
+{
+	const json_t *sees = model ? json_object_get(f->models, model) : NULL;
+
+	if (model && !sees && json_object_size(f->models))
+		return fail_with(e, ERR_NO_MODEL,
+				 "factory: there is no model %s", model);
+	if (json_is_false(sees) && has_images(blocks))
+		return fail_with(e, ERR_UNSUPPORTED,
+				 "factory: %s can't see images", model);
+	return true;
+}
+
+static void
+on_taken(void *whom, const json_t *result, const json_t *error)
+{
+	struct error why = { 0 };
+
+	if (!error)
+		return;
+	fail_with(&why, ERR_HARNESS, "factory: %s",
+		  json_text(error, "message"));
+	talk_fail(whom, &why);
+}
+
+/* Takes `blocks`.  The id that we give the message is its turn's. */
+static void
+send(struct talk *t, json_t *blocks)
+{
+	struct factory *f = t->state;
+	auto_free char *id = new_uuid();
+
+	snprintf(f->turn, sizeof f->turn, "%s", id);
+	rpc_ask(&f->rpc, "droid.add_user_message",
+		json_pack("{s:s, s:s, s:o}", "messageId", f->turn, "text", "",
+			  "content", blocks),
+		on_taken, t);
+}
+
+static void
+on_model_set(void *whom, const json_t *result, const json_t *error)
+{
+	struct talk *t = whom;
+	struct factory *f = t->state;
+	json_t *blocks = f->waiting;
+	struct error why = { 0 };
+
+	f->waiting = NULL;
+	if (!blocks)
+		return;
+	if (!error) {
+		send(t, blocks);
+		return;
+	}
+	json_decref(blocks);
+	free(f->said_model);
+	f->said_model = NULL;
+	fail_with(&why, ERR_NO_MODEL, "factory: %s",
+		  json_text(error, "message"));
+	talk_fail(t, &why);
+}
+
+static void
+begin_turn(struct factory *f)
+{
+	f->used_tool = f->has_text = f->has_said = false;
+	f->why = (struct error){ 0 };
+	f->words[0] = f->turn[0] = '\0';
+	json_decref(f->preface);
+	f->preface = NULL;
+}
+
+/* Takes `blocks`. */
+static void
+say_with_model(struct talk *t, const char *model, json_t *blocks)
+{
+	struct factory *f = t->state;
+
+	begin_turn(f);
+	if (!model || (f->said_model && !strcmp(model, f->said_model))) {
+		send(t, blocks);
+		return;
+	}
+	free(f->said_model);
+	f->said_model = copy(str_of(model));
+	json_decref(f->waiting);
+	f->waiting = blocks;
+	rpc_ask(&f->rpc, "droid.update_session_settings",
+		json_pack("{s:s}", "modelId", model), on_model_set, t);
+}
+
+void
+factory_say(struct talk *t)
+{
+	struct error e = { 0 };
+	json_t *blocks = blocks_of(t, &e);
+	const char *model = wanted_model(t);
+
+	if (blocks && check_model(t->state, model, blocks, &e)) {
+		say_with_model(t, model, blocks);
+		return;
+	}
+	json_decref(blocks);
+	talk_fail(t, &e);
+}
+
+/* What has not been sent yet need not be stopped. */
+void
+factory_interrupt(struct talk *t)
+{
+	struct factory *f = t->state;
+	struct error e = { 0 };
+
+	if (!f->waiting) {
+		rpc_ask(&f->rpc, "droid.interrupt_session", json_object(), NULL,
+			t);
+		return;
+	}
+	json_decref(f->waiting);
+	f->waiting = NULL;
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	talk_fail(t, &e);
+}
