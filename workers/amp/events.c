@@ -1,0 +1,275 @@
+#include "workers/amp/amp.h"
+
+#include <stdio.h>
+
+/*
+ * One JSON object a line, told apart by "type": `system` when it has begun,
+ * `assistant` for each answer of the model, whole, `user` for what was said and
+ * what tools gave, and one `result`, with which it is over.
+ */
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static struct str
+str_in(const json_t *object, const char *key)
+{
+	const json_t *string = json_object_get(object, key);
+
+	return (struct str){ json_string_value(string),
+			     json_string_length(string) };
+}
+
+/* Blocks of a message's content */
+
+/* Each answer begins anew. */
+static void
+on_text(struct talk *t, const json_t *block)
+{
+	struct amp *a = t->state;
+
+	if (!json_string_length(json_object_get(block, "text")))
+		return;
+	if (a->used_tool && a->has_text)
+		talk_text(t, STR("\n\n"));
+	a->used_tool = false;
+	a->has_text = true;
+	talk_text(t, str_in(block, "text"));
+}
+
+static void
+on_thinking(struct talk *t, const json_t *block)
+{
+	talk_reasoning(t, str_in(block, "thinking"));
+}
+
+static void
+on_tool_use(struct talk *t, const json_t *block)
+{
+	struct amp *a = t->state;
+
+	a->used_tool = true;
+	talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id", text_of(block, "id"),
+			       "name", text_of(block, "name"), "arguments",
+			       json_object_get(block, "input")));
+}
+
+static void
+on_tool_result(struct talk *t, const json_t *block)
+{
+	bool is_error = json_is_true(json_object_get(block, "is_error"));
+
+	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
+			       text_of(block, "tool_use_id"), "result",
+			       json_object_get(block, "content"), "is_error",
+			       is_error));
+}
+
+struct block {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+};
+
+static const struct block of_assistant[] = {
+	{ "text", on_text },
+	{ "thinking", on_thinking },
+	{ "redacted_thinking", NULL },
+	{ "tool_use", on_tool_use },
+	{ NULL, NULL },
+};
+
+/* Its text is what was said to it. */
+static const struct block of_user[] = {
+	{ "text", NULL },
+	{ "tool_result", on_tool_result },
+	{ NULL, NULL },
+};
+
+static void
+hear_block(struct talk *t, const json_t *block, const struct block *known)
+{
+	const char *type = text_of(block, "type");
+
+	for (; type && known->type; known++)
+		if (!strcmp(type, known->type)) {
+			if (known->hear)
+				known->hear(t, block);
+			return;
+		}
+	agent_unknown(t->agent, "block", type ? type : "without a type");
+}
+
+/* Those of sub-agents are not the answer. */
+static void
+hear_blocks(struct talk *t, const json_t *line, const struct block *known)
+{
+	const json_t *message = json_object_get(line, "message"), *block;
+	size_t i;
+
+	if (text_of(line, "parent_tool_use_id"))
+		return;
+	json_array_foreach (json_object_get(message, "content"), i, block)
+		hear_block(t, block, known);
+}
+
+/* Lines */
+
+static json_int_t
+number_in(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* Sub-agents are paid for as well. */
+static void
+count_tokens(struct amp *a, const json_t *usage)
+{
+	a->fresh += number_in(usage, "input_tokens");
+	a->cached += number_in(usage, "cache_read_input_tokens");
+	a->written += number_in(usage, "cache_creation_input_tokens");
+	a->output += number_in(usage, "output_tokens");
+}
+
+static void
+on_system(struct talk *t, const json_t *line)
+{
+	const char *id = text_of(line, "session_id");
+
+	if (id && *id && strcmp(id, t->cli_id))
+		talk_name_it(t, id);
+}
+
+static void
+on_assistant(struct talk *t, const json_t *line)
+{
+	struct amp *a = t->state;
+	const json_t *message = json_object_get(line, "message");
+	const char *model = text_of(message, "model");
+	const char *reason = text_of(message, "stop_reason");
+
+	a->is_cut = reason && !strcmp(reason, "max_tokens");
+	if (model && !text_of(line, "parent_tool_use_id"))
+		snprintf(a->model, sizeof a->model, "%s", model);
+	count_tokens(a, json_object_get(message, "usage"));
+	hear_blocks(t, line, of_assistant);
+}
+
+static void
+on_user(struct talk *t, const json_t *line)
+{
+	hear_blocks(t, line, of_user);
+}
+
+static json_t *
+usage_of(const struct amp *a)
+{
+	json_int_t prompt = a->fresh + a->cached + a->written;
+
+	return json_pack("{s:I, s:I, s:I, s:{s:I, s:I}}", "prompt_tokens",
+			 prompt, "completion_tokens", a->output, "total_tokens",
+			 prompt + a->output, "prompt_tokens_details",
+			 "cached_tokens", a->cached, "cache_write_tokens",
+			 a->written);
+}
+
+/* It repeats the answer, should that be the first that is heard of it. */
+static bool
+has_answer(struct talk *t, const json_t *line)
+{
+	struct amp *a = t->state;
+
+	if (!a->has_text && str_in(line, "result").len) {
+		a->has_text = true;
+		talk_text(t, str_in(line, "result"));
+	}
+	return a->has_text;
+}
+
+static void
+on_result(struct talk *t, const json_t *line)
+{
+	const struct amp *a = t->state;
+	struct str words = str_in(line, "error");
+	struct error why = { 0 };
+
+	if (!words.len)
+		words = str_in(line, "result");
+	if (!json_is_false(json_object_get(line, "is_error"))) {
+		amp_explain(t, words.len ? words : STR("no reason given"),
+			    &why);
+		talk_fail(t, &why);
+	} else if (has_answer(t, line)) {
+		talk_finish(t, a->is_cut ? "length" : "stop", usage_of(a),
+			    a->model[0] ? a->model : NULL);
+	} else {
+		fail_with(&why, ERR_HARNESS,
+			  "amp: the answer is empty (no stream output)");
+		talk_fail(t, &why);
+	}
+}
+
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+} events[] = {
+	{ "system", on_system },
+	{ "assistant", on_assistant },
+	{ "user", on_user },
+	{ "result", on_result },
+};
+
+static void
+hear(struct talk *t, const json_t *line)
+{
+	const char *type = text_of(line, "type");
+
+	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
+		if (!strcmp(type, events[i].type)) {
+			events[i].hear(t, line);
+			return;
+		}
+	agent_unknown(t->agent, "event", type ? type : "without a type");
+}
+
+/* It looks like an event, and yet jansson can't read it: what it had to say is
+ * missing from the answer. */
+static bool
+is_damaged(struct str line)
+{
+	return line.len > 1 && line.ptr[0] == '{' &&
+	       line.ptr[line.len - 1] == '}';
+}
+
+/*
+ * Without a login it does not end, but says so here, and where to log in, and
+ * waits for that.
+ */
+static bool
+wants_login(struct str line)
+{
+	return str_starts(line, STR("No API key found")) ||
+	       memmem(line.ptr, line.len, "/auth/cli-login?", 16);
+}
+
+bool
+amp_line(struct talk *t, struct str said, struct error *e)
+{
+	json_t *line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
+
+	if (line) {
+		hear(t, line);
+		json_decref(line);
+		return true;
+	}
+	if (is_damaged(said))
+		return fail_with(e, ERR_HARNESS,
+				 "amp: a line that can't be read");
+	if (said.len && wants_login(said))
+		return fail_with(e, ERR_LOGIN,
+				 "amp: not logged in (set AMP_ENV_AMP_API_KEY, "
+				 "or run amp login)");
+	return true;
+}
