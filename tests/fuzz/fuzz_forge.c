@@ -1,0 +1,25 @@
+/* Whatever ForgeCode may ever print: heard or passed over, never worse. */
+#include "tests/unit/talk_notes.h"
+#include "workers/forge/forge.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct forge state;
+	struct agent agent = { .name = "forge" };
+	struct talk talk = { .agent = &agent, .cli_id = "id", .state = &state };
+	struct str line, rest = { (const char *)data, len };
+	struct error e = { 0 };
+
+	notes_clear();
+	while (rest.len) {
+		line = str_cut(rest, '\n', &rest);
+		(void)!forge_line(&talk, line, &e);
+	}
+	harness_of(agent.name, &e)
+		->ended(&talk, 0, (struct str){ (const char *)data, len }, &e);
+	harness_of(agent.name, &e)->clear(&talk);
+	return 0;
+}

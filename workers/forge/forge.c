@@ -1,0 +1,273 @@
+#include "workers/forge/forge.h"
+
+#include <ctype.h>
+#include <sys/wait.h>
+
+#include "workers/transcript.h"
+
+/* A model is "provider/model", and goes where its settings are. */
+static bool
+add_model(const struct talk *t, struct words *env, struct error *e)
+{
+	auto_free char *provider = NULL, *model = NULL;
+	struct str rest, name;
+
+	if (!t->model || !strcmp(t->model, "default"))
+		return true;
+	name = str_cut(str_of(t->model), '/', &rest);
+	if (!is_plain_model(t->model) || !name.len || !rest.len)
+		return fail_with(e, ERR_NO_MODEL,
+				 "forge: a model is \"provider/model\"");
+	provider = copy_format("FORGE_SESSION__PROVIDER_ID=" STR_FMT,
+			       STR_ARG(name));
+	model = copy_format("FORGE_SESSION__MODEL_ID=" STR_FMT, STR_ARG(rest));
+	words_set(env, provider);
+	words_set(env, model);
+	return true;
+}
+
+/*
+ * A conversation that it does not know it begins under the name given.  What
+ * it can't be told otherwise goes before its first message.
+ */
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	bool is_restricted = !strcmp(t->permission_mode, "restricted");
+	struct forge *f = t->state;
+
+	if (!t->resumed)
+		f->preface = transcript_preface(t);
+
+	words_add(argv, "--conversation-id");
+	words_add(argv, t->cli_id);
+	words_set(env, is_restricted ? "FORGE_RESTRICTED=true"
+				     : "FORGE_RESTRICTED=false");
+	return add_model(t, env, e);
+}
+
+/* It reads its input to the end before it says anything. */
+static void
+greet(struct talk *t)
+{
+	talk_ready(t);
+}
+
+/*
+ * "@[file]" makes it read a file, wherever it stands in a prompt, and nothing
+ * escapes it: a space between the two characters is all that can be done.
+ */
+static void
+write_inert(struct talk *t, struct str s)
+{
+	const char *at;
+
+	while (s.len && (at = memmem(s.ptr, s.len, "@[", 2))) {
+		struct str before = { s.ptr, (size_t)(at - s.ptr) + 1 };
+
+		talk_write(t, before);
+		talk_write(t, STR(" "));
+		s = str_from(s, before.len);
+	}
+	talk_write(t, s);
+}
+
+static bool
+write_parts(struct talk *t, const json_t *parts, struct error *e)
+{
+	json_t *text;
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (parts, i, part)
+		if (!strcmp(json_string_value(json_object_get(part, "type")),
+			    "image"))
+			return fail_with(e, ERR_UNSUPPORTED,
+					 "forge takes no images");
+	text = transcript_text(parts);
+	write_inert(t, (struct str){ json_string_value(text),
+				     json_string_length(text) });
+	talk_write(t, STR("\n"));
+	json_decref(text);
+	return true;
+}
+
+static void
+say(struct talk *t)
+{
+	const struct forge *f = t->state;
+	struct error e = { 0 };
+	bool ok =
+		!json_array_size(f->preface) || write_parts(t, f->preface, &e);
+
+	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+		ok = write_parts(t,
+				 json_object_get(json_array_get(t->messages, i),
+						 "content"),
+				 &e);
+	if (ok)
+		talk_end_input(t);
+	else
+		talk_fail(t, &e);
+}
+
+static void
+clear(struct talk *t)
+{
+	struct forge *f = t->state;
+
+	json_decref(f->preface);
+	memset(f, 0, sizeof *f);
+}
+
+/* How it ends */
+
+/* Its words for people are all that there is. */
+static const struct {
+	const char *words;
+	enum error_code code;
+} by_words[] = {
+	{ "401", ERR_LOGIN },
+	{ "nauthorized", ERR_LOGIN },
+	{ "403", ERR_LOGIN },
+	{ "API key", ERR_LOGIN },
+	{ "No default", ERR_LOGIN },
+	{ "not configured", ERR_LOGIN },
+	{ "insufficient_quota", ERR_QUOTA },
+	{ "billing", ERR_QUOTA },
+	{ "429", ERR_RATE_LIMIT },
+	{ "404", ERR_NO_MODEL },
+	{ "529", ERR_OVERLOADED },
+	{ "503", ERR_OVERLOADED },
+	{ "500", ERR_UPSTREAM },
+	{ "502", ERR_UPSTREAM },
+	{ "504", ERR_TIMEOUT },
+	{ "400", ERR_INVALID },
+};
+
+/* "401", but not of "1401 tokens". */
+static bool
+has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += len)
+		if (!isdigit((unsigned char)*word) ||
+		    ((at == text || !isdigit((unsigned char)at[-1])) &&
+		     !isdigit((unsigned char)at[len])))
+			return true;
+	return false;
+}
+
+static enum error_code
+code_of(const char *words)
+{
+	for (size_t i = 0; i < sizeof by_words / sizeof *by_words; i++)
+		if (has_word(words, by_words[i].words))
+			return by_words[i].code;
+	return ERR_HARNESS;
+}
+
+static void
+explain(const struct talk *t, const char *words, struct error *e)
+{
+	enum error_code code = code_of(words);
+	const char *at = strstr(words, "ERROR: ");
+
+	if (talk_has_spoken(t) && code != ERR_LOGIN)
+		code = ERR_TRUNCATED;
+	fail_with(e, code, "forge: %s%s", at ? at + strlen("ERROR: ") : words,
+		  code == ERR_LOGIN ? " (run forge provider login)" : "");
+}
+
+static bool
+ended_well(const struct forge *f, int status)
+{
+	return f->has_finished && f->has_text && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+/*
+ * It exits with 0 even if it has failed, and then has complained on its
+ * standard error; that it has finished it says before it has put the
+ * conversation away.
+ */
+static void
+ended(struct talk *t, int status, struct str last_words, struct error *e)
+{
+	const struct forge *f = t->state;
+	auto_free char *words = forge_plain(last_words);
+
+	if (f->has_forgotten)
+		fail_with(e, ERR_HARNESS,
+			  "forge has lost the conversation, and begun another");
+	else if (ended_well(f, status))
+		talk_finish(t, "stop", NULL, t->model);
+	else if (WIFSIGNALED(status))
+		return;
+	else if (*words || f->failure[0])
+		explain(t, *words ? words : f->failure, e);
+	else if (f->has_finished)
+		fail_with(e, ERR_HARNESS,
+			  "forge: the answer is empty (no stream output)");
+	else
+		fail_with(e, ERR_TRUNCATED,
+			  "forge ended before its answer "
+			  "did");
+}
+
+static const char *const may_see[] = { "FORGE_CONFIG", NULL };
+
+/*
+ * Colours, for what they tell apart; no update, which would end it with 0
+ * before it has read its prompt; no retries that take minutes.
+ */
+static const char *const environment[] = {
+	"CLICOLOR_FORCE=1",
+	"FORGE_UPDATES__AUTO_UPDATE=false",
+	"FORGE_TRACKER=false",
+	"FORGE_RETRY__MAX_ATTEMPTS=1",
+	"FORGE_RETRY__SUPPRESS_ERRORS=false",
+	NULL,
+};
+
+static const char *const credentials[] = {
+	"~/forge/.credentials.json",
+	"~/.forge/.credentials.json",
+	"$FORGE_CONFIG/.credentials.json",
+	NULL,
+};
+
+static const char *const version[] = { "--version", NULL };
+static const char *const models[] = { "default", NULL };
+static const char *const permission_modes[] = { "unrestricted", "restricted",
+						NULL };
+
+/* Nothing keeps it from AGENTS.md, and from agents and skills of its user. */
+static const struct harness forge = {
+	.program = "forge",
+	.install = "curl -fsSL https://forgecode.dev/cli | sh, or set "
+		   "FORGE_BIN",
+	.state = sizeof(struct forge),
+	.may_see = may_see,
+	.environment = environment,
+	.permission_modes = permission_modes,
+	.loads = LOADS_EVERYTHING,
+	.version = version,
+	.credentials = credentials,
+	.log_in = "run forge provider login",
+	.one_shot = true,
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.line = forge_line,
+	.clear = clear,
+	.ended = ended,
+	.models = models,
+};
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return &forge;
+}

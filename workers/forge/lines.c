@@ -1,0 +1,261 @@
+#include "workers/forge/forge.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+/*
+ * What it does it tells in lines of its own, which begin with a coloured disc
+ * and the time; the rest is what the model says, or what a tool has printed,
+ * which look the same.  We make it use colours, and so a thought is known by
+ * being dim, and an answer that begins with a disc is not taken for such a
+ * line.
+ */
+
+#define DISC "\xe2\x97\x8f"
+
+/*
+ * Takes what only a terminal understands off the front of `s`, and leaves in
+ * *style the numbers of a change of colour; absent if it was none.  False if
+ * there is nothing to be taken.
+ */
+static bool
+take_escape(struct str *s, struct str *style)
+{
+	size_t n = 2;
+
+	*style = (struct str){ NULL, 0 };
+	if (s->len < 2 || s->ptr[0] != '\x1b')
+		return false;
+	if (s->ptr[1] == ']') {
+		while (n < s->len && s->ptr[n] != '\a' && s->ptr[n] != '\\')
+			n++;
+	} else if (s->ptr[1] == '[') {
+		while (n < s->len && (isdigit((unsigned char)s->ptr[n]) ||
+				      strchr(";:?", s->ptr[n])))
+			n++;
+		if (n < s->len && s->ptr[n] == 'm')
+			*style = (struct str){ s->ptr + 2, n - 2 };
+	}
+	*s = str_from(*s, n < s->len ? n + 1 : s->len);
+	return true;
+}
+
+char *
+forge_plain(struct str s)
+{
+	struct buf b = BUF_INIT(s.len + 1);
+	struct str style;
+	char *plain;
+
+	while (s.len)
+		if (!take_escape(&s, &style)) {
+			buf_print(&b, "%c", *s.ptr);
+			s = str_from(s, 1);
+		}
+	plain = copy(buf_str(&b));
+	buf_fini(&b);
+	return plain;
+}
+
+/* What the model says */
+
+static void
+on_text(struct talk *t, struct str s)
+{
+	struct forge *f = t->state;
+
+	if (!s.len)
+		return;
+	if (f->is_dim) {
+		talk_reasoning(t, s);
+		return;
+	}
+	if (f->owes_newline && f->has_text)
+		talk_text(t, STR("\n"));
+	f->owes_newline = false;
+	f->has_text = true;
+	talk_text(t, s);
+}
+
+/* The end of a line is said with the next one: the last has none. */
+static void
+end_line(struct talk *t)
+{
+	struct forge *f = t->state;
+
+	if (f->is_dim) {
+		talk_reasoning(t, STR("\n"));
+		return;
+	}
+	if (f->owes_newline && f->has_text)
+		talk_text(t, STR("\n"));
+	f->owes_newline = true;
+}
+
+/* A thought is dim and nothing else; quotations are dim and slanted. */
+static void
+set_style(struct forge *f, struct str style)
+{
+	if (style.len == 0 || str_is(style, "0"))
+		f->is_dim = false;
+	else if (str_is(style, "2"))
+		f->is_dim = true;
+}
+
+static void
+on_words(struct talk *t, struct str line)
+{
+	struct forge *f = t->state;
+	struct str style, words = { line.ptr, 0 };
+
+	while (line.len) {
+		words.ptr = line.ptr;
+		words.len = 0;
+		while (words.len < line.len && words.ptr[words.len] != '\x1b')
+			words.len++;
+		on_text(t, words);
+		line = str_from(line, words.len);
+		if (!take_escape(&line, &style) && line.len)
+			line = str_from(line, 1);
+		if (style.ptr)
+			set_style(f, style);
+	}
+	end_line(t);
+}
+
+/* What it does */
+
+/* One that it does not know it begins, without a word of warning. */
+static void
+on_conversation(struct talk *t, struct str words)
+{
+	struct forge *f = t->state;
+
+	f->has_forgotten = t->resumed && str_starts(words, STR("Initialize "));
+	if (f->has_forgotten)
+		talk_lost(t);
+}
+
+static void
+on_finished(struct talk *t, struct str words)
+{
+	struct forge *f = t->state;
+
+	f->has_finished = true;
+}
+
+/* It tries again, from the start of what it was saying. */
+static void
+on_error(struct talk *t, struct str words)
+{
+	struct forge *f = t->state;
+	struct error e = { 0 };
+
+	snprintf(f->failure, sizeof f->failure, STR_FMT, STR_ARG(words));
+	if (!talk_has_spoken(t))
+		return;
+	fail_with(&e, ERR_TRUNCATED, "forge: " STR_FMT, STR_ARG(words));
+	talk_abort(t, &e);
+}
+
+static void
+on_tool(struct talk *t, struct str words)
+{
+	struct forge *f = t->state;
+	struct str name, arguments = words;
+
+	name = str_cut(words, ' ', &arguments);
+	talk_tool(t,
+		  json_pack("{s:o, s:s%, s:s%}", "id",
+			    json_sprintf("forge-%u", ++f->tools), "name",
+			    name.ptr, name.len, "arguments",
+			    arguments.ptr ? arguments.ptr : "", arguments.len));
+}
+
+static const struct {
+	const char *begins;
+	void (*hear)(struct talk *, struct str words);
+} titles[] = {
+	{ "Initialize ", on_conversation },
+	{ "Continue ", on_conversation },
+	{ "Finished ", on_finished },
+	{ "ERROR: ", on_error },
+	{ "WARNING: ", NULL },
+	{ "", on_tool },
+};
+
+/* "ID" of "Finished ID" is the conversation's: nothing else can say so. */
+static bool
+is_of_ours(const struct talk *t, struct str words)
+{
+	struct str id;
+
+	(void)str_cut(words, ' ', &id);
+	return t->cli_id && id.len && str_is(id, t->cli_id);
+}
+
+static void
+on_title(struct talk *t, struct str words)
+{
+	for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+		struct str begins = str_of(titles[i].begins);
+
+		if (!str_starts(words, begins))
+			continue;
+		if (titles[i].hear == on_finished && !is_of_ours(t, words))
+			continue;
+		if (titles[i].hear)
+			titles[i].hear(t, words);
+		return;
+	}
+}
+
+/* A disc of a colour, a space, and "[hh:mm:ss] ". */
+static bool
+is_title(struct str line)
+{
+	struct str style = { NULL, 0 };
+	bool coloured = false;
+
+	while (take_escape(&line, &style))
+		coloured =
+			style.len && !str_is(style, "0") && !str_is(style, "2");
+	return coloured && str_starts(line, STR(DISC "\x1b"));
+}
+
+static bool
+has_time(struct str words)
+{
+	static const char shape[] = DISC " [00:00:00] ";
+	size_t len = sizeof shape - 1;
+
+	if (words.len < len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (shape[i] == '0' ? !isdigit((unsigned char)words.ptr[i])
+				    : words.ptr[i] != shape[i])
+			return false;
+	return true;
+}
+
+bool
+forge_line(struct talk *t, struct str line, struct error *e)
+{
+	struct forge *f = t->state;
+	auto_free char *plain = NULL;
+	struct str words;
+
+	if (!is_title(line)) {
+		on_words(t, line);
+		return true;
+	}
+	plain = forge_plain(line);
+	words = str_of(plain);
+	if (!has_time(words)) {
+		on_words(t, line);
+		return true;
+	}
+	f->is_dim = false;
+	on_title(t, str_from(words, sizeof DISC " [00:00:00] " - 1));
+	return true;
+}
