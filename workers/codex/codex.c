@@ -1,0 +1,268 @@
+#include "workers/codex/codex.h"
+
+/*
+ * What `codex app-server` says, one JSON-RPC message a line, and who hears
+ * it.  Almost all of it is about a thread; what belongs to one of which nobody
+ * is left, or that the model has begun for itself, is passed over.
+ */
+
+static const struct {
+	const char *method;
+	void (*hear)(struct talk *, const json_t *params);
+} events[] = {
+	{ "item/agentMessage/delta", codex_on_text },
+	{ "item/reasoning/summaryTextDelta", codex_on_reasoning },
+	{ "item/reasoning/textDelta", codex_on_reasoning },
+	{ "item/started", codex_on_item_started },
+	{ "item/completed", codex_on_item_completed },
+	{ "thread/tokenUsage/updated", codex_on_usage },
+	{ "model/rerouted", codex_on_rerouted },
+	{ "error", codex_on_error },
+	{ "turn/started", codex_on_turn_started },
+	{ "turn/completed", codex_on_turn_completed },
+};
+
+/* What it tells its own windows, or what comes again with something above. */
+static const char *const none_of_ours[] = {
+	"account/login/completed",
+	"account/rateLimits/updated",
+	"account/updated",
+	"app/list/updated",
+	"configWarning",
+	"deprecationNotice",
+	"guardianWarning",
+	"hook/completed",
+	"hook/started",
+	"item/autoApprovalReview/completed",
+	"item/autoApprovalReview/started",
+	"item/commandExecution/outputDelta",
+	"item/commandExecution/terminalInteraction",
+	"item/fileChange/outputDelta",
+	"item/fileChange/patchUpdated",
+	"item/mcpToolCall/progress",
+	"item/plan/delta",
+	"item/reasoning/summaryPartAdded",
+	"mcpServer/oauthLogin/completed",
+	"mcpServer/startupStatus/updated",
+	"model/safetyBuffering/updated",
+	"model/verification",
+	"modelProvider/authRecoveryCompleted",
+	"modelProvider/authRecoveryStarted",
+	"rawResponse/completed",
+	"rawResponseItem/completed",
+	"remoteControl/status/changed",
+	"serverRequest/resolved",
+	"skills/changed",
+	"thread/archived",
+	"thread/closed",
+	"thread/compacted",
+	"thread/deleted",
+	"thread/environment/connected",
+	"thread/environment/disconnected",
+	"thread/goal/cleared",
+	"thread/goal/updated",
+	"thread/name/updated",
+	"thread/prediction/updated",
+	"thread/queue/changed",
+	"thread/readState/changed",
+	"thread/reverted",
+	"thread/settings/updated",
+	"thread/started",
+	"thread/status/changed",
+	"turn/diff/updated",
+	"turn/moderationMetadata",
+	"turn/plan/updated",
+	"warning",
+};
+
+static bool
+is_none_of_ours(const char *method)
+{
+	for (size_t i = 0; i < sizeof none_of_ours / sizeof *none_of_ours; i++)
+		if (!strcmp(method, none_of_ours[i]))
+			return true;
+	return false;
+}
+
+/* Of another turn than its own there is nothing to be heard: one that was
+ * stopped may go on for a moment. */
+static void
+told(struct agent *a, const char *method, const json_t *params)
+{
+	struct talk *t = agent_talk(a, json_text(params, "threadId"));
+
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+		if (strcmp(method, events[i].method))
+			continue;
+		if (t && (events[i].hear == codex_on_turn_started ||
+			  codex_is_turn(t->state, params)))
+			events[i].hear(t, params);
+		return;
+	}
+	if (!is_none_of_ours(method))
+		agent_unknown(a, "event", method);
+}
+
+/*
+ * It asks, though we told it never to (see thread.c): for what the operator
+ * has allowed it need not ask, and anything else there is nobody to decide.
+ */
+
+static const struct {
+	const char *method, *yes, *no;
+} approvals[] = {
+	{ "item/commandExecution/requestApproval", "accept", "decline" },
+	{ "item/fileChange/requestApproval", "accept", "decline" },
+	{ "execCommandApproval", "approved", "denied" },
+	{ "applyPatchApproval", "approved", "denied" },
+};
+
+static void
+asked(struct agent *a, const json_t *id, const char *method,
+      const json_t *params)
+{
+	struct codex_agent *s = a->state;
+	bool may = !strcmp(a->permission_mode, "danger-full-access");
+
+	for (size_t i = 0; i < sizeof approvals / sizeof *approvals; i++)
+		if (!strcmp(method, approvals[i].method)) {
+			rpc_answer(&s->rpc, id,
+				   json_pack("{s:s}", "decision",
+					     may ? approvals[i].yes
+						 : approvals[i].no));
+			return;
+		}
+	if (!strcmp(method, "mcpServer/elicitation/request")) {
+		rpc_answer(&s->rpc, id,
+			   json_pack("{s:s}", "action", "decline"));
+		return;
+	}
+	rpc_refuse(&s->rpc, id, -32601, "not supported by this client");
+	agent_unknown(a, "request", method);
+}
+
+/*
+ * Quiet, and without an end to its patience where a vendor can't be reached.
+ * As settings and not as --disable, which an other version refuses if it has
+ * no such feature.
+ */
+static bool
+agent_command(struct agent *a, struct words *argv, struct words *env,
+	      struct error *e)
+{
+	static const char *const settings[] = {
+		"check_for_update_on_startup=false",
+		"analytics.enabled=false",
+		"features.unbounded_connection_retries=false",
+	};
+	struct codex_agent *s = a->state;
+
+	s->rpc.told = told;
+	s->rpc.asked = asked;
+	rpc_init(&s->rpc, a);
+	list_init(&s->openings);
+	words_add(argv, "app-server");
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		words_add(argv, "-c");
+		words_add(argv, settings[i]);
+	}
+	if (a->loads == LOADS_EVERYTHING)
+		return true;
+	words_add(argv, "-c");
+	words_add(argv, "features.plugins=false");
+	return codex_private_home(a, env, e);
+}
+
+static void
+on_greeted(void *whom, const json_t *result, const json_t *error)
+{
+	struct agent *a = whom;
+	struct codex_agent *s = a->state;
+	struct error e = { 0 };
+
+	if (!error) {
+		rpc_tell(&s->rpc, "initialized", json_object());
+		agent_ready(a);
+		return;
+	}
+	codex_explain_refusal(error, &e);
+	agent_fail(a, &e);
+}
+
+/* experimentalApi: for a history, for a turn that is taken back, for a thread
+ * that goes at once. */
+static void
+agent_greet(struct agent *a)
+{
+	struct codex_agent *s = a->state;
+
+	rpc_ask(&s->rpc, "initialize",
+		json_pack("{s:{s:s, s:s, s:s}, s:{s:b, s:b}}", "clientInfo",
+			  "name", "cli-bridge", "title", "cli-bridge",
+			  "version", "1", "capabilities", "experimentalApi", 1,
+			  "requestAttestation", 0),
+		on_greeted, a);
+}
+
+static bool
+agent_line(struct agent *a, struct str line, struct error *e)
+{
+	struct codex_agent *s = a->state;
+
+	rpc_line(&s->rpc, line);
+	return true;
+}
+
+static void
+agent_clear(struct agent *a)
+{
+	struct codex_agent *s = a->state;
+
+	rpc_fini(&s->rpc);
+	codex_drop_openings(s);
+}
+
+static const char *const may_see[] = { "CODEX_HOME", "CODEX_SQLITE_HOME",
+				       "CODEX_CA_CERTIFICATE", NULL };
+static const char *const permission_modes[] = { "danger-full-access",
+						"workspace-write", "read-only",
+						NULL };
+static const char *const version[] = { "--version", NULL };
+static const char *const needs[] = { "app-server", "--help", NULL };
+static const char *const models[] = { "default", NULL };
+
+/* It can hold more; but what ends one process ends all that talk with it. */
+enum { MOST_THREADS = 16 };
+
+static const struct harness harness = {
+	.program = "codex",
+	.install = "npm install -g @openai/codex, or set CODEX_BIN",
+	.tested = "0.169.0",
+	.state = sizeof(struct codex),
+	.may_see = may_see,
+	.permission_modes = permission_modes,
+	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
+	.version = version,
+	.log_in = "run codex login",
+	.needs = needs,
+	.fallback = &codex_exec,
+	.scouts = true,
+	.greet = codex_greet,
+	.say = codex_say,
+	.interrupt = codex_interrupt,
+	.clear = codex_clear,
+	.models = models,
+	.shares = MOST_THREADS,
+	.agent_state = sizeof(struct codex_agent),
+	.agent_command = agent_command,
+	.agent_greet = agent_greet,
+	.agent_line = agent_line,
+	.agent_clear = agent_clear,
+	.close = codex_close,
+};
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	return &harness;
+}

@@ -1,0 +1,448 @@
+#include "workers/codex/codex.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "workers/transcript.h"
+
+/*
+ * `codex exec --json`: for a Codex that has no app-server.  A turn is a
+ * process, and comes in whole messages.  What was said before, and the system
+ * prompt, go before the first message as text; a "$name" of the caller's
+ * fetches the skill of that name, for which there is no remedy here; an image
+ * it would want as a file.
+ *
+ * Our positions are "hash input cached output reasoning": of the system prompt
+ * that it was told, and what the thread had used by then, which is all that it
+ * tells.
+ */
+
+struct execution {
+	char *text; /* to be said; or NULL */
+	uint64_t system;
+	struct codex_usage before; /* of the thread, before the turn */
+	bool has_said;		   /* something to it */
+	bool has_text, has_reasoning, is_over;
+	unsigned retries;
+};
+
+static bool
+read_position(struct talk *t)
+{
+	struct execution *x = t->state;
+	struct codex_usage *u = &x->before;
+	long long n[4] = { 0 };
+	unsigned long long told = 0;
+
+	if (!t->resumed || !t->position ||
+	    sscanf(t->position, "%llx %lld %lld %lld %lld", &told, &n[0], &n[1],
+		   &n[2], &n[3]) != 5)
+		return false;
+	*u = (struct codex_usage){
+		.input = n[0], .cached = n[1], .output = n[2], .reasoning = n[3]
+	};
+	return told == x->system;
+}
+
+/* Where a model has a slash, what is before it is taken for a provider: there
+ * is no list of them here. */
+static bool
+add_model(const struct talk *t, struct words *argv, struct error *e)
+{
+	struct str model, provider = str_cut(str_of(t->model), '/', &model);
+
+	if (!t->model || !strcmp(t->model, "default"))
+		return true;
+	if (!is_plain_model(t->model))
+		return fail_with(e, ERR_NO_MODEL, "codex: no such model: %s",
+				 t->model);
+	if (!model.ptr) {
+		words_print(argv, "--model=%s", t->model);
+		return true;
+	}
+	words_print(argv, "--config=model_provider=\"" STR_FMT "\"",
+		    STR_ARG(provider));
+	if (!str_is(model, "default"))
+		words_print(argv, "--model=" STR_FMT, STR_ARG(model));
+	return true;
+}
+
+static bool
+command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+{
+	static const char *const always[] = {
+		"--json",
+		"--skip-git-repo-check",
+		"--config=approval_policy=\"never\"",
+		"--config=check_for_update_on_startup=false",
+		"--config=analytics.enabled=false",
+		"--config=features.unbounded_connection_retries=false",
+	};
+
+	words_add(argv, "exec");
+	if (t->resumed)
+		words_add(argv, "resume");
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		words_add(argv, always[i]);
+	words_print(argv, "--config=sandbox_mode=\"%s\"", t->permission_mode);
+	if (!t->kept)
+		words_add(argv, "--ephemeral");
+	if (!add_model(t, argv, e))
+		return false;
+	if (t->resumed)
+		words_add(argv, t->cli_id);
+	words_add(argv, "-");
+	return true;
+}
+
+/* What it is to hear is known now, but not yet all: the rest in say(). */
+static void
+greet(struct talk *t)
+{
+	struct execution *x = t->state;
+	json_t *parts = json_array(), *text;
+
+	x->system = codex_hash(CODEX_NOTHING, codex_system(t));
+	if (!read_position(t)) {
+		json_decref(parts);
+		parts = transcript_preface(t);
+	}
+	text = transcript_text(parts);
+	x->text = copy((struct str){ json_string_value(text),
+				     json_string_length(text) });
+	json_decref(text);
+	json_decref(parts);
+	talk_ready(t);
+}
+
+static bool
+say_part(struct talk *t, const json_t *part, struct error *e)
+{
+	struct execution *x = t->state;
+	struct str text = json_str(part, "text");
+
+	if (!text.ptr)
+		return fail_with(e, ERR_UNSUPPORTED,
+				 "codex: this version can't be shown images");
+	if (x->has_said)
+		talk_write(t, STR("\n\n"));
+	x->has_said = true;
+	talk_write(t, text);
+	return true;
+}
+
+/* All or nothing: what has been written can't be taken back, but it does
+ * nothing before the end of its input. */
+static void
+say(struct talk *t)
+{
+	struct execution *x = t->state;
+	struct error e = { 0 };
+	const json_t *content, *part;
+	size_t k;
+
+	if (x->text && *x->text) {
+		talk_write(t, str_of(x->text));
+		x->has_said = true;
+	}
+	for (size_t i = t->from; i < json_array_size(t->messages); i++) {
+		content = json_object_get(json_array_get(t->messages, i),
+					  "content");
+		json_array_foreach (content, k, part)
+			if (!say_part(t, part, &e)) {
+				talk_abort(t, &e);
+				return;
+			}
+	}
+	talk_end_input(t);
+}
+
+static void
+on_thread_started(struct talk *t, const json_t *event)
+{
+	const char *id = json_text(event, "thread_id");
+
+	if (id)
+		talk_name_it(t, id);
+}
+
+static void
+on_text(struct talk *t, const json_t *item)
+{
+	struct execution *x = t->state;
+	struct str text = json_str(item, "text");
+
+	if (!text.len)
+		return;
+	if (x->has_text)
+		talk_text(t, STR("\n\n"));
+	x->has_text = true;
+	talk_text(t, text);
+}
+
+static void
+on_reasoning(struct talk *t, const json_t *item)
+{
+	struct execution *x = t->state;
+	struct str text = json_str(item, "text");
+
+	if (!text.len)
+		return;
+	if (x->has_reasoning)
+		talk_reasoning(t, STR("\n\n"));
+	x->has_reasoning = true;
+	talk_reasoning(t, text);
+}
+
+/* Whatever else it does is a tool, but for its to-do list. */
+static bool
+is_tool(const char *type)
+{
+	static const char *const others[] = { "agent_message", "reasoning",
+					      "error", "todo_list" };
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (!strcmp(type, others[i]))
+			return false;
+	return true;
+}
+
+static void
+on_item_started(struct talk *t, const json_t *event)
+{
+	json_t *item = json_object_get(event, "item"), *arguments;
+	const char *type = json_text(item, "type");
+
+	if (!type || !is_tool(type))
+		return;
+	arguments = json_copy(item);
+	json_object_del(arguments, "id");
+	json_object_del(arguments, "type");
+	json_object_del(arguments, "status");
+	json_object_del(arguments, "aggregated_output");
+	json_object_del(arguments, "exit_code");
+	talk_tool(t, json_pack("{s:s?, s:s, s:o}", "id", json_text(item, "id"),
+			       "name", type, "arguments", arguments));
+}
+
+static void
+on_tool_completed(struct talk *t, const json_t *item)
+{
+	json_t *result = json_object_get(item, "aggregated_output");
+	const char *status = json_text(item, "status");
+
+	if (!result)
+		result = json_object_get(item, "result");
+	if (!result)
+		result = json_object_get(item, "status");
+	talk_tool(t,
+		  json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
+			    json_text(item, "id"), "result", result,
+			    "exit_code", json_object_get(item, "exit_code"),
+			    "is_error", status && !strcmp(status, "failed")));
+}
+
+/* An item that is an error is a warning. */
+static void
+on_item_completed(struct talk *t, const json_t *event)
+{
+	const json_t *item = json_object_get(event, "item");
+	const char *type = json_text(item, "type");
+
+	if (!type)
+		agent_unknown(t->agent, "item", "without a type");
+	else if (!strcmp(type, "agent_message"))
+		on_text(t, item);
+	else if (!strcmp(type, "reasoning"))
+		on_reasoning(t, item);
+	else if (is_tool(type))
+		on_tool_completed(t, item);
+}
+
+static json_int_t
+used(const json_t *usage, const char *key, json_int_t before)
+{
+	json_int_t all = json_integer_value(json_object_get(usage, key));
+
+	return all > before ? all - before : 0;
+}
+
+static json_t *
+usage_of(const struct codex_usage *b, const json_t *usage)
+{
+	json_int_t input = used(usage, "input_tokens", b->input);
+	json_int_t output = used(usage, "output_tokens", b->output);
+
+	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
+			 input, "completion_tokens", output, "total_tokens",
+			 input + output, "prompt_tokens_details",
+			 "cached_tokens",
+			 used(usage, "cached_input_tokens", b->cached),
+			 "completion_tokens_details", "reasoning_tokens",
+			 used(usage, "reasoning_output_tokens", b->reasoning));
+}
+
+static void
+mark(struct talk *t, const json_t *usage)
+{
+	const struct execution *x = t->state;
+	auto_free char *position = copy_format(
+		"%" PRIx64 " %lld %lld %lld %lld", x->system,
+		(long long)used(usage, "input_tokens", 0),
+		(long long)used(usage, "cached_input_tokens", 0),
+		(long long)used(usage, "output_tokens", 0),
+		(long long)used(usage, "reasoning_output_tokens", 0));
+
+	talk_mark(t, position);
+}
+
+static void
+fail(struct talk *t, const json_t *error)
+{
+	struct execution *x = t->state;
+	struct error e = { 0 };
+
+	x->is_over = true;
+	codex_explain(error, talk_has_spoken(t), &e);
+	talk_fail(t, &e);
+}
+
+static void
+on_turn_completed(struct talk *t, const json_t *event)
+{
+	struct execution *x = t->state;
+	const json_t *usage = json_object_get(event, "usage");
+	struct error e = { 0 };
+
+	x->is_over = true;
+	if (!x->has_text) {
+		fail_with(&e, ERR_HARNESS,
+			  "codex: the answer is empty (no stream output)");
+		talk_fail(t, &e);
+		return;
+	}
+	mark(t, usage);
+	talk_finish(t, "stop", usage_of(&x->before, usage), NULL);
+}
+
+static void
+on_turn_failed(struct talk *t, const json_t *event)
+{
+	fail(t, json_object_get(event, "error"));
+}
+
+/*
+ * It is about to try again.  Messages come whole, so nothing is said twice;
+ * but what the vendor has an opinion on will not be better in a minute.
+ */
+static void
+on_error(struct talk *t, const json_t *event)
+{
+	struct execution *x = t->state;
+	const char *words = json_text(event, "message");
+	enum error_code code = codex_code_of_words(words);
+
+	x->retries++;
+	if (words && strstr(words, "url: ws") && x->retries < 6)
+		return;
+	if (code != ERR_NONE && (code != ERR_UPSTREAM || x->retries > 2))
+		fail(t, event);
+}
+
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *);
+} events[] = {
+	{ "thread.started", on_thread_started },
+	{ "turn.started", NULL },
+	{ "item.started", on_item_started },
+	{ "item.updated", NULL },
+	{ "item.completed", on_item_completed },
+	{ "error", on_error },
+	{ "turn.completed", on_turn_completed },
+	{ "turn.failed", on_turn_failed },
+};
+
+static void
+hear(struct talk *t, const json_t *event)
+{
+	const struct execution *x = t->state;
+	const char *type = json_text(event, "type");
+
+	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++) {
+		if (strcmp(type, events[i].type) != 0)
+			continue;
+		if (events[i].hear && !x->is_over)
+			events[i].hear(t, event);
+		return;
+	}
+	agent_unknown(t->agent, "event", type ? type : "without a type");
+}
+
+static bool
+line(struct talk *t, struct str said, struct error *e)
+{
+	json_t *event = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
+
+	if (json_is_object(event))
+		hear(t, event);
+	else if (str_trim(said).len)
+		agent_unknown(t->agent, "line", "that is no JSON object");
+	json_decref(event);
+	return true;
+}
+
+/* A thread that it does not know it names in its last words. */
+static void
+ended(struct talk *t, int status, struct str last_words, struct error *e)
+{
+	if (WIFEXITED(status) && last_words.len)
+		fail_with(e, talk_has_spoken(t) ? ERR_TRUNCATED : ERR_HARNESS,
+			  "codex: " STR_FMT, STR_ARG(last_words));
+}
+
+static void
+clear(struct talk *t)
+{
+	struct execution *x = t->state;
+
+	free(x->text);
+	memset(x, 0, sizeof *x);
+}
+
+static const char *const may_see[] = { "CODEX_HOME", "CODEX_SQLITE_HOME",
+				       "CODEX_CA_CERTIFICATE", NULL };
+static const char *const permission_modes[] = { "danger-full-access",
+						"workspace-write", "read-only",
+						NULL };
+static const char *const version[] = { "--version", NULL };
+static const char *const models[] = { "default", NULL };
+
+/* Its settings may name another provider, or another place for its login: it
+ * has been set up, and that is all that can be seen. */
+static const char *const credentials[] = { "$CODEX_HOME/auth.json",
+					   "~/.codex/auth.json",
+					   "$CODEX_HOME/config.toml",
+					   "~/.codex/config.toml", NULL };
+
+const struct harness codex_exec = {
+	.program = "codex",
+	.install = "npm install -g @openai/codex, or set CODEX_BIN",
+	.tested = "0.169.0",
+	.state = sizeof(struct execution),
+	.may_see = may_see,
+	.permission_modes = permission_modes,
+	.loads = LOADS_EVERYTHING,
+	.version = version,
+	.credentials = credentials,
+	.log_in = "run codex login",
+	.one_shot = true,
+	.command = command,
+	.greet = greet,
+	.say = say,
+	.line = line,
+	.ended = ended,
+	.clear = clear,
+	.models = models,
+};

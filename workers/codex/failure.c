@@ -1,0 +1,218 @@
+#include "workers/codex/codex.h"
+
+#include <stdio.h>
+
+/*
+ * An error has a message for people and codexErrorInfo for programs: a word,
+ * or {"aWord":{"httpStatusCode":N}}.  What the vendor refuses with 400 is
+ * "other", with the vendor's own JSON for a message.  `codex exec` has nothing
+ * but the message.
+ */
+
+static const struct {
+	const char *word;
+	enum error_code code;
+} by_word[] = {
+	{ "contextWindowExceeded", ERR_CONTEXT },
+	{ "sessionBudgetExceeded", ERR_QUOTA },
+	{ "usageLimitExceeded", ERR_QUOTA },
+	{ "rateLimitExceeded", ERR_RATE_LIMIT },
+	{ "flexUnavailable", ERR_OVERLOADED },
+	{ "serverOverloaded", ERR_OVERLOADED },
+	{ "policyCapacityUnavailable", ERR_OVERLOADED },
+	{ "modelNotFound", ERR_NO_MODEL },
+	{ "inferenceHookDenied", ERR_FORBIDDEN },
+	{ "cyberPolicy", ERR_FORBIDDEN },
+	{ "misalignmentPolicyViolation", ERR_FORBIDDEN },
+	{ "tooManyDenials", ERR_FORBIDDEN },
+	{ "internalServerError", ERR_UPSTREAM },
+	{ "unauthorized", ERR_LOGIN },
+	{ "badRequest", ERR_INVALID },
+};
+
+static const struct {
+	int status;
+	enum error_code code;
+} by_status[] = {
+	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
+	{ 403, ERR_LOGIN },	 { 404, ERR_NO_MODEL },
+	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
+	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
+	{ 529, ERR_OVERLOADED },
+};
+
+/* Where there is nothing else; the first that is found. */
+static const struct {
+	const char *words;
+	enum error_code code;
+} by_words[] = {
+	{ "model is not supported", ERR_NO_MODEL },
+	{ "does not exist", ERR_NO_MODEL },
+	{ "Model provider", ERR_NO_MODEL },
+	{ "Missing environment variable", ERR_LOGIN },
+	{ "run out of room in the model's context", ERR_CONTEXT },
+	{ "ran out of room in the model's context", ERR_CONTEXT },
+	{ "maximum length of", ERR_TOO_LARGE },
+	{ "Quota exceeded", ERR_QUOTA },
+	{ "usage limit", ERR_QUOTA },
+	{ "rate limit", ERR_RATE_LIMIT },
+	{ "at capacity", ERR_OVERLOADED },
+	{ "experiencing high demand", ERR_UPSTREAM },
+	{ "stream disconnected", ERR_UPSTREAM },
+	{ "error sending request", ERR_UPSTREAM },
+};
+
+static enum error_code
+code_of_word(const char *word)
+{
+	for (size_t i = 0; word && i < sizeof by_word / sizeof *by_word; i++)
+		if (!strcmp(word, by_word[i].word))
+			return by_word[i].code;
+	return ERR_NONE;
+}
+
+static enum error_code
+code_of_status(int status)
+{
+	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
+		if (status == by_status[i].status)
+			return by_status[i].code;
+	return status >= 500 ? ERR_UPSTREAM : ERR_NONE;
+}
+
+/* "unexpected status 404 Not Found: ...", "last status: 429 Too Many ..." */
+static int
+status_in(const char *words)
+{
+	const char *at = words ? strstr(words, "status") : NULL;
+
+	while (at && *at && (*at < '0' || *at > '9') && *at != '\n')
+		at++;
+	return at && *at >= '1' && *at <= '5' ? (int)strtol(at, NULL, 10) : 0;
+}
+
+enum error_code
+codex_code_of_words(const char *words)
+{
+	for (size_t i = 0; words && i < sizeof by_words / sizeof *by_words; i++)
+		if (strstr(words, by_words[i].words))
+			return by_words[i].code;
+	if (words && *words == '{')
+		return ERR_INVALID; /* the vendor's own, see above */
+	return code_of_status(status_in(words));
+}
+
+int
+codex_status_of(const json_t *error)
+{
+	json_t *kinds = json_object_get(error, "codexErrorInfo"), *kind;
+	const char *word;
+
+	json_object_foreach (kinds, word, kind) {
+		const json_t *status = json_object_get(kind, "httpStatusCode");
+
+		if (json_is_integer(status))
+			return (int)json_integer_value(status);
+	}
+	return 0;
+}
+
+/* A notice's message only counts the tries; what is wrong stands beside it. */
+static const char *
+words_of(const json_t *error)
+{
+	const char *message = json_text(error, "message");
+	const char *details = json_text(error, "additionalDetails");
+
+	if (details && (!message || !strncmp(message, "Reconnecting", 12)))
+		return details;
+	return message ? message : "no reason given";
+}
+
+/* Out of {"error":{"message":M}} or {"detail":M}; the caller frees it. */
+static char *
+plain_words(const char *words)
+{
+	json_t *json = *words == '{' ? json_loads(words, 0, NULL) : NULL;
+	const char *inner =
+		json_text(json_object_get(json, "error"), "message");
+	char *text;
+
+	if (!inner)
+		inner = json_text(json, "detail");
+	text = copy(str_of(inner ? inner : words));
+	json_decref(json);
+	return text;
+}
+
+/* What a client would send again at once: but a turn that has spoken may have
+ * used tools, and must not run twice because of a half-sentence. */
+static bool
+invites_a_retry(enum error_code code)
+{
+	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
+	       code == ERR_OVERLOADED || code == ERR_HARNESS ||
+	       code == ERR_TIMEOUT;
+}
+
+static void
+put(struct error *e, enum error_code code, const char *words)
+{
+	auto_free char *plain = plain_words(words);
+
+	if (code == ERR_LOGIN)
+		fail_with(e, code, "codex: %s (run codex login)", plain);
+	else
+		fail_with(e, code, "codex: %s", plain);
+}
+
+/*
+ * When to come back: as the vendor's words say, "try again in 1.5s" or "20ms",
+ * or else after what the CLI itself would wait for a second try.  It tells
+ * nobody of the header that has it.
+ */
+enum { ITS_PAUSE = 1000, LONGEST_PAUSE = 86400000 }; /* ms */
+
+static uint32_t
+pause_in(const char *words)
+{
+	const char *at = strstr(words, "try again in ");
+	char *unit;
+	double n;
+
+	if (!at)
+		return ITS_PAUSE;
+	n = strtod(at + strlen("try again in "), &unit);
+	if (strncmp(unit, "ms", 2) != 0)
+		n *= 1000;
+	return n >= 1 && n <= LONGEST_PAUSE ? (uint32_t)n : ITS_PAUSE;
+}
+
+void
+codex_explain(const json_t *error, bool has_spoken, struct error *e)
+{
+	const char *words = words_of(error);
+	enum error_code code = code_of_word(json_text(error, "codexErrorInfo"));
+
+	if (code == ERR_NONE)
+		code = code_of_status(codex_status_of(error));
+	if (code == ERR_NONE)
+		code = codex_code_of_words(words);
+	if (code == ERR_NONE)
+		code = ERR_HARNESS;
+	if (has_spoken && invites_a_retry(code))
+		code = ERR_TRUNCATED;
+	put(e, code, words);
+	if (code == ERR_RATE_LIMIT)
+		e->retry_ms = pause_in(words);
+}
+
+void
+codex_explain_refusal(const json_t *error, struct error *e)
+{
+	const char *words = json_text(error, "message");
+	enum error_code code = codex_code_of_words(words);
+
+	put(e, code == ERR_NONE ? ERR_HARNESS : code,
+	    words ? words : "no reason given");
+}

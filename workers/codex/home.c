@@ -1,0 +1,66 @@
+#include "workers/codex/codex.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * Codex has no switch that makes its server pass over the user's settings,
+ * hooks and instructions: they are what lies in CODEX_HOME.  So it gets a
+ * CODEX_HOME of ours, with links to two things of the user's: the login, which
+ * it refreshes through the link, and the conversations, so that they can be
+ * resumed whatever it is told to load.  A provider that the user's config.toml
+ * describes is not there then.  What lies elsewhere is up to thread.c.
+ */
+
+static const char *
+value_of(const struct words *env, struct str name)
+{
+	for (size_t i = 0; i < env->len; i++) {
+		struct str value,
+			its_name = str_cut(str_of(env->ptr[i]), '=', &value);
+
+		if (str_eq(its_name, name) && value.len)
+			return value.ptr;
+	}
+	return NULL;
+}
+
+static bool
+make_directory(const char *path, struct error *e)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return true;
+	return fail_errno(e, "mkdir %s", path);
+}
+
+static bool
+link_to(const char *home, const char *own, const char *name, struct error *e)
+{
+	auto_free char *target = copy_format("%s/%s", home, name);
+	auto_free char *path = copy_format("%s/%s", own, name);
+
+	if (symlink(target, path) == 0 || errno == EEXIST)
+		return true;
+	return fail_errno(e, "symlink %s", path);
+}
+
+bool
+codex_private_home(const struct agent *a, struct words *env, struct error *e)
+{
+	const char *users = value_of(env, STR("CODEX_HOME"));
+	const char *home = value_of(env, STR("HOME"));
+	auto_free char *theirs =
+		users ? copy(str_of(users))
+		      : copy_format("%s/.codex", home ? home : "");
+	auto_free char *sessions = copy_format("%s/sessions", theirs);
+	auto_free char *own = copy_format("%s/codex-home", a->scratch);
+	auto_free char *variable = copy_format("CODEX_HOME=%s", own);
+
+	if (!make_directory(theirs, e) || !make_directory(sessions, e) ||
+	    !make_directory(own, e) || !link_to(theirs, own, "auth.json", e) ||
+	    !link_to(theirs, own, "sessions", e))
+		return false;
+	words_set(env, variable);
+	return true;
+}

@@ -1,0 +1,280 @@
+#include "workers/codex/codex.h"
+
+#include <stdio.h>
+
+/*
+ * An item is a message, a thought, or a use of a tool: it is begun, said in
+ * deltas, and completed with all of it once more.  How much of a message was
+ * heard in deltas is kept as its length and hash, by which what is missing is
+ * told from what was said.
+ */
+
+static json_t *
+heard_of(struct codex *c, const char *id)
+{
+	if (!c->items)
+		c->items = json_object();
+	return json_object_get(c->items, id);
+}
+
+/* Messages of a turn stand apart from each other. */
+static json_t *
+begin_message(struct talk *t, const char *id)
+{
+	struct codex *c = t->state;
+	json_t *heard =
+		json_pack("[I, I]", (json_int_t)0, (json_int_t)CODEX_NOTHING);
+
+	json_object_set_new(c->items, id, heard);
+	if (c->has_text)
+		talk_text(t, STR("\n\n"));
+	return heard;
+}
+
+static void
+say_of(struct talk *t, json_t *heard, struct str text)
+{
+	struct codex *c = t->state;
+	json_t *len = json_array_get(heard, 0);
+	json_t *hash = json_array_get(heard, 1);
+	uint64_t so_far = (uint64_t)json_integer_value(hash);
+
+	json_integer_set(len, json_integer_value(len) + (json_int_t)text.len);
+	json_integer_set(hash, (json_int_t)codex_hash(so_far, text));
+	c->has_text = true;
+	talk_text(t, text);
+}
+
+void
+codex_on_text(struct talk *t, const json_t *params)
+{
+	struct codex *c = t->state;
+	const char *id = json_text(params, "itemId");
+	struct str delta = json_str(params, "delta");
+	json_t *heard;
+
+	if (!id || !delta.len)
+		return;
+	heard = heard_of(c, id);
+	if (!heard)
+		heard = begin_message(t, id);
+	say_of(t, heard, delta);
+}
+
+static void
+on_message(struct talk *t, const char *id, const json_t *item)
+{
+	struct codex *c = t->state;
+	struct str all = json_str(item, "text");
+	json_t *heard = heard_of(c, id);
+	size_t len;
+	uint64_t hash;
+
+	if (!heard && !all.len)
+		return;
+	if (!heard)
+		heard = begin_message(t, id);
+	len = (size_t)json_integer_value(json_array_get(heard, 0));
+	hash = (uint64_t)json_integer_value(json_array_get(heard, 1));
+	if (len > all.len ||
+	    codex_hash(CODEX_NOTHING, (struct str){ all.ptr, len }) != hash)
+		agent_unknown(t->agent, "text", "other than its deltas");
+	else if (len < all.len)
+		say_of(t, heard, str_from(all, len));
+}
+
+/* Thoughts: a summary in parts, or the raw ones, or both. */
+
+static void
+begin_thought(struct talk *t, const char *part)
+{
+	struct codex *c = t->state;
+
+	if (!strcmp(c->reasoning, part))
+		return;
+	snprintf(c->reasoning, sizeof c->reasoning, "%s", part);
+	if (c->has_reasoning)
+		talk_reasoning(t, STR("\n\n"));
+	c->has_reasoning = true;
+}
+
+void
+codex_on_reasoning(struct talk *t, const json_t *params)
+{
+	struct codex *c = t->state;
+	const char *id = json_text(params, "itemId");
+	const json_t *summary = json_object_get(params, "summaryIndex");
+	const json_t *raw = json_object_get(params, "contentIndex");
+	struct str delta = json_str(params, "delta");
+	char part[sizeof c->reasoning];
+
+	if (!id || !delta.len)
+		return;
+	if (!heard_of(c, id))
+		json_object_set_new(c->items, id, json_true());
+	snprintf(part, sizeof part, "%c%lld %s", summary ? 's' : 'r',
+		 (long long)json_integer_value(summary ? summary : raw), id);
+	begin_thought(t, part);
+	talk_reasoning(t, delta);
+}
+
+static void
+say_thoughts(struct talk *t, const char *id, char kind, const json_t *parts)
+{
+	struct codex *c = t->state;
+	const json_t *text;
+	char part[sizeof c->reasoning];
+	size_t i;
+
+	json_array_foreach (parts, i, text) {
+		struct str s = { json_string_value(text),
+				 json_string_length(text) };
+
+		if (!s.len)
+			continue;
+		snprintf(part, sizeof part, "%c%zu %s", kind, i, id);
+		begin_thought(t, part);
+		talk_reasoning(t, s);
+	}
+}
+
+/* Whose deltas did not come. */
+static void
+on_thought(struct talk *t, const char *id, const json_t *item)
+{
+	struct codex *c = t->state;
+
+	if (heard_of(c, id))
+		return;
+	json_object_set_new(c->items, id, json_true());
+	say_thoughts(t, id, 's', json_object_get(item, "summary"));
+	say_thoughts(t, id, 'r', json_object_get(item, "content"));
+}
+
+/* Tools */
+
+enum { MAX_PARTS = 4 };
+
+/* What of an item is said of its beginning, and what of its end. */
+static const struct tool {
+	const char *type, *name; /* the latter as `codex exec` has it */
+	const char *arguments[MAX_PARTS], *results[MAX_PARTS];
+} tools[] = {
+	{ "commandExecution",
+	  "command_execution",
+	  { "command", "cwd" },
+	  { "aggregatedOutput", "exitCode", "status" } },
+	{ "fileChange", "file_change", { "changes" }, { "status" } },
+	{ "mcpToolCall",
+	  "mcp_tool_call",
+	  { "server", "tool", "arguments" },
+	  { "result", "error" } },
+	{ "dynamicToolCall",
+	  "dynamic_tool_call",
+	  { "tool", "arguments" },
+	  { "contentItems", "status" } },
+	{ "collabAgentToolCall",
+	  "collab_tool_call",
+	  { "tool", "prompt" },
+	  { "agentsStates", "status" } },
+	{ "webSearch", "web_search", { "query" }, { "action", "query" } },
+	{ "imageView", "image_view", { "path" }, { "path" } },
+	{ "imageGeneration", "image_generation", { "prompt" }, { "status" } },
+};
+
+/* What is neither said nor done, or comes as something else as well. */
+static const char *const other_items[] = {
+	"userMessage",	      "hookPrompt",
+	"functionCallOutput", "plan",
+	"subAgentActivity",   "sleep",
+	"enteredReviewMode",  "exitedReviewMode",
+	"contextCompaction",
+};
+
+static const struct tool *
+find_tool(const char *type)
+{
+	for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+		if (!strcmp(type, tools[i].type))
+			return &tools[i];
+	return NULL;
+}
+
+static bool
+is_other_item(const char *type)
+{
+	for (size_t i = 0; i < sizeof other_items / sizeof *other_items; i++)
+		if (!strcmp(type, other_items[i]))
+			return true;
+	return false;
+}
+
+static void
+on_tool_started(struct talk *t, const struct tool *tool, const json_t *item)
+{
+	json_t *arguments = json_object();
+
+	for (size_t i = 0; i < MAX_PARTS && tool->arguments[i]; i++)
+		json_object_set(arguments, tool->arguments[i],
+				json_object_get(item, tool->arguments[i]));
+	talk_tool(t, json_pack("{s:s?, s:s, s:o}", "id", json_text(item, "id"),
+			       "name", tool->name, "arguments", arguments));
+}
+
+/* The first that there is. */
+static json_t *
+result_of(const struct tool *tool, const json_t *item)
+{
+	for (size_t i = 0; i < MAX_PARTS && tool->results[i]; i++) {
+		json_t *result = json_object_get(item, tool->results[i]);
+
+		if (result && !json_is_null(result))
+			return result;
+	}
+	return NULL;
+}
+
+static void
+on_tool_completed(struct talk *t, const struct tool *tool, const json_t *item)
+{
+	const char *status = json_text(item, "status");
+	bool is_error = status && (!strcmp(status, "failed") ||
+				   !strcmp(status, "declined"));
+
+	talk_tool(t, json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
+			       json_text(item, "id"), "result",
+			       result_of(tool, item), "exit_code",
+			       json_object_get(item, "exitCode"), "is_error",
+			       is_error));
+}
+
+void
+codex_on_item_started(struct talk *t, const json_t *params)
+{
+	const json_t *item = json_object_get(params, "item");
+	const char *type = json_text(item, "type");
+	const struct tool *tool = type ? find_tool(type) : NULL;
+
+	if (tool)
+		on_tool_started(t, tool, item);
+}
+
+void
+codex_on_item_completed(struct talk *t, const json_t *params)
+{
+	const json_t *item = json_object_get(params, "item");
+	const char *type = json_text(item, "type");
+	const char *id = json_text(item, "id");
+	const struct tool *tool = type ? find_tool(type) : NULL;
+
+	if (!type || !id)
+		agent_unknown(t->agent, "item", "without type and id");
+	else if (!strcmp(type, "agentMessage"))
+		on_message(t, id, item);
+	else if (!strcmp(type, "reasoning"))
+		on_thought(t, id, item);
+	else if (tool)
+		on_tool_completed(t, tool, item);
+	else if (!is_other_item(type))
+		agent_unknown(t->agent, "item", type);
+}

@@ -1,0 +1,122 @@
+#include "workers/codex/codex.h"
+
+/*
+ * A model id is "model" or "provider/model", the latter if there is such a
+ * provider: models' own names may have a slash as well.  "default" is what the
+ * settings say, or else the catalogue.
+ */
+
+static bool
+is_provider(const json_t *providers, struct str name)
+{
+	const json_t *list = json_object_get(providers, "data"), *provider;
+	size_t i;
+
+	json_array_foreach (list, i, provider)
+		if (name.len && str_eq(json_str(provider, "id"), name))
+			return true;
+	return false;
+}
+
+void
+codex_read_model(const json_t *providers, const char *id, char **provider,
+		 char **model)
+{
+	struct str rest, first = str_cut(str_of(id), '/', &rest);
+
+	*provider = *model = NULL;
+	if (rest.ptr && is_provider(providers, first)) {
+		*provider = copy(first);
+		first = rest;
+	} else {
+		first = str_of(id);
+	}
+	if (first.len && !str_is(first, "default"))
+		*model = copy(first);
+}
+
+static bool
+is_default(const json_t *model)
+{
+	return json_is_true(json_object_get(model, "isDefault"));
+}
+
+char *
+codex_default_model(const struct codex *c)
+{
+	const json_t *list = json_object_get(c->models, "data"), *model;
+	struct str id = json_str(c->config, "model");
+	size_t i;
+
+	if (id.len)
+		return copy(id);
+	json_array_foreach (list, i, model)
+		if (is_default(model))
+			return copy(json_str(model, "model"));
+	return NULL;
+}
+
+/* The list is that of the vendor's own provider, whatever the settings say. */
+static bool
+uses_catalogue(const struct codex *c)
+{
+	const char *id = json_text(c->providers, "defaultProviderId");
+
+	return !id || !strcmp(id, "openai");
+}
+
+static bool
+has_account(const struct codex *c)
+{
+	return json_is_object(json_object_get(c->account, "account"));
+}
+
+static void
+add_catalogue(const struct codex *c, json_t *ids, const char *format)
+{
+	const json_t *list = json_object_get(c->models, "data"), *model;
+	size_t i;
+
+	json_array_foreach (list, i, model) {
+		const char *id = json_text(model, "model");
+
+		if (id)
+			json_array_append_new(ids, json_sprintf(format, id));
+	}
+}
+
+/* Of what other providers have the CLI knows what is in the settings. */
+json_t *
+codex_model_ids(const struct codex *c)
+{
+	json_t *ids = json_array();
+	json_t *model = json_object_get(c->config, "model");
+
+	json_array_append_new(ids, json_string("default"));
+	if (uses_catalogue(c)) {
+		add_catalogue(c, ids, "%s");
+		return ids;
+	}
+	if (json_is_string(model))
+		json_array_append(ids, model);
+	if (has_account(c))
+		add_catalogue(c, ids, "openai/%s");
+	return ids;
+}
+
+/* Whether it needs one is told of its default provider; that of another finds
+ * out by itself. */
+bool
+codex_lacks_login(const struct talk *t)
+{
+	const struct codex *c = t->state;
+	char *provider, *model;
+	bool is_default_provider;
+
+	codex_read_model(c->providers, t->model, &provider, &model);
+	is_default_provider = !provider;
+	free(provider);
+	free(model);
+	return is_default_provider && !has_account(c) &&
+	       json_is_true(json_object_get(c->account, "requiresOpenaiAuth"));
+}

@@ -1,0 +1,128 @@
+#include "workers/codex/codex.h"
+
+/* What a thread is opened with, beside its model: directory, permissions,
+ * instructions, and settings of its own over those of the user. */
+
+/*
+ * Whether the user trusts a directory is in the settings.  Where nothing is
+ * said, the server of its own would write there that he does, since its
+ * commands may change files there; so we tell it the same for this thread
+ * alone.  What is read-only is not trusted by it, and what loads nothing must
+ * not be.
+ */
+static bool
+is_known(const json_t *projects, struct str cwd)
+{
+	const char *path;
+	json_t *project;
+
+	json_object_foreach ((json_t *)projects, path, project)
+		if (str_starts(cwd, str_of(path)))
+			return true;
+	return false;
+}
+
+static json_t *
+trust_in(const struct talk *t, const struct codex *c)
+{
+	bool nothing = t->agent->loads == LOADS_NOTHING;
+
+	if (!nothing &&
+	    (!strcmp(t->permission_mode, "read-only") ||
+	     is_known(json_object_get(c->config, "projects"), str_of(t->cwd))))
+		return NULL;
+	return json_pack("{s:{s:s}}", t->cwd, "trust_level",
+			 nothing ? "untrusted" : "trusted");
+}
+
+/* As a part of the path of a setting it is a name and nothing else. */
+static bool
+is_plain(const char *id)
+{
+	return *id && !id[strspn(id, "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789_-")];
+}
+
+static void
+set_retries(json_t *settings, const char *provider, const char *what)
+{
+	auto_free char *path =
+		copy_format("model_providers.%s.%s", provider, what);
+
+	json_object_set_new(settings, path, json_integer(0));
+}
+
+/*
+ * Failures are told at once, and are for the caller to retry: the CLI would
+ * say the text of a stream that broke off again from its start.  The settings
+ * of its makers' own providers can't be changed; see codex_on_error().
+ */
+static void
+add_patience(const struct codex *c, json_t *settings)
+{
+	const json_t *list = json_object_get(c->providers, "data"), *provider;
+	size_t i;
+
+	json_array_foreach (list, i, provider) {
+		const char *id = json_text(provider, "id");
+		const char *type = json_text(
+			json_object_get(provider, "settings"), "type");
+
+		if (!id || !type || strcmp(type, "customGateway") != 0 ||
+		    !is_plain(id))
+			continue;
+		set_retries(settings, id, "request_max_retries");
+		set_retries(settings, id, "stream_max_retries");
+	}
+}
+
+/* Its memory is to be free as soon as nobody needs it. */
+static json_t *
+settings_for(const struct talk *t, const struct codex *c)
+{
+	json_t *settings = json_pack("{s:i, s:o*}", "thread_unload_delay_secs",
+				     0, "projects", trust_in(t, c));
+
+	add_patience(c, settings);
+	if (t->agent->loads != LOADS_NOTHING)
+		return settings;
+	json_object_set_new(settings, "project_doc_max_bytes", json_integer(0));
+	json_object_set_new(settings, "skills.include_instructions",
+			    json_false());
+	return settings;
+}
+
+/* Behind the instructions in the settings, whose place it would take. */
+static json_t *
+instructions_for(const struct talk *t, const struct codex *c)
+{
+	struct str mine = codex_system(t);
+	struct str theirs = json_str(c->config, "developer_instructions");
+	struct buf both = BUF_INIT(mine.len + theirs.len + 2);
+	struct error e = { 0 };
+	json_t *text = NULL;
+
+	if (!mine.len)
+		return NULL;
+	if (!theirs.len)
+		return json_stringn(mine.ptr, mine.len);
+	if (buf_add(&both, theirs, &e) && buf_add(&both, STR("\n\n"), &e) &&
+	    buf_add(&both, mine, &e))
+		text = json_stringn(both.ptr, both.len);
+	buf_fini(&both);
+	return text;
+}
+
+/* No approvals: what the sandbox does not allow fails, and the model hears of
+ * it. */
+json_t *
+codex_settings(const struct talk *t)
+{
+	const struct codex *c = t->state;
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o*}", "cwd", t->cwd,
+			 "approvalPolicy", "never", "sandbox",
+			 t->permission_mode, "config", settings_for(t, c),
+			 "developerInstructions", instructions_for(t, c));
+}
