@@ -1,0 +1,156 @@
+#include "workers/opencode/opencode.h"
+
+#include <ctype.h>
+
+/*
+ * An error has a name of the CLI's, and words that are mostly the vendor's;
+ * where a vendor has answered, its status too.  Of what it tries again, only
+ * the words are told.
+ */
+
+static const struct {
+	const char *name;
+	enum error_code code;
+} by_name[] = {
+	{ "ProviderAuthError", ERR_LOGIN },
+	{ "ContextOverflowError", ERR_CONTEXT },
+	{ "MessageOutputLengthError", ERR_TRUNCATED },
+	{ "MessageAbortedError", ERR_CANCELLED },
+};
+
+static const struct {
+	json_int_t status;
+	enum error_code code;
+} by_status[] = {
+	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
+	{ 402, ERR_QUOTA },	 { 403, ERR_LOGIN },
+	{ 404, ERR_NO_MODEL },	 { 408, ERR_TIMEOUT },
+	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
+	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
+	{ 529, ERR_OVERLOADED },
+};
+
+/* In lower case; the most telling first. */
+static const struct {
+	const char *words;
+	enum error_code code;
+} by_words[] = {
+	{ "model not found", ERR_NO_MODEL },
+	{ "modelnotfound", ERR_NO_MODEL },
+	{ "noproviders", ERR_LOGIN },
+	{ "insufficient_quota", ERR_QUOTA },
+	{ "exceeded your current quota", ERR_QUOTA },
+	{ "insufficient balance", ERR_QUOTA },
+	{ "usage limit", ERR_QUOTA },
+	{ "free usage", ERR_QUOTA },
+	{ "billing", ERR_QUOTA },
+	{ "429", ERR_RATE_LIMIT },
+	{ "rate limit", ERR_RATE_LIMIT },
+	{ "rate_limit", ERR_RATE_LIMIT },
+	{ "rate-limit", ERR_RATE_LIMIT },
+	{ "rate increased too quickly", ERR_RATE_LIMIT },
+	{ "too many requests", ERR_RATE_LIMIT },
+	{ "too_many_requests", ERR_RATE_LIMIT },
+	{ "resource_exhausted", ERR_RATE_LIMIT },
+	{ "resource exhausted", ERR_RATE_LIMIT },
+	{ "overloaded", ERR_OVERLOADED },
+	{ "503", ERR_OVERLOADED },
+	{ "529", ERR_OVERLOADED },
+	{ "unavailable", ERR_OVERLOADED },
+	{ "at capacity", ERR_OVERLOADED },
+	{ "timeout", ERR_TIMEOUT },
+	{ "timed out", ERR_TIMEOUT },
+};
+
+enum error_code
+opencode_code_of_words(const char *words)
+{
+	for (size_t i = 0; words && i < sizeof by_words / sizeof *by_words; i++)
+		if (strcasestr(words, by_words[i].words))
+			return by_words[i].code;
+	return ERR_NONE;
+}
+
+static enum error_code
+code_of_name(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof by_name / sizeof *by_name; i++)
+		if (!strcmp(name, by_name[i].name))
+			return by_name[i].code;
+	return ERR_NONE;
+}
+
+static enum error_code
+code_of_status(json_int_t status)
+{
+	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
+		if (status == by_status[i].status)
+			return by_status[i].code;
+	return status ? ERR_UPSTREAM : ERR_NONE;
+}
+
+/* A rate limit that only money lifts. */
+static bool
+is_quota(const json_t *about)
+{
+	return opencode_code_of_words(json_text(about, "message")) ==
+		       ERR_QUOTA ||
+	       opencode_code_of_words(json_text(about, "responseBody")) ==
+		       ERR_QUOTA;
+}
+
+static enum error_code
+code_of(const json_t *error)
+{
+	const json_t *about = json_object_get(error, "data");
+	json_int_t status =
+		json_integer_value(json_object_get(about, "statusCode"));
+	enum error_code code = code_of_name(json_text(error, "name"));
+
+	if (code == ERR_NONE)
+		code = code_of_status(status);
+	if (code == ERR_RATE_LIMIT && is_quota(about))
+		code = ERR_QUOTA;
+	if (code == ERR_NONE)
+		code = opencode_code_of_words(json_text(about, "message"));
+	return code == ERR_NONE ? ERR_HARNESS : code;
+}
+
+/* What a client would send again at once: but a turn that has spoken may have
+ * used tools, and must not run twice because of a half-sentence. */
+bool
+opencode_invites_retry(enum error_code code)
+{
+	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
+	       code == ERR_OVERLOADED || code == ERR_HARNESS ||
+	       code == ERR_TIMEOUT;
+}
+
+/* Behind the first line there is a list of functions. */
+static struct str
+first_line(const char *words)
+{
+	struct str rest;
+
+	return str_trim(str_cut(str_of(words), '\n', &rest));
+}
+
+void
+opencode_explain(const json_t *error, bool has_spoken, struct error *e)
+{
+	const char *words =
+		json_text(json_object_get(error, "data"), "message");
+	const char *name = json_text(error, "name");
+	enum error_code code = code_of(error);
+	const char *what = words && *words ? words : name;
+	struct str line = first_line(what ? what : "no reason given");
+
+	if (has_spoken && opencode_invites_retry(code))
+		code = ERR_TRUNCATED;
+	if (code == ERR_LOGIN)
+		fail_with(e, code,
+			  "opencode: " STR_FMT " (run: opencode auth login)",
+			  STR_ARG(line));
+	else
+		fail_with(e, code, "opencode: " STR_FMT, STR_ARG(line));
+}

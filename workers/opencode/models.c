@@ -1,0 +1,89 @@
+#include "workers/opencode/opencode.h"
+
+/*
+ * The CLI names the providers that it can ask: those with a key, and those
+ * that the user has described.  To them it adds a vendor of its own, with
+ * models that cost nothing, under a key that is everybody's; it would choose
+ * that by itself for somebody who is logged in with nobody, or else.  Here it
+ * is asked for only by its name: who answers is who was meant.
+ */
+static bool
+is_everybodys(const json_t *provider)
+{
+	const char *key =
+		json_text(json_object_get(provider, "options"), "apiKey");
+
+	return text_is(json_text(provider, "id"), "opencode") &&
+	       text_is(key, "public");
+}
+
+static void
+add_models(struct server *s, const json_t *provider)
+{
+	const char *id = json_text(provider, "id"), *model;
+	const char *first = json_text(s->defaults, id);
+	json_t *models = json_object_get(provider, "models"), *about;
+
+	json_object_foreach (models, model, about) {
+		auto_free char *name = copy_format("%s/%s", id, model);
+
+		json_array_append_new(s->models, json_string(name));
+		if (!first)
+			first = model;
+	}
+	if (first && !s->first_model)
+		s->first_model = copy_format("%s/%s", id, first);
+}
+
+bool
+models_read(struct server *s, const json_t *answer)
+{
+	const json_t *providers = json_object_get(answer, "providers");
+	const json_t *provider;
+	size_t i;
+
+	if (!json_is_array(providers))
+		return false;
+	json_decref(s->defaults);
+	s->defaults = json_incref(json_object_get(answer, "default"));
+	json_array_clear(s->models);
+	json_array_append_new(s->models, json_string("default"));
+	json_array_foreach (providers, i, provider)
+		if (is_everybodys(provider))
+			s->has_free = true;
+		else if (json_text(provider, "id"))
+			add_models(s, provider);
+	return true;
+}
+
+/* "provider/model": the model may have more slashes.  A provider alone is
+ * asked for its default model. */
+static json_t *
+named(const struct server *s, const char *name)
+{
+	struct str model, provider = str_cut(str_of(name), '/', &model);
+	const char *its_default = json_text(s->defaults, name);
+
+	if (!model.ptr)
+		model = str_of(its_default ? its_default : name);
+	return json_pack("{s:s%, s:s%}", "providerID", provider.ptr,
+			 provider.len, "modelID", model.ptr, model.len);
+}
+
+bool
+model_of(const struct talk *t, json_t **model, struct error *e)
+{
+	const struct server *s = t->agent->state;
+	const struct opencode *o = t->state;
+
+	*model = NULL;
+	if (t->model && strcmp(t->model, "default"))
+		*model = named(s, t->model);
+	else if (!o->has_default && s->first_model)
+		*model = named(s, s->first_model);
+	else if (!o->has_default)
+		return fail_with(e, ERR_LOGIN,
+				 "opencode is logged in with no provider; run: "
+				 "opencode auth login");
+	return true;
+}

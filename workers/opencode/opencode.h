@@ -1,0 +1,147 @@
+#pragma once
+/*
+ * opencode - one `opencode serve` for many conversations, over HTTP
+ *
+ *   opencode.c  how the server is started
+ *   server.c    what it is asked, and that it is there
+ *   models.c    which models there are, and which one is meant
+ *   session.c   a conversation is opened, and closed
+ *   turn.c      what is said to it, and how that ends
+ *   events.c    what it tells meanwhile
+ *   failure.c   what its failures mean
+ *
+ * Written for version 1.18.33, which describes all of it under GET /doc.
+ */
+#include "workers/harness.h"
+#include "workers/http.h"
+
+enum { MAX_OPENCODE_ID = 63 }; /* of its ids: "ses_" and 26 more */
+
+/* agent->state */
+struct server {
+	int holder; /* a socket that keeps the port free for it... */
+	bool holds; /* ...until it listens */
+	char *password, *origin; /* "http://127.0.0.1:1234" */
+	struct http *http;
+	struct http_call *stream; /* of its events */
+	struct list errands;
+	json_t *children; /* sessions of sub-agents, and whose they are */
+
+	/* What it said of models when it started. */
+	json_t *models;	   /* "provider/model" of all who are logged in */
+	json_t *defaults;  /* of each provider */
+	char *first_model; /* NULL: nobody is logged in */
+	bool has_free;	   /* a provider that wants no login */
+};
+
+/* Something that is asked of the server, whether or not its talk waits. */
+struct errand;
+typedef void errand_fn(struct errand *, int status, const json_t *answer);
+
+struct errand {
+	struct node node; /* in server->errands */
+	struct agent *agent;
+	struct talk *talk; /* NULL: closed meanwhile */
+	uint64_t turn;	   /* of the talk, at that time */
+	bool kept;	   /* as the talk's */
+	char *session;	   /* NULL: not known yet */
+	char *where;
+	errand_fn *answered;
+};
+
+struct opencode_usage {
+	json_int_t input, cached, output, reasoning;
+};
+
+/* talk->state */
+struct opencode {
+	/* Of the session. */
+	bool is_open;
+	bool has_default; /* the CLI may choose the model itself */
+	char *where;	  /* what goes behind a path: "?directory=..." */
+	json_t *preface;  /* parts that were not said yet */
+
+	/* Of the turn. */
+	enum {
+		AT_REST,
+		ASKED, /* it was posted */
+		BEGUN, /* its message was seen: from here on all is of it */
+		ENDING /* it has failed, and is being taken back */
+	} phase;
+	bool is_accepted;		     /* the post was answered... */
+	bool is_stopping;		     /* it is to end... */
+	bool is_stopped;		     /* ...and was told so */
+	unsigned attempts;		     /* to take it back */
+	char prompt[MAX_OPENCODE_ID + 1];    /* its message */
+	char assistant[MAX_OPENCODE_ID + 1]; /* the last that answers it */
+	char part[MAX_OPENCODE_ID + 1];	     /* text that was said last */
+	bool is_aside;	  /* that message is none of the answer */
+	bool is_complete; /* it will not be changed any more */
+	bool has_text;	  /* the turn has */
+	bool step_spoke;  /* the request to the vendor that runs has */
+	bool step_called; /* a tool, in it */
+	json_t *parts;	  /* those seen, and the messages, by their ids */
+	char finish[32];  /* the CLI's word for how the message ended */
+	char model[MAX_MODEL + 1]; /* who answers */
+	struct opencode_usage used;
+	struct error failure; /* ERR_NONE: so far none */
+};
+
+/* server.c.  Takes `body`, which may be NULL. */
+void errand_run(struct agent *, struct talk *, const char *method,
+		const char *path, json_t *body, errand_fn *);
+
+/* In a path behind "/session/<id>", of a talk or on behalf of one that is
+ * gone.  Take `body`. */
+void session_ask(struct talk *, const char *method, const char *what,
+		 json_t *body, errand_fn *);
+void session_ask_later(const struct errand *, const char *method,
+		       const char *what, errand_fn *);
+bool server_line(struct agent *, struct str line, struct error *);
+
+/* None of it is heard any more. */
+void server_forget(struct talk *);
+void server_clear(struct agent *);
+
+/* What went wrong if `status` is not what it should be: false and `e`. */
+bool server_agrees(int status, const json_t *answer, struct error *e);
+
+/* models.c.  False: the answer is not what it should be. */
+bool models_read(struct server *, const json_t *answer);
+
+/* As prompts have it; NULL: the CLI's own choice.  False: there is none. */
+bool model_of(const struct talk *, json_t **model, struct error *);
+
+/* session.c.  What goes behind a path to say for which directory it is; the
+ * caller frees it. */
+char *opencode_where(const char *directory);
+void session_open(struct talk *);
+void session_close(struct talk *);
+void session_clear(struct talk *);
+
+/* turn.c */
+void turn_say(struct talk *);
+void turn_interrupt(struct talk *);
+void turn_idle(struct talk *);
+void turn_stop(struct talk *, const struct error *why);
+void turn_is_orphan(struct errand *);
+
+/* events.c: one line of the stream. */
+void events_line(struct agent *, struct str line);
+
+/* failure.c: of an error object, of the words of a retry. */
+void opencode_explain(const json_t *error, bool has_spoken, struct error *);
+enum error_code opencode_code_of_words(const char *words);
+bool opencode_invites_retry(enum error_code);
+
+static inline const char *
+json_text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static inline bool
+text_is(const char *text, const char *what)
+{
+	return text && !strcmp(text, what);
+}

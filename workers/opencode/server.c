@@ -1,0 +1,259 @@
+#include "workers/opencode/opencode.h"
+
+#include <unistd.h>
+
+enum { ANSWER_MS = 60000 }; /* the first answer for a directory takes long */
+
+/* Errands */
+
+static void
+errand_free(struct errand *x)
+{
+	free(x->session);
+	free(x->where);
+	free(x);
+}
+
+/* An answer that can't be read is none. */
+static void
+on_answer(void *arg, int status, struct str body, const struct error *e)
+{
+	struct errand *x = arg;
+	struct server *s = x->agent->state;
+	json_t *answer = json_loadb(body.ptr, body.len,
+				    JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+
+	list_remove(&s->errands, &x->node);
+	if (e)
+		answer = json_pack("{s:{s:s}}", "data", "message", e->text);
+	x->answered(x, status, answer);
+	json_decref(answer);
+	errand_free(x);
+}
+
+/* Takes `body` and gives its text, empty if there is none. */
+static char *
+text_of(json_t *body)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+
+	json_decref(body);
+	return text;
+}
+
+static void
+post(struct agent *a, struct errand *x, const char *method, const char *path,
+     json_t *body)
+{
+	struct server *s = a->state;
+	auto_free char *url = copy_format("%s%s", s->origin, path);
+	auto_free char *text = text_of(body);
+	struct http_request r = { .method = method,
+				  .url = url,
+				  .user = "opencode",
+				  .password = s->password,
+				  .body = str_of(text),
+				  .deadline_ms = ANSWER_MS,
+				  .done = on_answer,
+				  .arg = x };
+
+	list_append(&s->errands, &x->node);
+	(void)http_ask(s->http, &r);
+}
+
+void
+errand_run(struct agent *a, struct talk *t, const char *method,
+	   const char *path, json_t *body, errand_fn *answered)
+{
+	const struct opencode *o = t ? t->state : NULL;
+	struct errand *x = xcalloc(1, sizeof *x);
+
+	x->agent = a;
+	x->talk = t;
+	x->answered = answered;
+	if (t) {
+		x->turn = t->turn;
+		x->kept = t->kept;
+		x->session = o->is_open ? copy(str_of(t->cli_id)) : NULL;
+		x->where = copy(str_of(o->where));
+	}
+	post(a, x, method, path, body);
+}
+
+void
+session_ask(struct talk *t, const char *method, const char *what, json_t *body,
+	    errand_fn *answered)
+{
+	const struct opencode *o = t->state;
+	auto_free char *path =
+		copy_format("/session/%s%s%s", t->cli_id, what, o->where);
+
+	errand_run(t->agent, t, method, path, body, answered);
+}
+
+void
+session_ask_later(const struct errand *of, const char *method, const char *what,
+		  errand_fn *answered)
+{
+	struct errand *x = xcalloc(1, sizeof *x);
+	auto_free char *path =
+		copy_format("/session/%s%s%s", of->session, what, of->where);
+
+	x->agent = of->agent;
+	x->kept = of->kept;
+	x->session = copy(str_of(of->session));
+	x->where = copy(str_of(of->where));
+	x->answered = answered;
+	post(of->agent, x, method, path, NULL);
+}
+
+bool
+server_agrees(int status, const json_t *answer, struct error *e)
+{
+	const char *words =
+		json_text(json_object_get(answer, "data"), "message");
+
+	if (status / 100 == 2)
+		return true;
+	if (!words)
+		words = json_text(answer, "message");
+	if (!status)
+		return fail_with(e, ERR_HARNESS, "opencode: %s",
+				 words ? words : "no answer");
+	return fail_with(e, ERR_HARNESS, "opencode: %s (%d)",
+			 words ? words : "it refuses", status);
+}
+
+/* Its start */
+
+static void
+give_up(struct agent *a, const char *what, const struct error *e)
+{
+	struct error why = { 0 };
+
+	fail_with(&why, ERR_CRASHED, "opencode: %s: %s", what, e->text);
+	agent_fail(a, &why);
+}
+
+static void
+on_models(struct errand *x, int status, const json_t *answer)
+{
+	struct agent *a = x->agent;
+	struct error e = { 0 };
+
+	if (!server_agrees(status, answer, &e))
+		give_up(a, "which models there are", &e);
+	else if (models_read(a->state, answer))
+		agent_ready(a);
+	else
+		agent_unknown(a, "answer", "/config/providers");
+}
+
+/* The first is that it is connected: from then on nothing is missed. */
+static void
+on_stream_line(void *arg, struct str line)
+{
+	struct agent *a = arg;
+	struct server *s = a->state;
+
+	if (!s->models && line.len) {
+		s->models = json_array();
+		errand_run(a, NULL, "GET", "/config/providers", NULL,
+			   on_models);
+	}
+	events_line(a, line);
+}
+
+static void
+on_stream_end(void *arg, int status, struct str body, const struct error *e)
+{
+	struct agent *a = arg;
+	struct server *s = a->state;
+	struct error why = { 0 };
+
+	s->stream = NULL;
+	if (e)
+		why = *e;
+	else
+		fail_with(&why, ERR_CRASHED, "it ended (%d)", status);
+	give_up(a, "its events", &why);
+}
+
+static void
+listen_to_it(struct agent *a)
+{
+	struct server *s = a->state;
+	auto_free char *url = copy_format("%s/global/event", s->origin);
+	struct http_request r = { .method = "GET",
+				  .url = url,
+				  .user = "opencode",
+				  .password = s->password,
+				  .line = on_stream_line,
+				  .done = on_stream_end,
+				  .arg = a };
+
+	if (s->holds)
+		close(s->holder);
+	s->holds = false;
+	s->stream = http_ask(s->http, &r);
+}
+
+/* Of its output only this counts: it says so when it listens. */
+bool
+server_line(struct agent *a, struct str line, struct error *e)
+{
+	struct server *s = a->state;
+	size_t len = strlen(s->origin);
+
+	if (!s->stream && line.len > len &&
+	    memmem(line.ptr, line.len, " listening on ", 14) &&
+	    memmem(line.ptr, line.len, s->origin, len))
+		listen_to_it(a);
+	return true;
+}
+
+/* Its end */
+
+void
+server_forget(struct talk *t)
+{
+	struct server *s = t->agent->state;
+	const json_t *parent;
+	const char *child;
+	void *next;
+
+	if (!s->http)
+		return;
+	list_each (&s->errands, n) {
+		struct errand *x = container_of(n, struct errand, node);
+
+		if (x->talk == t)
+			x->talk = NULL;
+	}
+	json_object_foreach_safe(
+		s->children, next, child,
+		parent) if (text_is(json_string_value(parent), t->cli_id))
+		json_object_del(s->children, child);
+}
+
+void
+server_clear(struct agent *a)
+{
+	struct server *s = a->state;
+	struct node *n;
+
+	http_free(s->http);
+	while (s->http && (n = list_first(&s->errands))) {
+		list_remove(&s->errands, n);
+		errand_free(container_of(n, struct errand, node));
+	}
+	if (s->holds)
+		close(s->holder);
+	json_decref(s->children);
+	json_decref(s->models);
+	json_decref(s->defaults);
+	free(s->first_model);
+	free(s->origin);
+	free(s->password);
+	memset(s, 0, sizeof *s);
+}

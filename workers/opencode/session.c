@@ -1,0 +1,285 @@
+#include "workers/opencode/opencode.h"
+
+#include <ctype.h>
+
+#include "workers/transcript.h"
+
+enum { LOOK_BACK = 64 }; /* messages among which the last good turn must be */
+
+/* The directory in each request is that for which it is meant. */
+char *
+opencode_where(const char *directory)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char *where = xcalloc(3 * strlen(directory) + 16, 1);
+	char *to = stpcpy(where, "?directory=");
+
+	for (const char *c = directory; *c; c++) {
+		if (isalnum((unsigned char)*c) || strchr("-._~/", *c)) {
+			*to++ = *c;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = hex[(unsigned char)*c >> 4];
+		*to++ = hex[(unsigned char)*c & 15];
+	}
+	return where;
+}
+
+/*
+ * Nobody could answer a question.  Beside these rules, which a session keeps,
+ * its user's own ones apply.
+ */
+static json_t *
+rules_of(const struct talk *t)
+{
+	json_t *rules = json_pack("[{s:s, s:s, s:s}]", "permission", "question",
+				  "pattern", "*", "action", "deny");
+
+	if (text_is(t->permission_mode, "deny"))
+		json_array_append_new(
+			rules, json_pack("{s:s, s:s, s:s}", "permission", "*",
+					 "pattern", "*", "action", "deny"));
+	return rules;
+}
+
+/* It is open, and where it should be. */
+static void
+be_ready(struct talk *t)
+{
+	struct server *s = t->agent->state;
+	struct error e = { 0 };
+	json_t *model;
+
+	if (!model_of(t, &model, &e)) {
+		talk_fail(t, &e);
+		return;
+	}
+	json_decref(model);
+	talk_models(t, json_incref(s->models));
+	talk_ready(t);
+}
+
+static void
+on_config(struct errand *x, int status, const json_t *answer)
+{
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+
+	if (!o)
+		return;
+	o->has_default = json_text(answer, "model") != NULL;
+	be_ready(x->talk);
+}
+
+/* Only its configuration says whether its default is what its user chose. */
+static void
+find_default(struct talk *t)
+{
+	struct server *s = t->agent->state;
+	struct opencode *o = t->state;
+	auto_free char *path = copy_format("/config%s", o->where);
+
+	if (s->has_free) {
+		errand_run(t->agent, t, "GET", path, NULL, on_config);
+		return;
+	}
+	o->has_default = s->first_model != NULL;
+	be_ready(t);
+}
+
+/* A new one */
+
+static void
+on_deleted(struct errand *x, int status, const json_t *answer)
+{
+}
+
+static void
+on_made(struct errand *x, int status, const json_t *answer)
+{
+	const char *id = json_text(answer, "id");
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct error e = { 0 };
+
+	if (!o) {
+		x->session = copy(str_of(id));
+		if (id)
+			session_ask_later(x, "DELETE", "", on_deleted);
+		return;
+	}
+	if (!server_agrees(status, answer, &e) ||
+	    (!id && !fail_with(&e, ERR_HARNESS, "opencode: no session id"))) {
+		talk_fail(x->talk, &e);
+		return;
+	}
+	o->is_open = true;
+	talk_name_it(x->talk, id);
+	find_default(x->talk);
+}
+
+/* With a title of ours it does not ask a model for one. */
+static void
+make(struct talk *t)
+{
+	struct opencode *o = t->state;
+	auto_free char *path = copy_format("/session%s", o->where);
+
+	errand_run(t->agent, t, "POST", path,
+		   json_pack("{s:s, s:o}", "title", "cli-bridge", "permission",
+			     rules_of(t)),
+		   on_made);
+}
+
+/* One that is known */
+
+static void
+on_taken_back(struct errand *x, int status, const json_t *answer)
+{
+	if (!x->talk)
+		return;
+	if (status / 100 == 2)
+		find_default(x->talk);
+	else
+		talk_lost(x->talk);
+}
+
+static size_t
+find_message(const json_t *messages, const char *id)
+{
+	const json_t *message;
+	size_t i;
+
+	json_array_foreach (messages, i, message)
+		if (text_is(json_text(json_object_get(message, "info"), "id"),
+			    id))
+			return i;
+	return SIZE_MAX;
+}
+
+/* What came behind the last good turn is taken back with the first message of
+ * the user's. */
+static void
+on_messages(struct errand *x, int status, const json_t *answer)
+{
+	size_t i;
+
+	if (!x->talk)
+		return;
+	i = find_message(answer, x->talk->position);
+	if (i == SIZE_MAX) {
+		talk_lost(x->talk);
+		return;
+	}
+	while (++i < json_array_size(answer)) {
+		const json_t *info =
+			json_object_get(json_array_get(answer, i), "info");
+		json_t *id = json_object_get(info, "id");
+
+		if (!text_is(json_text(info, "role"), "user"))
+			continue;
+		session_ask(x->talk, "POST", "/revert",
+			    json_pack("{s:O?}", "messageID", id),
+			    on_taken_back);
+		return;
+	}
+	find_default(x->talk);
+}
+
+/* One that was begun under other rules is begun anew. */
+static void
+on_known(struct errand *x, int status, const json_t *answer)
+{
+	struct talk *t = x->talk;
+	struct opencode *o = t ? t->state : NULL;
+	auto_free char *path = NULL;
+	struct error e = { 0 };
+	json_t *rules;
+	bool fits;
+
+	if (!o)
+		return;
+	rules = rules_of(t);
+	fits = json_equal(rules, json_object_get(answer, "permission"));
+	json_decref(rules);
+	if (status == 404 || (status == 200 && !fits)) {
+		talk_lost(t);
+	} else if (!server_agrees(status, answer, &e)) {
+		talk_fail(t, &e);
+	} else if (t->position) {
+		path = copy_format("/session/%s/message%s&limit=%d", t->cli_id,
+				   o->where, LOOK_BACK);
+		errand_run(t->agent, t, "GET", path, NULL, on_messages);
+	} else {
+		find_default(t);
+	}
+}
+
+static bool
+is_its_id(const char *id)
+{
+	return !strncmp(id, "ses_", 4) &&
+	       strspn(id + 4, "0123456789abcdefghijklmnopqrstuvwxyz"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(id + 4);
+}
+
+void
+session_open(struct talk *t)
+{
+	struct opencode *o = t->state;
+
+	o->where = opencode_where(t->cwd ? t->cwd : t->agent->workspace);
+	o->preface = transcript_history(t);
+	if (!t->resumed) {
+		make(t);
+	} else if (is_its_id(t->cli_id)) {
+		o->is_open = true;
+		session_ask(t, "GET", "", NULL, on_known);
+	} else {
+		talk_lost(t);
+	}
+}
+
+/* The end */
+
+static void
+on_last_stop(struct errand *x, int status, const json_t *answer)
+{
+	if (!x->kept)
+		session_ask_later(x, "DELETE", "", on_deleted);
+}
+
+/* Deleting one does not stop what runs in it. */
+void
+turn_is_orphan(struct errand *x)
+{
+	session_ask_later(x, "POST", "/abort", on_last_stop);
+}
+
+/* Where the post of a turn was not answered yet, the rest happens then. */
+void
+session_close(struct talk *t)
+{
+	struct opencode *o = t->state;
+	bool is_busy = o->phase == ASKED || o->phase == BEGUN;
+
+	server_forget(t);
+	if (!o->is_open || (is_busy && !o->is_accepted))
+		return;
+	if (is_busy)
+		session_ask(t, "POST", "/abort", NULL, on_last_stop);
+	else if (!t->kept)
+		session_ask(t, "DELETE", "", NULL, on_deleted);
+	server_forget(t);
+}
+
+void
+session_clear(struct talk *t)
+{
+	struct opencode *o = t->state;
+
+	server_forget(t);
+	free(o->where);
+	json_decref(o->preface);
+	json_decref(o->parts);
+	memset(o, 0, sizeof *o);
+}

@@ -1,0 +1,326 @@
+#include "workers/opencode/opencode.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/*
+ * A turn is posted, and answered with nothing; what becomes of it is told in
+ * events.  These have the session's id but not the turn's, and there may be
+ * late ones of the turn before; so the turn's message gets an id of ours, and
+ * only what comes behind that message is heard.
+ *
+ * A turn that ends badly is taken back: the next one must not find half of it
+ * in the conversation.
+ */
+
+enum {
+	MAX_ATTEMPTS = 20, /* to take a turn back that is still busy */
+};
+
+/*
+ * As the CLI makes them, for it sorts by them: the last 48 bits of the time in
+ * units of 1/4096 ms, and something random.
+ */
+static void
+new_message_id(char *id, size_t size)
+{
+	auto_free char *uuid = new_uuid();
+	struct timespec now;
+	uint64_t ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	snprintf(id, size, "msg_%012jx%.8s%.4s%.2s",
+		 (uintmax_t)(ms << 12 & 0xffffffffffff), uuid, uuid + 9,
+		 uuid + 14);
+}
+
+/* Saying it */
+
+static json_t *
+image_part(const json_t *part, struct error *e)
+{
+	auto_free char *url = NULL;
+
+	if (!json_text(part, "data")) {
+		fail_with(e, ERR_UNSUPPORTED,
+			  "opencode takes images as data only, and not by "
+			  "their URL");
+		return NULL;
+	}
+	url = copy_format("data:%s;base64,%s", json_text(part, "media_type"),
+			  json_text(part, "data"));
+	return json_pack("{s:s, s:s, s:s}", "type", "file", "mime",
+			 json_text(part, "media_type"), "url", url);
+}
+
+/* An answer of a tool of the caller's, which the CLI has not called, is what
+ * the user says. */
+static bool
+add_parts(json_t *parts, const json_t *content, struct error *e)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (content, i, part) {
+		const char *type = json_text(part, "type");
+		json_t *text = json_object_get(part, "text"), *made = NULL;
+
+		if (text_is(type, "image"))
+			made = image_part(part, e);
+		else if (text)
+			made = json_pack("{s:s, s:O}", "type", "text", "text",
+					 text);
+		if (made)
+			json_array_append_new(parts, made);
+		else if (e->code)
+			return false;
+	}
+	return true;
+}
+
+/* NULL on failure.  What stands in it is text to the CLI, as commands and
+ * names of files are only to its own user interface. */
+static json_t *
+parts_of(const struct talk *t, struct error *e)
+{
+	const struct opencode *o = t->state;
+	json_t *parts = json_array();
+	bool ok = add_parts(parts, o->preface, e);
+
+	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+		ok = add_parts(parts,
+			       json_object_get(json_array_get(t->messages, i),
+					       "content"),
+			       e);
+	if (ok)
+		return parts;
+	json_decref(parts);
+	return NULL;
+}
+
+static json_t *
+prompt_of(const struct talk *t, struct error *e)
+{
+	const struct opencode *o = t->state;
+	json_t *model, *parts = parts_of(t, e), *prompt;
+
+	if (!parts)
+		return NULL;
+	if (!model_of(t, &model, e)) {
+		json_decref(parts);
+		return NULL;
+	}
+	prompt = json_pack("{s:s, s:o, s:o*}", "messageID", o->prompt, "parts",
+			   parts, "model", model);
+	if (t->system)
+		json_object_set_new(prompt, "system",
+				    json_stringn(t->system, t->system_len));
+	return prompt;
+}
+
+static void
+on_stopped(struct errand *x, int status, const json_t *answer)
+{
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct error e = { 0 };
+
+	if (!o || x->turn != x->talk->turn || o->phase == AT_REST)
+		return;
+	if (!server_agrees(status, answer, &e)) {
+		o->phase = AT_REST;
+		talk_abort(x->talk, o->failure.code ? &o->failure : &e);
+		return;
+	}
+	o->is_stopped = true;
+	if (o->phase == ASKED)
+		turn_idle(x->talk);
+}
+
+static void
+on_asked(struct errand *x, int status, const json_t *answer)
+{
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct error e = { 0 };
+
+	if (!o) {
+		turn_is_orphan(x);
+		return;
+	}
+	if (x->turn != x->talk->turn || o->phase == AT_REST)
+		return;
+	o->is_accepted = true;
+	if (!server_agrees(status, answer, &e)) {
+		o->phase = AT_REST;
+		talk_abort(x->talk, &e);
+	} else if (o->is_stopping) {
+		session_ask(x->talk, "POST", "/abort", NULL, on_stopped);
+	}
+}
+
+static void
+begin(struct opencode *o)
+{
+	o->phase = ASKED;
+	o->is_accepted = o->is_stopping = o->is_stopped = false;
+	o->is_aside = o->is_complete = o->has_text = false;
+	o->step_spoke = o->step_called = false;
+	o->assistant[0] = o->part[0] = o->finish[0] = o->model[0] = '\0';
+	o->attempts = 0;
+	o->used = (struct opencode_usage){ 0 };
+	o->failure = (struct error){ 0 };
+	json_decref(o->parts);
+	o->parts = json_object();
+	new_message_id(o->prompt, sizeof o->prompt);
+}
+
+void
+turn_say(struct talk *t)
+{
+	struct opencode *o = t->state;
+	struct error e = { 0 };
+	json_t *prompt;
+
+	begin(o);
+	prompt = prompt_of(t, &e);
+	if (!prompt) {
+		o->phase = AT_REST;
+		talk_fail(t, &e);
+		return;
+	}
+	session_ask(t, "POST", "/prompt_async", prompt, on_asked);
+}
+
+/* Its end */
+
+static void on_reverted(struct errand *, int status, const json_t *answer);
+
+static void
+take_back(struct talk *t)
+{
+	struct opencode *o = t->state;
+
+	o->phase = ENDING;
+	session_ask(t, "POST", "/revert",
+		    json_pack("{s:s}", "messageID", o->prompt), on_reverted);
+}
+
+/* 409: the session is busy still, or again. */
+static void
+on_reverted(struct errand *x, int status, const json_t *answer)
+{
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct error why;
+
+	if (!o || x->turn != x->talk->turn || o->phase != ENDING)
+		return;
+	if (status == 409 && ++o->attempts < MAX_ATTEMPTS) {
+		session_ask(x->talk, "POST", "/abort", NULL, on_stopped);
+		take_back(x->talk);
+		return;
+	}
+	o->phase = AT_REST;
+	why = o->failure;
+	if (status == 409)
+		talk_abort(x->talk, &why);
+	else
+		talk_fail(x->talk, &why);
+}
+
+static json_t *
+usage_of(const struct opencode_usage *u)
+{
+	json_int_t prompt = u->input + u->cached;
+	json_int_t completion = u->output + u->reasoning;
+
+	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
+			 prompt, "completion_tokens", completion,
+			 "total_tokens", prompt + completion,
+			 "prompt_tokens_details", "cached_tokens", u->cached,
+			 "completion_tokens_details", "reasoning_tokens",
+			 u->reasoning);
+}
+
+/* NULL: that is not how a turn ends well. */
+static const char *
+finish_reason(const struct opencode *o)
+{
+	if (!o->is_complete)
+		return NULL;
+	if (text_is(o->finish, "stop"))
+		return o->has_text ? "stop" : NULL;
+	if (text_is(o->finish, "length"))
+		return "length";
+	return text_is(o->finish, "content-filter") ? "content_filter" : NULL;
+}
+
+static void
+explain(const struct opencode *o, bool has_spoken, struct error *e)
+{
+	if (o->is_stopping)
+		fail_with(e, ERR_CANCELLED, "cancelled");
+	else if (has_spoken && !text_is(o->finish, "stop"))
+		fail_with(e, ERR_TRUNCATED,
+			  "opencode: the answer ended in the middle (%s)",
+			  o->finish[0] ? o->finish : "no reason given");
+	else
+		fail_with(e, ERR_HARNESS,
+			  "opencode: the answer is empty (no stream output)");
+}
+
+static void
+finish(struct talk *t, const char *reason)
+{
+	struct opencode *o = t->state;
+
+	o->phase = AT_REST;
+	json_decref(o->preface);
+	o->preface = NULL;
+	talk_mark(t, o->assistant);
+	talk_finish(t, reason, usage_of(&o->used),
+		    o->model[0] ? o->model : NULL);
+}
+
+/*
+ * The session rests.  After a stop that is told twice, and the first time the
+ * last message is not closed yet.
+ */
+void
+turn_idle(struct talk *t)
+{
+	struct opencode *o = t->state;
+	const char *reason = finish_reason(o);
+
+	if (o->phase != BEGUN && !(o->phase == ASKED && o->is_stopped))
+		return;
+	if (o->assistant[0] && !o->is_complete)
+		return;
+	if (reason && !o->failure.code) {
+		finish(t, reason);
+		return;
+	}
+	if (!o->failure.code)
+		explain(o, talk_has_spoken(t), &o->failure);
+	take_back(t);
+}
+
+void
+turn_stop(struct talk *t, const struct error *why)
+{
+	struct opencode *o = t->state;
+
+	if (o->phase == AT_REST || o->phase == ENDING || o->is_stopping)
+		return;
+	if (why)
+		o->failure = *why;
+	o->is_stopping = true;
+	if (o->is_accepted)
+		session_ask(t, "POST", "/abort", NULL, on_stopped);
+}
+
+/* One that has failed by itself is on its way to say so. */
+void
+turn_interrupt(struct talk *t)
+{
+	turn_stop(t, NULL);
+}
