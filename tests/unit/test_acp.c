@@ -1,0 +1,494 @@
+/*
+ * What workers/acp makes of what an agent says: data/acp/<agent>-<name>.jsonl
+ * is what was said, .heard is what must be heard of it, .wire what an agent
+ * has written down beside.  Whatever it answers was asked in the order in
+ * which a harness asks; each turn says the same.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/mutants.h"
+#include "tests/unit/talk_notes.h"
+#include "workers/acp/acp.h"
+#include "workers/lines.h"
+
+static struct acp state;
+static struct acp_agent agent_state;
+static struct loop event_loop;
+static struct agent agent = { .scratch = "/tmp",
+			      .loop = &event_loop,
+			      .state = &agent_state };
+static struct talk talk = { .agent = &agent, .cwd = "/w", .state = &state };
+
+static const struct harness *
+harness(void)
+{
+	static const struct harness *h;
+	struct error e;
+
+	h = harness_of(agent.name, &e);
+	assert_non_null(h);
+	return h;
+}
+
+static struct str
+read_file(const char *name, const char *ending)
+{
+	static char files[3][1 << 20];
+	static unsigned turn;
+	char *buf = files[turn++ % 3], path[512];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof path, DATA "/acp/%s.%s", name, ending);
+	f = fopen(path, "r");
+	if (!f)
+		return (struct str){ NULL, 0 };
+	n = fread(buf, 1, sizeof files[0], f);
+	fclose(f);
+	return (struct str){ buf, n };
+}
+
+static void
+forget(void)
+{
+	if (agent_state.kind) {
+		harness()->clear(&talk);
+		harness()->agent_clear(&agent);
+	}
+	memset(&agent_state, 0, sizeof agent_state);
+	notes_clear();
+}
+
+static bool
+was_noted(const char *words)
+{
+	struct str heard = buf_str(&notes.heard);
+
+	return memmem(heard.ptr, heard.len, words, strlen(words));
+}
+
+static void
+must_have_written(const char *words)
+{
+	if (!memmem(notes.written.ptr, notes.written.len, words, strlen(words)))
+		fail_msg("%s in %.*s", words, (int)notes.written.len,
+			 notes.written.ptr);
+}
+
+/* The agent is up, as `name` and with that mode, and is greeted. */
+static void
+greet_agent(const char *name, bool is_restricted)
+{
+	struct words argv = { 0 }, env = { 0 };
+
+	forget();
+	agent.name = name;
+	agent.permission_mode = talk.permission_mode =
+		harness()->permission_modes[is_restricted ? 1 : 0];
+	talk.cli_id = "unknown";
+	talk.resumed = false;
+	talk.model = NULL;
+	notes_talk = &talk;
+	words_add(&env, "HOME=/nonexistent");
+	must(harness()->agent_command(&agent, &argv, &env, &e));
+	words_fini(&argv);
+	words_fini(&env);
+	harness()->agent_greet(&agent);
+}
+
+static json_t *
+message(const char *text)
+{
+	return json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user", "content",
+			 "type", "text", "text", text);
+}
+
+static void
+say(const char *text)
+{
+	json_t *messages = message(text);
+
+	talk.messages = messages;
+	talk.from = 0;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(messages);
+}
+
+/* How far its records have been read; and those, "": it has none. */
+static int64_t reached;
+static char wire[512];
+
+/* What the engine would do when it hears that. */
+static void
+react(struct str note)
+{
+	if (str_is(note, "agent ready")) {
+		harness()->greet(&talk);
+	} else if (str_is(note, "ready") || str_starts(note, STR("finish ")) ||
+		   str_starts(note, STR("fail "))) {
+		say("hello");
+		state.recorded = reached;
+	}
+}
+
+static void
+hear(struct str line)
+{
+	size_t had = notes.heard.len;
+	auto_free char *heard = NULL;
+	struct str rest, note;
+
+	if (*wire && !state.record)
+		state.record = copy(str_of(wire));
+	must(harness()->agent_line(&agent, line, &e));
+	reached = state.recorded;
+	heard = copy(str_from(buf_str(&notes.heard), had));
+	rest = str_of(heard);
+	while (rest.len) {
+		note = str_cut(rest, '\n', &rest);
+		react(note);
+	}
+}
+
+/* "kimi-cut" of kimi; what it was not allowed in another mode. */
+static void
+greet_for(const char *name)
+{
+	auto_free char *kind = copy((struct str){ name, strcspn(name, "-") });
+	static char kept[16];
+
+	snprintf(kept, sizeof kept, "%s", kind);
+	greet_agent(kept, strstr(name, "-rejected") != NULL);
+	talk.resumed = strstr(name, "-resumed") || strstr(name, "-lost");
+	talk.cli_id = talk.resumed ? "S" : "unknown";
+	talk.model = strstr(name, "-no-model") ? "no-such-model"
+		     : str_starts(str_of(name), STR("gemini"))
+			     ? "gemini-2.5-pro"
+			     : NULL;
+	reached = 0;
+	snprintf(wire, sizeof wire, DATA "/acp/%s.wire", name);
+	if (access(wire, R_OK) != 0)
+		wire[0] = '\0';
+	free(agent_state.records);
+	agent_state.records = *wire ? copy(STR("/nonexistent")) : NULL;
+}
+
+/* Says the whole transcript in two pieces, cut at `at`. */
+static void
+replay(const char *name, struct str said, size_t at)
+{
+	struct str pieces[] = { { said.ptr, at }, str_from(said, at) }, line;
+	struct lines lines = LINES_INIT(MAX_LINE);
+	char *room;
+
+	greet_for(name);
+	for (size_t i = 0; i < 2; i++) {
+		must(lines_room(&lines, pieces[i].len, &room, &e));
+		memcpy(room, pieces[i].ptr, pieces[i].len);
+		lines_added(&lines, pieces[i].len);
+		while (lines_next(&lines, &line))
+			hear(line);
+	}
+	lines_fini(&lines);
+}
+
+/* After a change that is meant: RECORD=1, and then read the difference. */
+static void
+record(const char *name)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof path, DATA "/acp/%s.heard", name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
+	fclose(f);
+}
+
+static void
+is_heard_of(const char *name)
+{
+	struct str said = read_file(name, "jsonl"), want;
+
+	assert_non_null(said.ptr);
+	replay(name, said, said.len);
+	if (getenv("RECORD"))
+		record(name);
+	want = read_file(name, "heard");
+	if (!str_eq(buf_str(&notes.heard), want))
+		fail_msg("%s: heard is\n%.*s", name, (int)notes.heard.len,
+			 notes.heard.ptr);
+}
+
+static const char *const transcripts[] = {
+	"copilot-401",	    "copilot-404",	 "copilot-429",
+	"copilot-500",	    "copilot-cancelled", "copilot-cut",
+	"copilot-lost",	    "copilot-rejected",	 "copilot-resumed",
+	"copilot-tool",	    "copilot-turns",	 "gemini-401",
+	"gemini-404",	    "gemini-429",	 "gemini-500",
+	"gemini-cancelled", "gemini-cut",	 "gemini-lost",
+	"gemini-rejected",  "gemini-resumed",	 "gemini-tool",
+	"gemini-turns",	    "kimi-401",		 "kimi-404",
+	"kimi-429",	    "kimi-500",		 "kimi-cancelled",
+	"kimi-cut",	    "kimi-lost",	 "kimi-no-model",
+	"kimi-rejected",    "kimi-resumed",	 "kimi-tool",
+	"kimi-turns",	    "qwen-401",		 "qwen-404",
+	"qwen-cancelled",   "qwen-cut",		 "qwen-lost",
+	"qwen-no-model",    "qwen-rejected",	 "qwen-resumed",
+	"qwen-tool",	    "qwen-turns",
+};
+
+enum { TRANSCRIPTS = sizeof transcripts / sizeof *transcripts };
+
+static void
+what_it_says_is_heard(void **state_)
+{
+	for (size_t i = 0; i < TRANSCRIPTS; i++)
+		is_heard_of(transcripts[i]);
+	forget();
+}
+
+static void
+where_its_output_is_cut_makes_no_difference(void **state_)
+{
+	struct str said = read_file("qwen-turns", "jsonl");
+	struct str want = read_file("qwen-turns", "heard");
+
+	for (size_t at = 0; at <= said.len; at++) {
+		replay("qwen-turns", said, at);
+		assert_true(str_eq(buf_str(&notes.heard), want));
+	}
+	forget();
+}
+
+/* Whole is only what it has called whole. */
+static const char *mutant_of;
+
+static void
+hear_mutant(struct str said)
+{
+	replay(mutant_of, said, said.len);
+	if (!was_noted("\nfinish stop"))
+		return;
+	assert_non_null(memmem(said.ptr, said.len, "\"end_turn\"", 10));
+}
+
+static void
+another_version_of_it_is_no_worse(void **state_)
+{
+	static const char *const names[] = { "gemini-tool", "kimi-429",
+					     "kimi-turns",  "qwen-tool",
+					     "copilot-500", "copilot-tool" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		mutant_of = names[i];
+		mutants_each(read_file(names[i], "jsonl"), hear_mutant);
+	}
+	forget();
+}
+
+/* A session of `name` is open, and nothing has been said. */
+static void
+open_session(const char *name)
+{
+	greet_agent(name, false);
+	harness()->greet(&talk);
+	talk.cli_id = "s";
+	state.models = json_object();
+	state.choice = ACP_SET_MODEL;
+	buf_fini(&notes.written);
+}
+
+static void
+what_looks_like_a_command_is_text(void **state_)
+{
+	static const struct {
+		const char *name, *said, *written;
+	} all[] = {
+		{ "gemini", " /help",
+		  "[{\"type\":\"text\",\"text\":\"The user "
+		  "says:\\n\"},{\"type\":\"text\",\"text\":"
+		  "\" /help\"}]" },
+		{ "gemini", "$help", "\"The user says:\\n\"" },
+		{ "copilot", "\xef\xbb\xbf/compact", "\"The user says:\\n\"" },
+		{ "kimi", "/clear",
+		  "[{\"type\":\"text\",\"text\":\"\\n\"},{"
+		  "\"type\":\"text\",\"text\":\"/clear\"}]" },
+		{ "qwen", "a /clear",
+		  "[{\"type\":\"text\",\"text\":\"a /clear"
+		  "\"}]" },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		open_session(all[i].name);
+		say(all[i].said);
+		must_have_written(all[i].written);
+	}
+	forget();
+}
+
+static void
+what_was_said_before_goes_before(void **state_)
+{
+	json_t *history = message("I am Rex");
+
+	greet_agent("qwen", false);
+	agent_state.sees_images = true;
+	talk.history = history;
+	talk.system = "Be brief.";
+	talk.system_len = 9;
+	harness()->greet(&talk);
+	talk.history = NULL;
+	json_decref(history);
+	state.models = json_object();
+	say("/who am I?");
+	must_have_written(
+		"\"prompt\":[{\"type\":\"text\",\"text\":\"<system>\\n"
+		"Be brief.");
+	must_have_written("<user>\\nI am Rex\\n</user>");
+	must_have_written("{\"type\":\"text\",\"text\":\"/who am I?\"}]");
+	talk.system = NULL;
+	talk.system_len = 0;
+	forget();
+}
+
+static json_t *
+decide(bool is_restricted, const char *kinds)
+{
+	json_t *options = json_array(), *params, *decision;
+	struct str rest = str_of(kinds), kind;
+
+	greet_agent("copilot", is_restricted);
+	while (str_word(&rest, &kind))
+		json_array_append_new(options,
+				      json_pack("{s:s%, s:s%}", "optionId",
+						kind.ptr, kind.len, "kind",
+						kind.ptr, kind.len));
+	params = json_pack("{s:o}", "options", options);
+	decision = acp_decide(&talk, params);
+	json_decref(params);
+	return decision;
+}
+
+static void
+decides(bool is_restricted, const char *kinds, const char *want)
+{
+	json_t *decision = decide(is_restricted, kinds);
+	const json_t *outcome = json_object_get(decision, "outcome");
+	const char *option = json_text(outcome, "optionId");
+
+	assert_string_equal(option ? option : json_text(outcome, "outcome"),
+			    want);
+	json_decref(decision);
+	forget();
+}
+
+static void
+nobody_waits_for_an_approval(void **state_)
+{
+	decides(false, "reject_once allow_always allow_once", "allow_once");
+	decides(false, "reject_once allow_always", "allow_always");
+	decides(false, "reject_once", "cancelled");
+	decides(true, "allow_once reject_always reject_once", "reject_once");
+	decides(true, "allow_once reject_always", "reject_always");
+	decides(true, "allow_once", "cancelled");
+	decides(false, "", "cancelled");
+}
+
+static void
+an_agent_without_models_refuses_one(void **state_)
+{
+	open_session("copilot");
+	state.choice = ACP_NO_CHOICE;
+	talk.model = "other";
+	say("hi");
+	assert_true(was_noted("fail NO_MODEL test offers no choice of models"));
+	forget();
+}
+
+static void
+a_line_that_is_damaged_is_not_passed_over(void **state_)
+{
+	open_session("qwen");
+	must(harness()->agent_line(
+		&agent,
+		STR("{\"params\":{\"sessionId\":\"s\",\"t\":\"\\ud83d\"}}"),
+		&e));
+	assert_true(was_noted("abort HARNESS qwen: a line that can't be read"));
+	forget();
+}
+
+static void
+a_second_tool_call_is_not_told_twice(void **state_)
+{
+	json_t *call = json_pack("{s:s, s:s, s:s, s:{s:s}}", "sessionUpdate",
+				 "tool_call", "toolCallId", "1", "title", "ls",
+				 "rawInput", "command", "ls");
+
+	open_session("gemini");
+	say("hi");
+	notes_clear();
+	acp_on_update(&talk, call);
+	acp_on_update(&talk, call);
+	assert_str(buf_str(&notes.heard),
+		   "tool {\"id\":\"1\",\"name\":\"ls\",\"arguments\":"
+		   "{\"command\":\"ls\"},\"title\":\"ls\"}\n");
+	json_decref(call);
+	forget();
+}
+
+static void
+the_operators_own_agent_is_a_line(void **state_)
+{
+	struct words argv = { 0 }, env = { 0 };
+
+	forget();
+	must_fail(ERR_NOT_SET_UP,
+		  "BRIDGE_ACP_MINE must be a command, and is not set",
+		  harness_of("mine", &e));
+	setenv("BRIDGE_ACP_MINE", "  my-agent  --acp\t-v ", 1);
+	setenv("BRIDGE_ACP_MINE_MODELS", "a, b", 1);
+	agent.name = "mine";
+	assert_string_equal(harness()->program, "my-agent");
+	assert_string_equal(harness()->models[0], "a");
+	assert_string_equal(harness()->models[1], "b");
+	assert_null(harness()->models[2]);
+	assert_string_equal(harness()->permission_modes[0], "allow");
+	must(harness()->agent_command(&agent, &argv, &env, &e));
+	assert_int_equal(argv.len, 2);
+	assert_string_equal(argv.ptr[0], "--acp");
+	assert_string_equal(argv.ptr[1], "-v");
+	words_fini(&argv);
+	memset(&agent_state, 0, sizeof agent_state);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_says_is_heard),
+		cmocka_unit_test(where_its_output_is_cut_makes_no_difference),
+		cmocka_unit_test(another_version_of_it_is_no_worse),
+		cmocka_unit_test(what_looks_like_a_command_is_text),
+		cmocka_unit_test(what_was_said_before_goes_before),
+		cmocka_unit_test(nobody_waits_for_an_approval),
+		cmocka_unit_test(an_agent_without_models_refuses_one),
+		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
+		cmocka_unit_test(a_second_tool_call_is_not_told_twice),
+		cmocka_unit_test(the_operators_own_agent_is_a_line),
+	};
+	struct error e = { 0 };
+	int failed;
+
+	if (!loop_init(&event_loop, &e))
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	loop_fini(&event_loop);
+	return failed;
+}

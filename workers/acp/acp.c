@@ -1,0 +1,337 @@
+#include "workers/acp/acp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "proto/settings.h"
+
+enum {
+	PROTOCOL = 1,	     /* its version */
+	MAX_SESSIONS = 1000, /* of one process; <NAME>_SHARES is less */
+};
+
+json_t *
+acp_params(const struct talk *t, const char *key, json_t *value)
+{
+	json_t *params = json_pack("{s:s}", "sessionId", t->cli_id);
+
+	if (value)
+		json_object_set_new(params, key, value);
+	return params;
+}
+
+/* The process */
+
+static void
+add_words(struct words *to, const char *list)
+{
+	struct str word, rest = str_trim(str_of(list ? list : ""));
+
+	while (rest.len) {
+		size_t n = 0;
+
+		while (n < rest.len && !strchr(" \t\r\n", rest.ptr[n]))
+			n++;
+		word = (struct str){ rest.ptr, n };
+		rest = str_trim(str_from(rest, n));
+		words_print(to, STR_FMT, STR_ARG(word));
+	}
+}
+
+static const char *
+value_of(const struct words *env, const char *name)
+{
+	const char *value = NULL;
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < env->len; i++)
+		if (!strncmp(env->ptr[i], name, n) && env->ptr[i][n] == '=')
+			value = env->ptr[i] + n + 1;
+	return value;
+}
+
+static bool
+write_file(const char *path, struct str text, struct error *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool ok = fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len;
+
+	ok = ok || fail_errno(e, "%s", path);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* What its user has set counts more, and so does what we were told to set. */
+static bool
+add_defaults(const struct agent *a, const struct acp_kind *kind,
+	     struct words *env, struct error *e)
+{
+	auto_free char *path = NULL;
+
+	if (!kind->defaults || value_of(env, kind->defaults_variable))
+		return true;
+	path = copy_format("%s/%s-defaults.json", a->scratch, kind->name);
+	if (!write_file(path, str_of(kind->defaults), e))
+		return false;
+	words_print(env, "%s=%s", kind->defaults_variable, path);
+	return true;
+}
+
+static char *
+records_of(const struct acp_kind *kind, const struct words *env)
+{
+	const char *own, *home;
+
+	if (!kind->records)
+		return NULL;
+	own = value_of(env, kind->records_variable);
+	if (own && *own)
+		return copy(str_of(own));
+	home = value_of(env, "HOME");
+	return home ? copy_format("%s/%s", home, kind->records) : NULL;
+}
+
+static bool
+agent_command(struct agent *a, struct words *argv, struct words *env,
+	      struct error *e)
+{
+	struct acp_agent *agent = a->state;
+
+	agent->kind = acp_kind_of(a->name, e);
+	if (!agent->kind)
+		return false;
+	add_words(argv, agent->kind->arguments);
+	agent->records = records_of(agent->kind, env);
+	return add_defaults(a, agent->kind, env, e);
+}
+
+static bool
+has(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_true(value) || json_is_object(value);
+}
+
+static void
+on_initialized(void *whom, const json_t *result, const json_t *error)
+{
+	struct agent *a = whom;
+	struct acp_agent *agent = a->state;
+	const json_t *can = json_object_get(result, "agentCapabilities");
+	const json_t *sessions = json_object_get(can, "sessionCapabilities");
+	const json_t *version = json_object_get(result, "protocolVersion");
+	struct error e = { 0 };
+
+	if (!result) {
+		fail_with(&e, ERR_HARNESS, "%s could not be greeted: %s",
+			  a->name, json_text(error, "message"));
+		agent_fail(a, &e);
+		return;
+	}
+	if (json_integer_value(version) != PROTOCOL)
+		agent_unknown(a, "version of the protocol", "other than 1");
+	agent->loads = has(can, "loadSession");
+	agent->resumes = has(sessions, "resume");
+	agent->closes = has(sessions, "close");
+	agent->deletes = has(sessions, "delete");
+	agent->sees_images =
+		has(json_object_get(can, "promptCapabilities"), "image");
+	agent_ready(a);
+}
+
+/* What it tells, and what it asks. */
+
+static void
+told(struct agent *a, const char *method, const json_t *params)
+{
+	struct talk *t = agent_talk(a, json_text(params, "sessionId"));
+
+	if (!strcmp(method, "session/update")) {
+		if (t)
+			acp_on_update(t, json_object_get(params, "update"));
+		return;
+	}
+	/* of its own, which it need not declare */
+	if (*method != '_' && !strstr(method, "/notify/"))
+		agent_unknown(a, "notification", method);
+}
+
+static void
+asked(struct agent *a, const json_t *id, const char *method,
+      const json_t *params)
+{
+	struct acp_agent *agent = a->state;
+	struct talk *t = agent_talk(a, json_text(params, "sessionId"));
+
+	if (!strcmp(method, "session/request_permission")) {
+		if (t)
+			acp_on_permission(t, params);
+		rpc_answer(&agent->rpc, id, acp_decide(t, params));
+		return;
+	}
+	if (strcmp(method, "craft/drainMidTurnQueue"))
+		agent_unknown(a, "request", method);
+	rpc_refuse(&agent->rpc, id, ACP_NO_METHOD,
+		   "not supported by this client");
+}
+
+static void
+agent_greet(struct agent *a)
+{
+	struct acp_agent *agent = a->state;
+
+	agent->rpc.told = told;
+	agent->rpc.asked = asked;
+	rpc_init(&agent->rpc, a);
+	rpc_ask(&agent->rpc, "initialize",
+		json_pack("{s:i, s:{s:{s:b, s:b}, s:b}, s:{s:s, s:s}}",
+			  "protocolVersion", PROTOCOL, "clientCapabilities",
+			  "fs", "readTextFile", 0, "writeTextFile", 0,
+			  "terminal", 0, "clientInfo", "name", "cli-bridge",
+			  "version", VERSION),
+		on_initialized, a);
+}
+
+/*
+ * JavaScript writes half a character as an escape, which is no text to
+ * anybody else.  What the line had to say would be missing from an answer.
+ */
+static bool
+is_damaged(struct str line)
+{
+	json_t *read;
+
+	if (!line.len || line.ptr[0] != '{' ||
+	    !memmem(line.ptr, line.len, "\\ud", 3))
+		return false;
+	read = json_loadb(line.ptr, line.len, JSON_ALLOW_NUL, NULL);
+	json_decref(read);
+	return !read;
+}
+
+/* Of whom it is must be found without reading it. */
+static struct talk *
+talk_in(struct agent *a, struct str line)
+{
+	static const char key[] = "\"sessionId\":\"";
+	const char *at = memmem(line.ptr, line.len, key, sizeof key - 1);
+	struct str rest, id;
+	auto_free char *name = NULL;
+
+	if (!at)
+		return NULL;
+	rest = str_from(line, (size_t)(at - line.ptr) + sizeof key - 1);
+	id = str_cut(rest, '"', &rest);
+	name = copy(id);
+	return agent_talk(a, name);
+}
+
+static bool
+agent_line(struct agent *a, struct str line, struct error *e)
+{
+	struct acp_agent *agent = a->state;
+	struct talk *t = is_damaged(line) ? talk_in(a, line) : NULL;
+	struct error why = { 0 };
+
+	if (t) {
+		fail_with(&why, ERR_HARNESS, "%s: a line that can't be read",
+			  a->name);
+		talk_abort(t, &why);
+		return true;
+	}
+	rpc_line(&agent->rpc, line);
+	return true;
+}
+
+static void
+agent_clear(struct agent *a)
+{
+	struct acp_agent *agent = a->state;
+
+	rpc_fini(&agent->rpc);
+	free(agent->records);
+	agent->records = NULL;
+}
+
+/* The harness, made of what is special about the agent. */
+
+/* The one harness that this worker is, made when it is asked for. */
+static struct {
+	struct words may_see, environment, modes, models;
+	struct harness harness;
+} made;
+
+static const char *const *
+list_of(struct words *list, const char *text)
+{
+	words_fini(list);
+	add_words(list, text);
+	return (const char *const *)list->ptr;
+}
+
+/* <prefix>_MODELS=a,b */
+static char *
+own_models(const char *name)
+{
+	auto_free char *suffix = copy_format("%s_MODELS", name);
+	auto_free char *variable = settings_variable("BRIDGE_", "ACP", suffix);
+	char *list = copy(str_of(getenv(variable)));
+
+	for (char *p = list; p && *p; p++)
+		if (*p == ',')
+			*p = ' ';
+	return list;
+}
+
+static void
+add_lists(const struct acp_kind *kind)
+{
+	auto_free char *modes = acp_mode_words(kind);
+	auto_free char *models = kind->tested ? NULL : own_models(kind->name);
+	struct harness *h = &made.harness;
+
+	h->may_see = list_of(&made.may_see, kind->may_see);
+	h->environment = list_of(&made.environment, kind->environment);
+	h->permission_modes = list_of(&made.modes, modes);
+	h->models =
+		list_of(&made.models, models && *models ? models : "default");
+}
+
+const struct harness *
+harness_of(const char *name, struct error *e)
+{
+	static const char *const version[] = { "--version", NULL };
+	const struct acp_kind *kind = acp_kind_of(name, e);
+
+	if (!kind)
+		return NULL;
+	if (made.harness.program == kind->program)
+		return &made.harness;
+	made.harness = (struct harness){
+		.program = kind->program,
+		.install = kind->install,
+		.tested = kind->tested,
+		.state = sizeof(struct acp),
+		.loads = LOADS_EVERYTHING,
+		.version = kind->tested ? version : NULL,
+		.log_in = kind->log_in,
+		.scouts = true,
+		.greet = acp_greet,
+		.say = acp_say,
+		.interrupt = acp_interrupt,
+		.clear = acp_clear,
+		.shares = MAX_SESSIONS,
+		.agent_state = sizeof(struct acp_agent),
+		.agent_command = agent_command,
+		.agent_greet = agent_greet,
+		.agent_line = agent_line,
+		.agent_clear = agent_clear,
+		.close = acp_close,
+	};
+	add_lists(kind);
+	return &made.harness;
+}

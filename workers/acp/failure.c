@@ -1,0 +1,202 @@
+#include "workers/acp/acp.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+/*
+ * An error has a code, which is the protocol's, or, from gemini, an HTTP
+ * status; words in "message", which may be JSON of the vendor's; and more
+ * words in "data.details".  The vendor's status is often in the words only:
+ * "429 too many", "... (HTTP 401).", "... Last error: 500 ...".
+ */
+
+static const struct {
+	json_int_t status;
+	enum error_code code;
+} by_status[] = {
+	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
+	{ 402, ERR_QUOTA },	 { 403, ERR_FORBIDDEN },
+	{ 404, ERR_NO_MODEL },	 { 408, ERR_TIMEOUT },
+	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
+	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
+	{ 529, ERR_OVERLOADED },
+};
+
+/* In lower case; the first that is found counts. */
+static const struct {
+	const char *word;
+	enum error_code code;
+} by_word[] = {
+	{ "authentication required", ERR_LOGIN },
+	{ "api key is missing", ERR_LOGIN },
+	{ "quota exhausted", ERR_QUOTA },
+	{ "exceeded your current quota", ERR_QUOTA },
+	{ "insufficient_quota", ERR_QUOTA },
+	{ "rate limit", ERR_RATE_LIMIT },
+	{ "overloaded", ERR_OVERLOADED },
+	{ "context length", ERR_CONTEXT },
+	{ "maximum context", ERR_CONTEXT },
+	{ "is not found for api version", ERR_NO_MODEL },
+	{ "model not found", ERR_NO_MODEL },
+	{ "terminated", ERR_UPSTREAM },
+	{ "econnre", ERR_UPSTREAM },
+	{ "fetch failed", ERR_UPSTREAM },
+	{ "socket hang up", ERR_UPSTREAM },
+	{ "connection error", ERR_UPSTREAM },
+};
+
+static enum error_code
+code_of_status(json_int_t status)
+{
+	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
+		if (status == by_status[i].status)
+			return by_status[i].code;
+	return status >= 500 && status < 600 ? ERR_UPSTREAM : ERR_NONE;
+}
+
+static enum error_code
+code_of_words(const char *words)
+{
+	for (size_t i = 0; i < sizeof by_word / sizeof *by_word; i++)
+		if (strcasestr(words, by_word[i].word))
+			return by_word[i].code;
+	return ERR_NONE;
+}
+
+/* "401" and then something else, at the beginning of `s`; 0: none. */
+static json_int_t
+number_at(const char *s)
+{
+	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]) ||
+	    !isdigit((unsigned char)s[2]) || isalnum((unsigned char)s[3]))
+		return 0;
+	return strtol(s, NULL, 10);
+}
+
+static json_int_t
+status_in(const char *words)
+{
+	static const char *const before[] = { "(HTTP ", "Last error: ",
+					      "Authentication required: ",
+					      "API Error: ", "Error: " };
+	json_int_t status = number_at(words);
+
+	for (size_t i = 0; !status && i < sizeof before / sizeof *before; i++) {
+		const char *at = strstr(words, before[i]);
+
+		if (at)
+			status = number_at(at + strlen(before[i]));
+	}
+	return status >= 400 && status < 600 ? status : 0;
+}
+
+/*
+ * What a client would send again at once: but a turn that has spoken may have
+ * used tools, and must not run twice because of a half-sentence.
+ */
+static bool
+invites_a_retry(enum error_code code)
+{
+	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
+	       code == ERR_OVERLOADED || code == ERR_HARNESS;
+}
+
+static bool
+is_the_word_telling(enum error_code code)
+{
+	return code == ERR_QUOTA || code == ERR_CONTEXT || code == ERR_NO_MODEL;
+}
+
+static enum error_code
+code_of(json_int_t status, const char *words, bool has_spoken)
+{
+	enum error_code word = code_of_words(words);
+	enum error_code code = code_of_status(status);
+
+	if (code == ERR_NONE || is_the_word_telling(word))
+		code = word != ERR_NONE ? word : code;
+	if (code == ERR_NONE)
+		code = ERR_HARNESS;
+	return has_spoken && invites_a_retry(code) ? ERR_TRUNCATED : code;
+}
+
+void
+acp_explain_words(const struct talk *t, json_int_t status, const char *words,
+		  struct error *e)
+{
+	const struct acp_kind *kind = acp_agent_of(t)->kind;
+
+	if (!words || !*words)
+		words = "no reason given";
+	if (!strncmp(words, "Error: ", 7))
+		words += 7;
+	if (!status)
+		status = status_in(words);
+	fail_with(e, code_of(status, words, talk_has_spoken(t)), "%s: %s",
+		  talk_name(t), words);
+	if (e->code == ERR_LOGIN)
+		fail_with(e, ERR_LOGIN, "%s: %s (%s)", talk_name(t), words,
+			  kind->log_in);
+}
+
+/* A message that is JSON of the vendor's has its words further inside. */
+static json_t *
+inner_error(const char *message)
+{
+	json_t *whole, *error;
+
+	if (!message || *message != '{')
+		return NULL;
+	whole = json_loads(message, JSON_ALLOW_NUL, NULL);
+	error = json_incref(json_object_get(whole, "error"));
+	json_decref(whole);
+	return error;
+}
+
+static json_int_t
+status_of(const json_t *error, const json_t *inner)
+{
+	json_int_t code = json_integer_value(json_object_get(error, "code"));
+	json_int_t own = json_integer_value(json_object_get(inner, "code"));
+
+	if (own >= 400 && own < 600)
+		return own;
+	return code >= 400 && code < 600 ? code : 0;
+}
+
+static const char *
+words_of(const json_t *error, const json_t *inner)
+{
+	const json_t *more = json_object_get(error, "data");
+	const char *words = json_text(inner, "message");
+
+	if (!words)
+		words = json_text(more, "details");
+	if (!words)
+		words = json_text(more, "message");
+	if (!words)
+		words = json_string_value(more);
+	return words ? words : json_text(error, "message");
+}
+
+/* Gemini calls what it does not understand a 500. */
+static bool
+says_nothing(json_int_t status, const char *words)
+{
+	return status == 500 && words && status_in(words);
+}
+
+void
+acp_explain(const struct talk *t, const json_t *error, struct error *e)
+{
+	json_t *inner = inner_error(json_text(error, "message"));
+	const char *words = words_of(error, inner);
+	json_int_t status = status_of(error, inner);
+
+	if (json_integer_value(json_object_get(error, "code")) == ACP_NO_LOGIN)
+		status = 401;
+	if (says_nothing(status, words))
+		status = 0;
+	acp_explain_words(t, status, words, e);
+	json_decref(inner);
+}

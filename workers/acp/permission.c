@@ -1,0 +1,109 @@
+#include "workers/acp/acp.h"
+
+/* Takes the next WORD or WORD=HOW off a list of modes; `how` is WORD then. */
+static bool
+next_mode(struct str *list, struct str *word, struct str *how)
+{
+	struct str mode, rest;
+
+	while (list->len && *list->ptr == ' ')
+		*list = str_from(*list, 1);
+	if (!list->len)
+		return false;
+	mode = str_cut(*list, ' ', &rest);
+	*list = rest.ptr ? rest : (struct str){ "", 0 };
+	*word = str_cut(mode, '=', how);
+	if (!how->ptr)
+		*how = *word;
+	return true;
+}
+
+char *
+acp_mode_words(const struct acp_kind *kind)
+{
+	struct str list = str_of(kind->modes), word, how;
+	struct buf words = BUF_INIT(MAX_DETAIL);
+	char *text;
+
+	while (next_mode(&list, &word, &how))
+		buf_print(&words, STR_FMT " ", STR_ARG(word));
+	text = copy(buf_str(&words));
+	buf_fini(&words);
+	return text;
+}
+
+bool
+acp_may_all(const struct talk *t)
+{
+	struct str list = str_of(acp_agent_of(t)->kind->modes), word, how;
+
+	return next_mode(&list, &word, &how) &&
+	       str_is(word, t->permission_mode);
+}
+
+static json_t *
+string_of(struct str s)
+{
+	return json_stringn(s.ptr, s.len);
+}
+
+/* Even one that it is in already: its answer shows that all that it said
+ * before it was asked, such as what an old session was about, is over. */
+void
+acp_set_mode(struct talk *t, rpc_answer_fn *then)
+{
+	struct acp_agent *agent = acp_agent_of(t);
+	struct str list = str_of(agent->kind->modes), word, how, value;
+	json_t *params;
+
+	while (next_mode(&list, &word, &how) &&
+	       !str_is(word, t->permission_mode))
+		;
+	if (!how.len) {
+		then(t, json_null(), NULL);
+		return;
+	}
+	if (*how.ptr != '@') {
+		rpc_ask(&agent->rpc, "session/set_mode",
+			acp_params(t, "modeId", string_of(how)), then, t);
+		return;
+	}
+	how = str_cut(str_from(how, 1), '=', &value);
+	params = acp_params(t, "configId", string_of(how));
+	json_object_set_new(params, "value", string_of(value));
+	rpc_ask(&agent->rpc, "session/set_config_option", params, then, t);
+}
+
+static const char *
+option_of(const json_t *options, const char *kind)
+{
+	const json_t *option;
+	size_t i;
+
+	json_array_foreach (options, i, option) {
+		const char *is = json_text(option, "kind");
+
+		if (is && !strcmp(is, kind))
+			return json_text(option, "optionId");
+	}
+	return NULL;
+}
+
+/* Never waits for anybody: nobody is there. */
+json_t *
+acp_decide(const struct talk *t, const json_t *params)
+{
+	const json_t *options = json_object_get(params, "options");
+	bool allowed = t && acp_may_all(t);
+	const char *choice =
+		option_of(options, allowed ? "allow_once" : "reject_once");
+
+	if (!choice)
+		choice = option_of(options,
+				   allowed ? "allow_always" : "reject_always");
+	if (!t || !choice)
+		return json_pack("{s:{s:s}}", "outcome", "outcome",
+				 "cancelled");
+	return json_pack("{s:{s:s, s:s}}", "outcome", "outcome", "selected",
+			 "optionId", choice);
+}

@@ -1,0 +1,288 @@
+#include "workers/acp/acp.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "workers/lines.h"
+
+/*
+ * Kimi answers a prompt with "end_turn" whether its turn came to its end, or
+ * its vendor said 429, or the stream broke off; the one failure that it
+ * reports is that of a login.  But it writes down how each turn ended, and
+ * what it has used, as a line of <home>/sessions/<any>/<session>/agents/main/
+ * wire.jsonl, some milliseconds behind its answer.
+ *
+ * Where there is no such file, in another version, its answer must do.
+ */
+
+enum {
+	LOOK_AGAIN = 10, /* ms */
+	MAX_LOOKS = 300,
+	PIECE = 64 << 10,
+};
+
+static char *
+find_record(const char *home, const char *session)
+{
+	auto_free char *sessions = copy_format("%s/sessions", home);
+	DIR *d = opendir(sessions);
+	struct dirent *entry;
+	char *path = NULL;
+
+	while (d && !path && (entry = readdir(d))) {
+		path = copy_format("%s/%s/%s/agents/main/wire.jsonl", sessions,
+				   entry->d_name, session);
+		if (entry->d_name[0] != '.' && access(path, R_OK) == 0)
+			continue;
+		free(path);
+		path = NULL;
+	}
+	if (d)
+		closedir(d);
+	return path;
+}
+
+/* What was written before is of other turns. */
+void
+acp_record_begin(struct talk *t)
+{
+	const char *home = acp_agent_of(t)->records;
+	struct acp *c = t->state;
+	struct stat st;
+
+	if (!home)
+		return;
+	if (!c->record)
+		c->record = find_record(home, t->cli_id);
+	if (!c->record)
+		return; /* it is made with the first turn */
+	c->recorded = stat(c->record, &st) == 0 ? st.st_size : 0;
+}
+
+/* Lines */
+
+static json_int_t
+number(const json_t *object, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(object, key));
+
+	return n > 0 ? n : 0;
+}
+
+static void
+on_usage(struct acp *c, const json_t *line)
+{
+	const json_t *usage = json_object_get(line, "usage");
+	const struct acp_usage u = {
+		.input = number(usage, "inputOther") +
+			 number(usage, "inputCacheRead") +
+			 number(usage, "inputCacheCreation"),
+		.output = number(usage, "output"),
+		.cached = number(usage, "inputCacheRead"),
+	};
+
+	acp_add_usage(c, &u);
+}
+
+static void
+on_request(struct acp *c, const json_t *line)
+{
+	const char *model = json_text(line, "model");
+
+	if (model)
+		snprintf(c->answering, sizeof c->answering, "%s", model);
+}
+
+static void
+on_step(struct acp *c, const json_t *line)
+{
+	const json_t *event = json_object_get(line, "event");
+	const char *reason = json_text(event, "finishReason");
+
+	if (reason)
+		json_object_set_new(c->answer, "finishReason",
+				    json_string(reason));
+}
+
+/* Of the one before, which was cancelled, the end may stand before this. */
+static void
+on_prompt(struct acp *c, const json_t *line)
+{
+	json_object_set_new(c->answer, "begun", json_true());
+}
+
+static void
+on_end(struct acp *c, const json_t *line)
+{
+	if (json_object_get(c->answer, "begun"))
+		json_object_set(c->answer, "ended", (json_t *)line);
+}
+
+static const struct {
+	const char *type;
+	void (*hear)(struct acp *, const json_t *);
+} records[] = {
+	{ "turn.prompt", on_prompt },  { "usage.record", on_usage },
+	{ "llm.request", on_request }, { "context.append_loop_event", on_step },
+	{ "turn.ended", on_end },
+};
+
+static void
+hear(struct acp *c, struct str said)
+{
+	json_t *line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
+	const char *type = json_text(line, "type");
+
+	for (size_t i = 0; type && i < sizeof records / sizeof *records; i++)
+		if (!strcmp(type, records[i].type))
+			records[i].hear(c, line);
+	json_decref(line);
+}
+
+static bool
+has_ended(const struct acp *c)
+{
+	return json_object_get(c->answer, "ended") != NULL;
+}
+
+/* Whole lines only: the rest is read again. */
+static void
+read_lines(struct acp *c, int fd)
+{
+	struct lines lines = LINES_INIT(MAX_LINE);
+	struct str line;
+	struct error e;
+	ssize_t n = 1;
+	char *room;
+
+	while (n > 0 && !has_ended(c) && lines_room(&lines, PIECE, &room, &e)) {
+		off_t at = c->recorded + (off_t)(lines.buf.len - lines.start);
+
+		n = pread(fd, room, PIECE, at);
+		if (n > 0)
+			lines_added(&lines, (size_t)n);
+		while (!has_ended(c) && lines_next(&lines, &line)) {
+			c->recorded += (int64_t)line.len + 1;
+			hear(c, line);
+		}
+	}
+	lines_fini(&lines);
+}
+
+static void
+read_record(struct acp *c)
+{
+	int fd = open(c->record, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	read_lines(c, fd);
+	close(fd);
+}
+
+/* The end of a turn */
+
+static void
+fail(struct talk *t, const json_t *ended)
+{
+	const json_t *error = json_object_get(ended, "error");
+	const json_t *details = json_object_get(error, "details");
+	const char *code = json_text(error, "code");
+	struct error e = { 0 };
+
+	acp_explain_words(
+		t, json_integer_value(json_object_get(details, "statusCode")),
+		json_text(error, "message"), &e);
+	if (e.code == ERR_HARNESS && code && !strncmp(code, "provider.", 9))
+		e.code = talk_has_spoken(t) ? ERR_TRUNCATED : ERR_UPSTREAM;
+	acp_fail(t, &e);
+}
+
+static bool
+is(const char *a, const char *b)
+{
+	return a && !strcmp(a, b);
+}
+
+static void
+conclude(struct talk *t)
+{
+	struct acp *c = t->state;
+	json_t *answer = json_incref(c->answer);
+	const json_t *ended = json_object_get(answer, "ended");
+	const char *code = json_text(json_object_get(ended, "error"), "code");
+
+	if (is(json_text(answer, "finishReason"), "max_tokens"))
+		json_object_set_new(answer, "stopReason",
+				    json_string("max_tokens"));
+	if (is(json_text(ended, "reason"), "failed") &&
+	    !is(code, "provider.filtered"))
+		fail(t, ended);
+	else
+		acp_conclude(t, answer);
+	json_decref(answer);
+}
+
+static void
+give_up(struct talk *t)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_HARNESS, "%s has not written down how its turn ended",
+		  talk_name(t));
+	acp_fail(t, &e);
+}
+
+static void
+look(struct timer *timer)
+{
+	struct acp *c = container_of(timer, struct acp, look);
+	struct talk *t = c->talk;
+
+	if (!c->answer)
+		return; /* it was cancelled */
+	read_record(c);
+	if (has_ended(c))
+		conclude(t);
+	else if (c->looks++ < MAX_LOOKS)
+		loop_set(t->agent->loop, timer, LOOK_AGAIN, look);
+	else
+		give_up(t);
+}
+
+void
+acp_record_end(struct talk *t, const json_t *result)
+{
+	const char *home = acp_agent_of(t)->records;
+	struct acp *c = t->state;
+
+	if (!home || is(json_text(result, "stopReason"), "cancelled")) {
+		acp_conclude(t, result);
+		return;
+	}
+	if (!c->record)
+		c->record = find_record(home, t->cli_id);
+	if (!c->record) {
+		agent_unknown(t->agent, "records", "that are not there");
+		acp_conclude(t, result);
+		return;
+	}
+	c->talk = t;
+	c->answer =
+		json_is_object(result) ? json_deep_copy(result) : json_object();
+	look(&c->look);
+}
+
+void
+acp_record_clear(struct talk *t)
+{
+	struct acp *c = t->state;
+
+	if (timer_is_set(&c->look))
+		loop_unset(t->agent->loop, &c->look);
+	free(c->record);
+	c->record = NULL;
+}
