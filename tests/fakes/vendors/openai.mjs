@@ -1,0 +1,112 @@
+// OpenAI's Chat Completions, and beside it the Responses API, which is a dialect of its own.
+import * as responses from './responses.mjs';
+import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words } from './words.mjs';
+
+const MODELS = ['fake-large', 'fake-small'];
+
+function usageOf(body, text, behaviour) {
+  const completion_tokens = words(text).length;
+  return { prompt_tokens: 10, completion_tokens, total_tokens: 10 + completion_tokens, ...behaviour.usage };
+}
+
+const logprobs = pieces => ({
+  content: pieces.map(token => ({ token, logprob: -0.25, bytes: [...Buffer.from(token)], top_logprobs: [] })), refusal: null,
+});
+
+function partsOf(body, behaviour, serial) {
+  const text = answerText(openai, body, behaviour);
+  const call = behaviour.toolUse && {
+    id: behaviour.toolUse.id ?? `call_${serial}`, type: 'function',
+    function: { name: behaviour.toolUse.name, arguments: JSON.stringify(behaviour.toolUse.input ?? {}) },
+  };
+  return { text, call, finish_reason: behaviour.stopReason ?? (call ? 'tool_calls' : 'stop') };
+}
+
+// x_vendor is a field that no client library knows: a relay that rebuilds bodies would lose it.
+const headOf = (object, body, serial) =>
+  ({ id: `chatcmpl-${serial}`, object, created: 1_700_000_000, model: body.model, system_fingerprint: 'fp_fake', x_vendor: { kept: true } });
+
+function wholeOf(body, behaviour, serial) {
+  const { text, call, finish_reason } = partsOf(body, behaviour, serial);
+  const message = { role: 'assistant', content: text || null };
+  if (behaviour.thinking)
+    message.reasoning_content = behaviour.thinking;
+  if (call)
+    message.tool_calls = [call];
+  return {
+    ...headOf('chat.completion', body, serial),
+    choices: [{ index: 0, message, logprobs: body.logprobs ? logprobs(words(text)) : null, finish_reason }],
+    usage: usageOf(body, text, behaviour),
+  };
+}
+
+function framesOf(body, behaviour, serial) {
+  const { text, call, finish_reason } = partsOf(body, behaviour, serial);
+  const head = headOf('chat.completion.chunk', body, serial);
+  const frames = [];
+  const frame = (fields, isDelta = false) => frames.push([`data: ${JSON.stringify({ ...head, ...fields })}\n\n`, isDelta]);
+  const choice = (delta, isDelta, extra) => frame({ choices: [{ index: 0, delta, finish_reason: null, ...extra }] }, isDelta);
+  choice({ role: 'assistant', content: '' });
+  words(behaviour.thinking ?? '').forEach(reasoning_content => choice({ reasoning_content }, true));
+  (behaviour.chunks ?? words(text)).forEach(content => choice({ content }, true, body.logprobs && { logprobs: logprobs([content]) }));
+  if (call) {
+    choice({ tool_calls: [{ index: 0, ...call, function: { name: call.function.name, arguments: '' } }] }, true);
+    halves(call.function.arguments).forEach(piece => choice({ tool_calls: [{ index: 0, function: { arguments: piece } }] }, true));
+  }
+  choice({}, false, { finish_reason });
+  if (body.stream_options?.include_usage)
+    frame({ choices: [], usage: usageOf(body, text, behaviour) });
+  frames.push(['data: [DONE]\n\n', false]);
+  return frames;
+}
+
+const errorCodes = { 401: 'invalid_api_key', 404: 'model_not_found', 429: 'rate_limit_exceeded' };
+const isResponses = body => body.input !== undefined && body.messages === undefined;
+
+export const openai = {
+  error: (status, message = `scripted ${status}`, type) =>
+    ({ error: {
+      message, type: type ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
+      param: null, code: errorCodes[status] ?? null,
+    } }),
+  headers: serial => ({ 'x-request-id': `req_${serial}`, 'x-ratelimit-limit-requests': '1000', 'x-ratelimit-remaining-requests': '999' }),
+
+  said: body => isResponses(body) ? responses.said(body)
+    : body.messages.filter(({ role }) => role === 'user').map(({ content }) => asText(content)).filter(text => text !== ''),
+  system: body => isResponses(body) ? responses.system(body)
+    : body.messages.filter(({ role }) => role === 'system' || role === 'developer')
+      .flatMap(({ content }) => content).map(part => part.text ?? part).join('\n'),
+  toolText(body) {
+    if (isResponses(body))
+      return responses.toolText(body);
+    const last = body.messages.at(-1);
+    return last?.role === 'tool' ? asText(last.content) : undefined;
+  },
+
+  isSide: () => false,
+
+  conversations: {
+    'POST /v1/chat/completions'(res, { body }, behaviour, serial) {
+      if (body.stream)
+        return sendEvents(res, framesOf(body, behaviour, serial), behaviour, openai.headers(serial));
+      return sendWhole(res, wholeOf(body, behaviour, serial), behaviour, openai.headers(serial));
+    },
+    'POST /v1/responses'(res, { body }, behaviour, serial) {
+      const answer = responses.answerOf(body, answerText(openai, body, behaviour), behaviour, serial);
+      if (body.stream)
+        return sendEvents(res, responses.framesOf(answer, behaviour.chunks), behaviour, openai.headers(serial));
+      return sendWhole(res, answer, behaviour, openai.headers(serial));
+    },
+    'POST /v1/embeddings'(res, { body }, behaviour, serial) {
+      const data = [body.input].flat().map((text, index) => ({ object: 'embedding', index, embedding: [index, 0.25, -0.5] }));
+      return sendJson(res, 200, { object: 'list', data, model: body.model, usage: { prompt_tokens: 1, total_tokens: 1, ...behaviour.usage } },
+        { ...openai.headers(serial), ...behaviour.headers });
+    },
+    'GET /v1/models'(res, asked, behaviour, serial) {
+      const data = MODELS.map(id => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'fake' }));
+      return sendJson(res, 200, { object: 'list', data }, { ...openai.headers(serial), ...behaviour.headers });
+    },
+  },
+
+  other: (req, res) => req.method === 'HEAD' ? res.writeHead(200).end() : sendJson(res, 404, openai.error(404)),
+};
