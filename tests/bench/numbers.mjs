@@ -16,20 +16,23 @@ export function show(value, unit = '') {
   return unit ? `${number} ${unit}` : number;
 }
 
+// Columns of text, of which the first is a name.
+export function grid(header, lines) {
+  const widths = header.map((_, column) => Math.max(...[header, ...lines].map(line => line[column].length)));
+  return [header, widths.map(width => '-'.repeat(width)), ...lines]
+    .map(line => line.map((cell, column) => column ? cell.padStart(widths[column]) : cell.padEnd(widths[column])).join('  ').trimEnd())
+    .join('\n');
+}
+
 // A row says what was measured, and against what:
 //   { what, unit, ours, theirs, ratio, goal }
 // `ratio` is in words, and so is `goal`, for what has one.
 export function table(rows) {
-  const header = ['', 'bridge', 'compared with', 'ratio', 'goal'];
-  const lines = rows.map(row => [
+  return grid(['', 'bridge', 'compared with', 'ratio', 'goal'], rows.map(row => [
     row.what,
     row.ours === undefined ? '' : show(row.ours, row.unit),
     row.theirs === undefined ? '' : show(row.theirs, row.unit) + (row.than ? ` ${row.than}` : ''),
     row.ratio === undefined ? '' : show(row.ratio) + (row.ratioUnit ?? 'x'),
     row.goal ?? '',
-  ]);
-  const widths = header.map((_, column) => Math.max(...[header, ...lines].map(line => line[column].length)));
-  return [header, widths.map(width => '-'.repeat(width)), ...lines]
-    .map(line => line.map((cell, column) => column ? cell.padStart(widths[column]) : cell.padEnd(widths[column])).join('  '))
-    .join('\n');
+  ]));
 }

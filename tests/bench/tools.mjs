@@ -19,8 +19,15 @@ class Cleanup {
   after(end) { this.#ends.push(end); }
 
   async run() {
+    const problems = [];
     for (const end of this.#ends.reverse())
-      await end();
+      try {
+        await end();
+      } catch (problem) {
+        problems.push(problem);
+      }
+    if (problems.length)
+      throw problems[0];
   }
 }
 
@@ -56,7 +63,7 @@ export function temporaryDirectory(cleanup) {
   return directory;
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((done, failed) => {
     const server = net.createServer();
     server.on('error', failed);
@@ -123,10 +130,9 @@ export async function startProxy(cleanup, origins) {
   return ports.map(({ port }) => port);
 }
 
-// A stand-in for a vendor, in a process of its own: its work is not to delay the one that measures.
-export async function startVendor(cleanup, vendor) {
-  const program = join(import.meta.dirname, '../fakes/vendors.mjs');
-  const child = start(process.execPath, [program, vendor], { stdio: ['ignore', 'pipe', 'inherit'] });
+// A program of ours that prints the URL it answers at.
+async function startServer(cleanup, program, ...args) {
+  const child = start(process.execPath, [join(import.meta.dirname, program), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   cleanup.after(() => child.kill());
   let output = '';
   for await (const text of child.stdout) {
@@ -134,8 +140,13 @@ export async function startVendor(cleanup, vendor) {
     if (output.includes('\n'))
       return { url: output.trim() };
   }
-  throw new Error('the stand-in has ended');
+  throw new Error(`${program} has ended`);
 }
+
+// A stand-in for a vendor, or for that of a CLI, in a process of its own: its work is not to delay the one that
+// measures.
+export const startVendor = (cleanup, vendor) => startServer(cleanup, '../fakes/vendors.mjs', vendor);
+export const startStandIn = (cleanup, cli) => startServer(cleanup, 'stand-in.mjs', cli);
 
 // Many clients at once; see load.c.  `body` is what each POSTs.
 export async function load(directory, port, { body, path = '/v1/chat/completions', ...options }) {
