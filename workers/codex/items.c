@@ -121,9 +121,8 @@ codex_on_reasoning(struct talk *t, const json_t *params)
 static void
 say_thoughts(struct talk *t, const char *id, char kind, const json_t *parts)
 {
-	struct codex *c = t->state;
 	const json_t *text;
-	char part[sizeof c->reasoning];
+	char part[sizeof((struct codex *)t->state)->reasoning];
 	size_t i;
 
 	json_array_foreach (parts, i, text) {
@@ -163,7 +162,7 @@ static const struct tool {
 	{ "commandExecution",
 	  "command_execution",
 	  { "command", "cwd" },
-	  { "aggregatedOutput", "exitCode", "status" } },
+	  { "aggregatedOutput", "status" } },
 	{ "fileChange", "file_change", { "changes" }, { "status" } },
 	{ "mcpToolCall",
 	  "mcp_tool_call",

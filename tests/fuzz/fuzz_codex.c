@@ -1,0 +1,94 @@
+/* Whatever Codex may ever say, by its app-server or by `codex exec`: heard or
+ * passed over, never worse. */
+#include "tests/unit/talk_notes.h"
+#include "workers/codex/codex.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static bool
+has_heard(const char *words)
+{
+	return notes.heard.len &&
+	       memmem(notes.heard.ptr, notes.heard.len, words, strlen(words));
+}
+
+static void
+hear_server(struct str said, json_t *messages)
+{
+	const struct harness *h = harness_of("codex", &(struct error){ 0 });
+	struct codex_agent server = { 0 };
+	struct codex state = { 0 };
+	struct agent agent = { .name = "codex",
+			       .permission_mode = "danger-full-access",
+			       .loads = LOADS_EVERYTHING,
+			       .state = &server };
+	struct talk talk = { .agent = &agent,
+			     .cli_id = "new",
+			     .cwd = "/",
+			     .permission_mode = "danger-full-access",
+			     .messages = messages,
+			     .state = &state };
+	struct words argv = { 0 }, env = { 0 };
+	struct error e = { 0 };
+	bool greeted = false, has_said = false;
+
+	notes_talk = &talk;
+	(void)!h->agent_command(&agent, &argv, &env, &e);
+	h->agent_greet(&agent);
+	while (said.len) {
+		struct str line = str_cut(said, '\n', &said);
+
+		(void)!h->agent_line(&agent, line, &e);
+		if (!greeted && has_heard("agent ready")) {
+			greeted = true;
+			h->greet(&talk);
+		}
+		if (!has_said && has_heard("\nready")) {
+			has_said = true;
+			h->say(&talk);
+		}
+	}
+	h->close(&talk);
+	h->clear(&talk);
+	h->agent_clear(&agent);
+	words_fini(&argv);
+	words_fini(&env);
+	notes_talk = NULL;
+}
+
+static void
+hear_exec(struct str said, json_t *messages)
+{
+	static max_align_t state[64];
+	struct agent agent = { .name = "codex" };
+	struct talk talk = { .agent = &agent,
+			     .cli_id = "new",
+			     .messages = messages,
+			     .state = state };
+	struct error e = { 0 };
+
+	memset(state, 0, sizeof state);
+	codex_exec.greet(&talk);
+	codex_exec.say(&talk);
+	while (said.len) {
+		struct str line = str_cut(said, '\n', &said);
+
+		(void)!codex_exec.line(&talk, line, &e);
+	}
+	codex_exec.clear(&talk);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct str said = { (const char *)data, len };
+	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
+				     "content", "type", "text", "text", "$x");
+
+	notes_clear();
+	hear_server(said, messages);
+	notes_clear();
+	hear_exec(said, messages);
+	json_decref(messages);
+	return 0;
+}
