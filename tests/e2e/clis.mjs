@@ -95,11 +95,17 @@ wire_api = "responses"
         provider: {
           fake: {
             npm: '@ai-sdk/openai-compatible', name: 'fake', options: { baseURL: `${cloud.url}/v1`, apiKey: 'sk-loopback' },
-            models: { 'fake-large': { name: 'large' }, 'fake-small': { name: 'small' } },
+            models: {
+              'fake-large': { name: 'large', attachment: true, modalities: { input: ['text', 'image'], output: ['text'] } },
+              'fake-small': { name: 'small' },
+            },
           },
         },
-        model: 'fake/fake-large', small_model: 'fake/fake-small', disabled_providers: ['opencode'],
+        model: 'fake/fake-large', small_model: 'fake/fake-small',
       });
+      // Or else it would install this from npm, for plugins that nobody has.
+      write(join(home, '.config/opencode/node_modules/.keep'), '');
+      write(join(home, '.config/opencode/package-lock.json'), { packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } });
       return {};
     },
     shell: command => ({ name: 'bash', input: { command } }),

@@ -9,7 +9,9 @@
 //     model: { id: 'fake-small' },     one that is not the default, and what the vendor gets, if that is another name
 //     loads: ['nothing', 'project'],   what <NAME>_LOADS can keep to beside everything
 //     lacks: ['images', 'usage'],      what of images, usage, reasoning, deltas, history, forgetting, warmth, results
-//                                      of its tools, delays that it was told it cannot do
+//                                      of its tools, delays that it was told, haste to
+//                                      give up on a vendor it cannot do
+//     inert: text => text,             what it makes of a text so that it is not taken for more
 //     env: {},                         further environment of the bridge
 //   });
 //
@@ -59,7 +61,9 @@ const withUsage = { stream_options: { include_usage: true } };
 
 const whole = request => JSON.stringify(request.body);
 
-export function suite({ name, cli, logIn, install, model, loads = [], lacks = [], env: further = {} }) {
+export function suite({
+  name, cli, logIn, install, model, loads = [], lacks = [], inert = text => text, env: further = {},
+}) {
   const NAME = name.toUpperCase();
   const can = skill => !lacks.includes(skill);
 
@@ -111,7 +115,7 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
       assert.equal(second.text, 'turn 2: you said "hello two"; before: ["hello one"]');
       assert.equal(second.headers['x-bridge-session'], 'resumed');
       await isGone(() => pids(bridge).filter(pid => !warm.includes(pid)), { within: 2000 });
-      assert.ok(pids(bridge).length > 0);
+      assert.equal(pids(bridge).length > 0, can('warmth'));
       assert.equal(cloud.requests.length, 2, 'nothing was asked but the turns');
       if (can('usage'))
         for (const { usage } of [first, second]) {
@@ -159,7 +163,7 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
     });
 
     await t.test('a long text arrives as it was', async () => {
-      const text = `"quotes" 'and' \`ticks\`, $HOME, \\n, tabs\t and\nlines, <b>tags</b>, ${'ünï🙂 '.repeat(40_000)}end`;
+      const text = `"quotes" 'and' \`ticks\`, $HOME, \\n, tabs\t and\nlines, <b>tags</b>, ${'ünï🙂 '.repeat(20_000)}end`;
       await bridge.answers(name, text);
       const heard = last().said.at(-1).trim();
       assert.ok(heard === text, `${heard.length} of ${text.length}: ${heard.slice(0, 200)}...${heard.slice(-100)}`);
@@ -278,12 +282,12 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
       assert.equal(answer.headers['x-bridge-session'], 'resumed');
     });
 
-    const leaves = async client => {
+    // The counts in /health are a little older than what they count.
+    const leaves = async (client, rest = () => []) => {
       client.leaves();
-      const since = { within: 500, since: client.leftAt };
-      await isGone(() => cloud.openStreams ? ['a stream'] : [], since);
-      await isGone(async () => (await bridge.get('/health')).json.backends.filter(row => row.running), since);
-      return since;
+      const since = client.leftAt;
+      await isGone(() => [...Array(cloud.openStreams).fill('a stream'), ...rest()], { within: 500, since });
+      await isGone(async () => (await bridge.get('/health')).json.backends.filter(row => row.running), { within: 1000, since });
     };
 
     await t.test('a client that leaves takes its turn with it, while it is silent', async () => {
@@ -305,8 +309,7 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
       cloud.next({ toolUse: cli.shell(command) });
       const client = bridge.streams(name, 'eight', session);
       await waitFor('the tool runs', () => running(command).length > 0);
-      const since = await leaves(client);
-      await isGone(() => running(command), since);
+      await leaves(client, () => running(command));
     });
 
     await t.test('and the session goes on', async () => {
@@ -325,7 +328,7 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
         assert.equal(cloud.requests.length, n + 2, 'the turn is one request');
         const { said } = cloud.requests.at(-1);
         assert.equal(said[0], 'remember me');
-        assert.equal(said.at(-1).trim(), text);
+        assert.equal(said.at(-1).trim(), inert(text));
         assert.doesNotMatch(whole(cloud.requests.at(-1)), /the-secret-canary/);
         assert.equal(existsSync(join(cwd, 'bang')), false);
       });
@@ -361,13 +364,15 @@ export function suite({ name, cli, logIn, install, model, loads = [], lacks = []
     }
 
     await t.test('401', () => fails({ status: 401, error: 'invalid api key' }, 401, ['harness_login_required']));
-    await t.test('429, with the time to wait', async () => {
-      const answer = await fails({ status: 429, headers: { 'retry-after': '7' } }, 429, ['rate_limit_exceeded', 'insufficient_quota']);
-      if (can('delays'))
-        assert.ok(Number(answer.headers['retry-after']) > 0);
-    });
-    await t.test('500', () => fails({ status: 500 }, undefined, REFUSED));
-    await t.test('503', () => fails({ status: 503 }, undefined, REFUSED));
+    if (can('haste')) {
+      await t.test('429, with the time to wait', async () => {
+        const answer = await fails({ status: 429, headers: { 'retry-after': '7' } }, 429, ['rate_limit_exceeded', 'insufficient_quota']);
+        if (can('delays'))
+          assert.ok(Number(answer.headers['retry-after']) > 0);
+      });
+      await t.test('500', () => fails({ status: 500 }, undefined, REFUSED));
+      await t.test('503', () => fails({ status: 503 }, undefined, REFUSED));
+    }
     await t.test('400', () => fails({ status: 400, error: 'the stars are wrong' }, undefined, ['invalid_value', 'harness_failed', 'upstream_failed']));
     if (model)
       await t.test('a model that the vendor does not know', async () => {

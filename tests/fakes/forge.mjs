@@ -36,7 +36,7 @@ if (prompt === '')
   throw new Error('it would want to talk with somebody');
 const id = process.argv[process.argv.indexOf('--conversation-id') + 1] ?? randomUUID();
 if (!existsSync(join(base, '.credentials.json'))) {
-  complain('No default session configured');
+  complain('No default provider and model configured.');
   process.exit(0);
 }
 const directory = join(base, 'conversations');

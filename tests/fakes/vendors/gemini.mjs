@@ -22,19 +22,22 @@ function pieceOf(model, serial, parts, end) {
 
 function partsOf(asked, behaviour) {
   const text = answerText(gemini, asked.body, behaviour);
-  const thoughts = words(behaviour.thinking ?? '').map(thought => ({ text: thought, thought: true }));
+  const thoughts = behaviour.thinking ? [{ text: behaviour.thinking, thought: true }] : []; // they come whole
   const spoken = (behaviour.chunks ?? words(text)).map(chunk => ({ text: chunk }));
   const calls = behaviour.toolUse
     ? [{ functionCall: { id: behaviour.toolUse.id, name: behaviour.toolUse.name, args: behaviour.toolUse.input ?? {} } }] : [];
   return { text, parts: [...thoughts, ...spoken, ...calls] };
 }
 
+// As protobuf's JSON has them: over a bare U+2028 the vendor's own library stumbles.
+const escaped = piece => JSON.stringify(piece).replace(/[<>\u2028\u2029]/g, c => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`);
+
 function framesOf(asked, behaviour, serial) {
   const { text, parts } = partsOf(asked, behaviour);
   const pieces = parts.map(part => [pieceOf(asked.model, serial, [part]), true]);
   const end = { finishReason: behaviour.stopReason ?? 'STOP' };
   pieces.push([{ ...pieceOf(asked.model, serial, [{ text: '' }], end), usageMetadata: usageOf(text, behaviour) }, false]);
-  return pieces.map(([piece, isDelta]) => [`data: ${JSON.stringify(piece)}\r\n\r\n`, isDelta]);
+  return pieces.map(([piece, isDelta]) => [`data: ${escaped(piece)}\r\n\r\n`, isDelta]);
 }
 
 export const gemini = {
