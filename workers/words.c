@@ -24,6 +24,18 @@ words_print(struct words *w, const char *fmt, ...)
 	words_add(w, word);
 }
 
+const char *
+words_value(const struct words *w, const char *name)
+{
+	struct str value;
+
+	for (size_t i = 0; i < w->len; i++)
+		if (str_is(str_cut(str_of(w->ptr[i]), '=', &value), name) &&
+		    value.len)
+			return value.ptr;
+	return NULL;
+}
+
 void
 words_fini(struct words *w)
 {

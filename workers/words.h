@@ -12,4 +12,7 @@ void words_print(struct words *, const char *fmt, ...) printf_like(2);
 
 /* Takes the place of an earlier NAME=value of the same name. */
 void words_set(struct words *, const char *variable);
+
+/* Of NAME=value; NULL if there is none, or an empty one. */
+const char *words_value(const struct words *, const char *name);
 void words_fini(struct words *);

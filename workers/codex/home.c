@@ -13,19 +13,6 @@
  * describes is not there then.  What lies elsewhere is up to thread.c.
  */
 
-static const char *
-value_of(const struct words *env, struct str name)
-{
-	for (size_t i = 0; i < env->len; i++) {
-		struct str value,
-			its_name = str_cut(str_of(env->ptr[i]), '=', &value);
-
-		if (str_eq(its_name, name) && value.len)
-			return value.ptr;
-	}
-	return NULL;
-}
-
 static bool
 make_directory(const char *path, struct error *e)
 {
@@ -48,8 +35,8 @@ link_to(const char *home, const char *own, const char *name, struct error *e)
 bool
 codex_private_home(const struct agent *a, struct words *env, struct error *e)
 {
-	const char *users = value_of(env, STR("CODEX_HOME"));
-	const char *home = value_of(env, STR("HOME"));
+	const char *users = words_value(env, "CODEX_HOME");
+	const char *home = words_value(env, "HOME");
 	auto_free char *theirs =
 		users ? copy(str_of(users))
 		      : copy_format("%s/.codex", home ? home : "");

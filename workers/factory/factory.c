@@ -18,19 +18,6 @@ factory_of(struct agent *a)
 	return t->state;
 }
 
-static const char *
-value_of(const struct words *env, const char *name)
-{
-	struct str value;
-
-	for (size_t i = 0; i < env->len; i++)
-		if (str_eq(str_cut(str_of(env->ptr[i]), '=', &value),
-			   str_of(name)) &&
-		    value.len)
-			return value.ptr;
-	return NULL;
-}
-
 /* Its files are looked for, not into. */
 static bool
 has_login(const struct factory *f, const struct words *env)
@@ -38,7 +25,7 @@ has_login(const struct factory *f, const struct words *env)
 	static const char *const files[] = { "auth.v2.file", "auth.v2.keyring",
 					     "auth.encrypted", "auth.json" };
 
-	if (value_of(env, "FACTORY_API_KEY"))
+	if (words_value(env, "FACTORY_API_KEY"))
 		return true;
 	for (size_t i = 0; f->home && i < sizeof files / sizeof *files; i++) {
 		auto_free char *path =
@@ -80,7 +67,7 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 		words_add(argv, always[i]);
 	*(struct talk **)t->agent->state = t;
 	f->talk = t;
-	f->home = copy(str_of(value_of(env, "HOME")));
+	f->home = copy(str_of(words_value(env, "HOME")));
 	f->has_login = has_login(f, env);
 	f->rpc = (struct rpc){ .dress = dress,
 			       .told = factory_told,

@@ -31,25 +31,13 @@ add_isolation(const struct talk *t, struct words *argv)
 			words_add(argv, nothing[i]);
 }
 
-static const char *
-value_of(const struct words *env, const char *name)
-{
-	struct str value;
-
-	for (size_t i = 0; i < env->len; i++)
-		if (str_eq(str_cut(str_of(env->ptr[i]), '=', &value),
-			   str_of(name)))
-			return value.ptr;
-	return NULL;
-}
-
 /* Our file takes the place of the one that it would look for. */
 static void
 add_own_instructions(const struct talk *t, struct words *argv,
 		     const struct words *env)
 {
-	const char *home = value_of(env, "HOME");
-	const char *directory = value_of(env, "PI_CODING_AGENT_DIR");
+	const char *home = words_value(env, "HOME");
+	const char *directory = words_value(env, "PI_CODING_AGENT_DIR");
 	auto_free char *path =
 		directory ? copy_format("%s/APPEND_SYSTEM.md", directory)
 		: home	  ? copy_format("%s/.pi/agent/APPEND_SYSTEM.md", home)
