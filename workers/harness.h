@@ -198,7 +198,8 @@ void talk_reasoning(struct talk *, struct str);
 /* Takes `json`: {"id","name","arguments"}, or {"id","result"}. */
 void talk_tool(struct talk *, json_t *json);
 
-/* The CLI does not know cli_id: may be called until talk_ready(). */
+/* The CLI does not know cli_id: may be called until the first turn says
+ * something. */
 void talk_lost(struct talk *);
 
 /*

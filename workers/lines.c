@@ -35,10 +35,11 @@ lines_added(struct lines *l, size_t len)
 bool
 lines_next(struct lines *l, struct str *line)
 {
-	char *from = l->buf.ptr + l->searched, *newline = NULL;
+	char *newline = NULL;
 
 	if (l->searched < l->buf.len)
-		newline = memchr(from, '\n', l->buf.len - l->searched);
+		newline = memchr(l->buf.ptr + l->searched, '\n',
+				 l->buf.len - l->searched);
 	if (!newline) {
 		l->searched = l->buf.len;
 		if (l->start == l->buf.len)

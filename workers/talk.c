@@ -97,7 +97,7 @@ check_backlog(struct warm *w)
 	fail_with(&e, ERR_TRUNCATED,
 		  "the client is %u MiB behind the answer, which is given up",
 		  MAX_BACKLOG >> 20);
-	warm_give_up(w, &e);
+	warm_stop(w, &e);
 }
 
 void
@@ -165,7 +165,8 @@ talk_lost(struct talk *t)
 {
 	struct warm *w = warm_of(t);
 
-	if (w->state == WARM_STARTING)
+	if (w->state == WARM_STARTING ||
+	    (w->state == WARM_BUSY && !w->said_something))
 		warm_lost(w);
 }
 
@@ -175,18 +176,15 @@ talk_finish(struct talk *t, const char *reason, json_t *usage,
 {
 	struct warm *w = warm_of(t);
 	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
-	struct error e = { 0 };
+	struct error e = w->why;
 	struct outcome o = {
+		.error = w->state == WARM_STOPPING ? &e : NULL,
 		.reason = reason,
 		.usage = text,
 		.model = model,
 	};
 
 	json_decref(usage);
-	if (w->state == WARM_STOPPING) {
-		fail_with(&e, ERR_CANCELLED, "cancelled");
-		o.error = &e;
-	}
 	if (w->state == WARM_BUSY || w->state == WARM_STOPPING)
 		warm_conclude(w, &o);
 	free(text);
@@ -196,11 +194,9 @@ void
 talk_fail(struct talk *t, const struct error *why)
 {
 	struct warm *w = warm_of(t);
-	struct error e = *why;
+	struct error e = w->state == WARM_STOPPING ? w->why : *why;
 	const struct outcome o = { .error = &e };
 
-	if (w->state == WARM_STOPPING)
-		fail_with(&e, ERR_CANCELLED, "cancelled");
 	if (w->state == WARM_STARTING)
 		warm_give_up(w, &e);
 	else if (w->state == WARM_BUSY || w->state == WARM_STOPPING)
@@ -211,10 +207,8 @@ void
 talk_abort(struct talk *t, const struct error *why)
 {
 	struct warm *w = warm_of(t);
-	struct error e = *why;
+	struct error e = w->state == WARM_STOPPING ? w->why : *why;
 
-	if (w->state == WARM_STOPPING)
-		fail_with(&e, ERR_CANCELLED, "cancelled");
 	if (w->state != WARM_LEAVING)
 		warm_give_up(w, &e);
 }

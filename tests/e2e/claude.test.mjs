@@ -1,7 +1,7 @@
 // Real Claude Code; only Anthropic's cloud is a stand-in, on loopback.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
@@ -133,6 +133,64 @@ test('a caller\'s text is inert', async t => {
     }
   });
 });
+
+// Each source of what Claude Code may be told beside the turn has a word of its own.
+function plantWords(home, cwd) {
+  const write = (path, text) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, typeof text === 'string' ? text : JSON.stringify(text));
+  };
+  const kinds = (where, who) => {
+    write(join(where, `skills/${who}/SKILL.md`), `---\nname: ${who}\ndescription: WORD-${who}-skill\n---\nbody`);
+    write(join(where, `commands/${who}-command.md`), `---\ndescription: WORD-${who}-command\n---\nbody`);
+    write(join(where, `agents/${who}.md`), `---\nname: ${who}\ndescription: WORD-${who}-agent\n---\nbody`);
+    write(join(where, 'rules/rule.md'), `WORD-${who}-rule`);
+  };
+  const settings = who => ({ hooks: { SessionStart: [{ hooks: [{ type: 'command', command: `echo WORD-${who}-hook` }] }] } });
+  const server = who => ({ mcpServers: { [who]: { command: '/bin/sh', args: ['-c', `touch ${join(home, `ran-${who}`)}`] } } });
+
+  kinds(join(home, '.claude'), 'user');
+  write(join(home, '.claude/CLAUDE.md'), 'WORD-user-memory');
+  write(join(home, '.claude/settings.json'), { ...settings('user'), language: 'WORD-user-setting' });
+  write(join(home, `.claude/projects/${cwd.replace(/[^a-zA-Z0-9]/g, '-')}/memory/MEMORY.md`), 'WORD-user-note');
+  write(join(home, '.claude.json'), { ...server('user'), projects: { [cwd]: { hasTrustDialogAccepted: true, enabledMcpjsonServers: ['project'], ...server('private') } } });
+
+  kinds(join(cwd, '.claude'), 'project');
+  write(join(cwd, 'CLAUDE.md'), 'WORD-project-memory');
+  write(join(cwd, 'CLAUDE.local.md'), 'WORD-private-memory');
+  write(join(cwd, '.claude/settings.json'), settings('project'));
+  write(join(cwd, '.claude/settings.local.json'), settings('private'));
+  write(join(cwd, '.mcp.json'), server('project'));
+}
+
+const every = who => [...['agent', 'command', 'hook', 'memory', 'rule', 'skill'].map(kind => `${who}-${kind}`)];
+
+for (const [level, words, servers] of [
+  ['nothing', [], []],
+  ['project', every('project'), ['project']],
+  ['everything', [...every('project'), ...every('user'), 'private-hook', 'private-memory', 'user-note', 'user-setting'], ['private', 'project', 'user']],
+])
+  test(`told to load ${level}, it loads no more and no less, and stays logged in`, async t => {
+    const cloud = await startAnthropic();
+    t.after(() => cloud.close());
+    const directory = mkdtempSync('/tmp/claude-project-');
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const login = { accessToken: 'sk-ant-oat01-loopback', refreshToken: 'sk-ant-ort01-x', expiresAt: Date.now() + 1e8, scopes: ['user:inference', 'user:profile'], subscriptionType: 'max' };
+    const bridge = await startBridge(t, {
+      backends: ['claude'],
+      env(home) {
+        plantWords(home, directory);
+        writeFileSync(join(home, '.claude/.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
+        return { ...claudeEnv(cloud), CLAUDE_ENV_ANTHROPIC_API_KEY: '', CLAUDE_LOADS: level };
+      },
+    });
+    await bridge.answers('claude', 'hi', { cwd: directory });
+    const { body, headers } = cloud.requests.at(-1);
+    const found = new Set([...JSON.stringify(body).matchAll(/WORD-(\w+-\w+)/g)].map(([, word]) => word));
+    assert.deepEqual([...found].sort(), [...words].sort());
+    assert.deepEqual(['private', 'project', 'user'].filter(who => existsSync(join(bridge.env.HOME, `ran-${who}`))), servers);
+    assert.equal(headers.authorization, 'Bearer sk-ant-oat01-loopback');
+  });
 
 test('the working directory is the session\'s, and must exist', async t => {
   const { cloud, bridge } = await start(t);

@@ -83,7 +83,7 @@ static void
 must_have_heard(struct str want)
 {
 	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
+	assert_memory_equal(buf_str(&notes.heard).ptr, want.ptr, want.len);
 }
 
 static void
@@ -121,8 +121,8 @@ hear_mutant(struct str said)
 	struct error e;
 
 	forget();
-	if (!hear(said, &e) ||
-	    !memmem(notes.heard.ptr, notes.heard.len, "finish stop", 11))
+	if (!hear(said, &e) || !memmem(buf_str(&notes.heard).ptr,
+				       notes.heard.len, "finish stop", 11))
 		return;
 	assert_non_null(memmem(said.ptr, said.len, "\"type\":\"result\"", 15));
 	assert_non_null(memmem(said.ptr, said.len, "\"is_error\":false", 16));

@@ -55,14 +55,14 @@ static void
 must_have_heard(const char *text)
 {
 	assert_int_equal(notes.heard.len, strlen(text));
-	assert_memory_equal(notes.heard.ptr, text, notes.heard.len);
+	assert_memory_equal(buf_str(&notes.heard).ptr, text, notes.heard.len);
 }
 
 static void
 must_have_written(const char *text)
 {
-	assert_non_null(memmem(notes.written.ptr, notes.written.len, text,
-			       strlen(text)));
+	assert_non_null(memmem(buf_str(&notes.written).ptr, notes.written.len,
+			       text, strlen(text)));
 }
 
 static void
@@ -191,7 +191,7 @@ hear_mutant(struct str said)
 		if (!claude_line(&talk, line, &e))
 			return;
 	}
-	if (!memmem(notes.heard.ptr, notes.heard.len, ending,
+	if (!memmem(buf_str(&notes.heard).ptr, notes.heard.len, ending,
 		    sizeof ending - 1))
 		return;
 	assert_non_null(memmem(said.ptr, said.len, "\"type\":\"result\"", 15));

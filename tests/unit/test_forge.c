@@ -94,7 +94,7 @@ static void
 must_have_heard(struct str want)
 {
 	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
+	assert_memory_equal(buf_str(&notes.heard).ptr, want.ptr, want.len);
 }
 
 static void
@@ -123,8 +123,8 @@ what_is_cut_off_is_not_finished(void **state_)
 		forget();
 		hear((struct str){ said.ptr, len });
 		assert_int_equal(end(0, STR("")), ERR_TRUNCATED);
-		assert_null(memmem(notes.heard.ptr ? notes.heard.ptr : "",
-				   notes.heard.len, "finish", 6));
+		assert_null(memmem(buf_str(&notes.heard).ptr, notes.heard.len,
+				   "finish", 6));
 	}
 }
 
@@ -138,7 +138,9 @@ its_exit_code_alone_says_nothing(void **state_)
 				    "Too Many Requests\x1b[0m")),
 			 ERR_RATE_LIMIT);
 	assert_int_equal(end(0, STR("ERROR: 401 Unauthorized")), ERR_LOGIN);
-	assert_int_equal(end(0, STR("ERROR: No default provider")), ERR_LOGIN);
+	assert_int_equal(
+		end(0, STR("ERROR: No default provider and model configured.")),
+		ERR_LOGIN);
 	assert_int_equal(end(0, STR("ERROR: 500 Internal")), ERR_UPSTREAM);
 	hear(STR("half of\n"));
 	assert_int_equal(end(0, STR("ERROR: 500 Internal")), ERR_TRUNCATED);

@@ -1,0 +1,106 @@
+// An agent that speaks the Agent Client Protocol, does as it is told, and keeps its sessions in its home.
+//
+//   node acp.mjs [forgetful]      forgetful: it can't open a session again
+//
+// A prompt is a word that says how it goes, and what goes with it:
+//
+//   hello        "pid 7 turn 2: hello", as any other text
+//   talk 50      so many words, one every 20 ms
+//   deaf         a word, and then nothing, whatever it is told
+//   wait         a word, and then nothing until it is told to stop
+//   crash        the process ends
+//   flood 800    so many small words at a time, or one, as often as anybody reads, until it is told to stop
+//
+// If there is a file "hang" in its home it removes it, and never answers at all.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const home = join(process.env.HOME, 'acp-sessions');
+const forgetful = process.argv[2] === 'forgetful';
+const stops = new Map(); // of the turns that are under way, by session
+
+mkdirSync(home, { recursive: true });
+const hang = join(process.env.HOME, 'hang');
+const isHung = existsSync(hang);
+if (isHung)
+  rmSync(hang);
+
+const write = (message, done) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`, done);
+const word = (sessionId, text) => ({
+  method: 'session/update', params: { sessionId, update: { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } } },
+});
+const say = (sessionId, text) => write(word(sessionId, text));
+
+const file = id => join(home, `${id}.json`);
+const turnsOf = id => JSON.parse(readFileSync(file(id), 'utf8'));
+
+const FLOOD = 100; // lines at once
+const ways = {
+  talk(id, count, done) {
+    let n = 0;
+    const timer = setInterval(() => {
+      say(id, `${++n} `);
+      if (n >= count)
+        clearInterval(timer), done('end_turn');
+    }, 20);
+    stops.set(id, () => { clearInterval(timer); done('cancelled'); });
+  },
+  deaf(id) { say(id, 'deaf'); },
+  wait(id, _, done) { say(id, 'waiting'); stops.set(id, () => done('cancelled')); },
+  crash() { process.exit(3); },
+  flood(id, count, done) {
+    let stopped = false;
+    stops.set(id, () => { stopped = true; });
+    const block = `${JSON.stringify({ jsonrpc: '2.0', ...word(id, 'drop '.repeat(count || 1)) })}\n`.repeat(FLOOD);
+    const more = () => stopped ? done('cancelled') : process.stdout.write(block, () => setImmediate(more));
+    more();
+  },
+};
+
+function prompt(id, { sessionId, prompt: blocks }) {
+  const text = blocks.at(-1).text;
+  const [way, argument] = text.split(' ');
+  const turns = [...turnsOf(sessionId), text];
+  const done = stopReason => {
+    stops.delete(sessionId);
+    if (stopReason === 'end_turn')
+      writeFileSync(file(sessionId), JSON.stringify(turns));
+    write({ id, result: { stopReason } });
+  };
+  if (Object.hasOwn(ways, way))
+    return ways[way](sessionId, Number(argument), done);
+  say(sessionId, `pid ${process.pid} turn ${turns.length}: ${text}`);
+  done('end_turn');
+}
+
+let opened = 0;
+const methods = {
+  initialize: () => ({ protocolVersion: 1, agentCapabilities: { loadSession: !forgetful }, authMethods: [] }),
+  'session/new'() {
+    const sessionId = `s-${process.pid}-${++opened}`;
+    writeFileSync(file(sessionId), '[]');
+    return { sessionId };
+  },
+  'session/load': ({ sessionId }) => turnsOf(sessionId) && {},
+};
+
+function hear({ id, method, params }) {
+  if (isHung)
+    return;
+  if (method === 'session/prompt')
+    prompt(id, params);
+  else if (method === 'session/cancel')
+    stops.get(params.sessionId)?.();
+  else if (methods[method])
+    write({ id, result: methods[method](params) });
+  else if (id !== undefined)
+    write({ id, error: { code: -32601, message: `no such method: ${method}` } });
+}
+
+let rest = '';
+process.stdin.setEncoding('utf8').on('data', text => {
+  const lines = (rest + text).split('\n');
+  rest = lines.pop();
+  lines.forEach(line => hear(JSON.parse(line)));
+}).on('end', () => process.exit(0));
