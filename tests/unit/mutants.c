@@ -2,19 +2,26 @@
 
 #include <jansson.h>
 
-enum { MAX_SAID = 4 << 20 };
+enum {
+	MAX_SAID = 4 << 20,
+	MAX_HEARD = 500, /* of one transcript, evenly spread: for time */
+};
 
 /* The line that changes, and what is around it. */
 struct place {
 	struct str before, line, after;
 	mutant_fn *hear;
+	size_t count, every; /* of which every so manieth is heard; 0: none */
 };
 
 static void
-say(const struct place *p, struct str line)
+say(struct place *p, struct str line)
 {
 	struct buf all = BUF_INIT(MAX_SAID);
 
+	p->count++;
+	if (!p->every || p->count % p->every)
+		return;
 	buf_print(&all, STR_FMT STR_FMT STR_FMT, STR_ARG(p->before),
 		  STR_ARG(line), STR_ARG(p->after));
 	p->hear(buf_str(&all));
@@ -22,7 +29,7 @@ say(const struct place *p, struct str line)
 }
 
 static void
-say_json(const struct place *p, const json_t *json)
+say_json(struct place *p, const json_t *json)
 {
 	char *text = json_dumps(json, JSON_COMPACT);
 	auto_free char *line = copy_format("%s\n", text);
@@ -33,8 +40,8 @@ say_json(const struct place *p, const json_t *json)
 
 /* Takes `other`. */
 static void
-say_with(const struct place *p, const json_t *root, json_t *object,
-	 const char *key, json_t *other)
+say_with(struct place *p, const json_t *root, json_t *object, const char *key,
+	 json_t *other)
 {
 	json_t *own = json_incref(json_object_get(object, key));
 
@@ -44,7 +51,7 @@ say_with(const struct place *p, const json_t *root, json_t *object,
 }
 
 static void
-change_member(const struct place *p, const json_t *root, json_t *object,
+change_member(struct place *p, const json_t *root, json_t *object,
 	      const char *key)
 {
 	auto_free char *name = copy_format("%s_of_tomorrow", key);
@@ -63,7 +70,7 @@ change_member(const struct place *p, const json_t *root, json_t *object,
 }
 
 static void
-change_members(const struct place *p, const json_t *root, json_t *json)
+change_members(struct place *p, const json_t *root, json_t *json)
 {
 	const char *key;
 	json_t *member, *keys = json_array();
@@ -82,7 +89,7 @@ change_members(const struct place *p, const json_t *root, json_t *json)
 }
 
 static void
-change_line(const struct place *p)
+change_line(struct place *p)
 {
 	auto_free char *twice = copy_format(STR_FMT STR_FMT, STR_ARG(p->line),
 					    STR_ARG(p->line));
@@ -96,10 +103,10 @@ change_line(const struct place *p)
 	json_decref(json);
 }
 
-void
-mutants_each(struct str said, mutant_fn *hear)
+static size_t
+each(struct str said, mutant_fn *hear, size_t every)
 {
-	struct place p = { .hear = hear, .after = said };
+	struct place p = { .hear = hear, .after = said, .every = every };
 
 	while (p.after.len) {
 		const char *end = memchr(p.after.ptr, '\n', p.after.len);
@@ -111,4 +118,13 @@ mutants_each(struct str said, mutant_fn *hear)
 		p.after = str_from(p.after, p.line.len);
 		change_line(&p);
 	}
+	return p.count;
+}
+
+void
+mutants_each(struct str said, mutant_fn *hear)
+{
+	size_t all = each(said, hear, 0);
+
+	each(said, hear, all / MAX_HEARD + 1);
 }

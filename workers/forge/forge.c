@@ -129,7 +129,7 @@ static const struct {
 } by_words[] = {
 	{ "401", ERR_LOGIN },
 	{ "nauthorized", ERR_LOGIN },
-	{ "403", ERR_LOGIN },
+	{ "403", ERR_FORBIDDEN },
 	{ "API key", ERR_LOGIN },
 	{ "provider configured", ERR_LOGIN },
 	{ "model configured", ERR_LOGIN },
