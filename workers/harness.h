@@ -63,8 +63,8 @@ struct talk {
 	const char *system;	     /* system prompt; NULL: none */
 	size_t system_len;
 	const json_t *history; /* messages that begin the conversation, as in
-				* conversation.h; NULL: none.  Gone once it is
-				* ready. */
+				* conversation.h; NULL: none.  Gone once
+				* greet() has returned. */
 
 	/* For the turn that is to be said; the model also before. */
 	const char *model;	/* NULL: the default */
@@ -172,7 +172,8 @@ struct harness {
 
 	/* MUST be set if it shares: the talk is over.  If a turn is under way
 	 * it is to stop; no more of the talk is heard, and it is cleared next:
-	 * nothing may point at it any more. */
+	 * nothing may point at it any more.  Without this where the process
+	 * itself has ended: it is only cleared then. */
 	void (*close)(struct talk *);
 };
 

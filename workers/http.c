@@ -17,7 +17,8 @@ struct http {
 	struct multi multi;
 	struct list calls;
 	struct list news; /* calls that have something to show */
-	bool *was_freed;  /* of who shows them just now; NULL: nobody */
+	bool is_showing;  /* them: whoever hears it may free all of this... */
+	bool was_freed;	  /* ...which then waits for the end of that */
 };
 
 struct http_call {
@@ -162,25 +163,25 @@ find_ended(struct http *h)
 	}
 }
 
-/* The one place from which anything is heard; it may free all of this. */
+/* The one place from which anything is heard. */
 static void
 show_news(struct multi *m)
 {
 	struct http *h = container_of(m, struct http, multi);
 	struct http_call *c;
 	struct node *n;
-	bool was_freed = false;
 
 	find_ended(h);
-	h->was_freed = &was_freed;
-	while (!was_freed && (n = list_first(&h->news))) {
+	h->is_showing = true;
+	while ((n = list_first(&h->news))) {
 		c = container_of(n, struct http_call, news_node);
 		list_remove(&h->news, n);
 		if (show_lines(c) && c->has_ended)
 			show_end(c);
 	}
-	if (!was_freed)
-		h->was_freed = NULL;
+	h->is_showing = false;
+	if (h->was_freed)
+		http_free(h);
 }
 
 /* Asking */
@@ -336,10 +337,11 @@ http_free(struct http *h)
 
 	if (!h)
 		return;
-	if (h->was_freed)
-		*h->was_freed = true;
 	while ((n = list_first(&h->calls)))
 		http_drop(container_of(n, struct http_call, node));
+	h->was_freed = true;
+	if (h->is_showing)
+		return;
 	multi_fini(&h->multi);
 	free(h);
 }

@@ -20,7 +20,8 @@ struct http_request {
 	uint64_t deadline_ms;	     /* of the whole answer; 0: none */
 
 	/* Where the answer is a stream: each of its lines, without its end;
-	 * the body that `done` gets is empty then.  MAY be NULL. */
+	 * the body that `done` gets is empty then.  MAY be NULL.  Not called
+	 * for an answer of another status than 2xx, which is a body. */
 	void (*line)(void *arg, struct str line);
 
 	/* MUST be set: called once, and last.  `status` is 0 and `e` says why

@@ -1,239 +1,16 @@
 #include "workers/opencode/opencode.h"
 
 #include <stdio.h>
-#include <time.h>
-
-#include "workers/conversation.h"
 
 /*
  * One stream tells of all sessions, one event a line: {"directory","payload":
- * {"type","properties":{"sessionID",...}}}.  Text comes twice: as deltas, and
- * whole when its part is closed.
+ * {"type","properties":{"sessionID",...}}}.
  */
-
-static struct str
-json_str(const json_t *object, const char *key)
-{
-	const json_t *text = json_object_get(object, key);
-
-	return (struct str){ json_string_value(text),
-			     json_string_length(text) };
-}
 
 static json_int_t
 number(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
-}
-
-static bool
-is_on(const struct opencode *o)
-{
-	return o->phase == BEGUN && !o->is_stopping;
-}
-
-/* What is said */
-
-/* The record of a part or message, which is made if it has none. */
-static json_t *
-record_of(struct opencode *o, const char *id, const char *type)
-{
-	json_t *record = json_object_get(o->parts, id);
-
-	if (record)
-		return record;
-	record = json_pack("{s:s?, s:I, s:I}", "type", type, "said",
-			   (json_int_t)0, "hash", (json_int_t)ANSWER_EMPTY);
-	json_object_set_new(o->parts, id, record);
-	return record;
-}
-
-/* Text behind a use of tools begins anew. */
-static void
-say_text(struct talk *t, const char *part, struct str text)
-{
-	struct opencode *o = t->state;
-
-	if (strcmp(o->part, part) && o->has_text)
-		talk_text(t, STR("\n\n"));
-	snprintf(o->part, sizeof o->part, "%s", part);
-	o->has_text = true;
-	talk_text(t, text);
-}
-
-static void
-say(struct talk *t, json_t *record, const char *part, struct str text)
-{
-	struct opencode *o = t->state;
-	const char *type = json_text(record, "type");
-	uint64_t hash = (uint64_t)number(record, "hash");
-
-	if (!text.len)
-		return;
-	json_object_set_new(
-		record, "said",
-		json_integer(number(record, "said") + (json_int_t)text.len));
-	json_object_set_new(record, "hash",
-			    json_integer((json_int_t)answer_add(hash, text)));
-	o->step_spoke = true;
-	if (text_is(type, "reasoning"))
-		talk_reasoning(t, text);
-	else
-		say_text(t, part, text);
-}
-
-/* The whole of what was heard piece by piece: what is missing is said now, if
- * it goes on from there. */
-static void
-catch_up(struct talk *t, json_t *record, const char *part, struct str whole)
-{
-	size_t said = (size_t)number(record, "said");
-	struct str begin = { whole.ptr, said };
-
-	if (whole.len > said &&
-	    answer_add(ANSWER_EMPTY, begin) == (uint64_t)number(record, "hash"))
-		say(t, record, part, str_from(whole, said));
-}
-
-static void
-on_text_part(struct talk *t, const json_t *part)
-{
-	struct opencode *o = t->state;
-	const char *id = json_text(part, "id");
-	json_t *record = record_of(o, id, json_text(part, "type"));
-
-	if (json_object_get(json_object_get(part, "time"), "end"))
-		catch_up(t, record, id, json_str(part, "text"));
-}
-
-/* Tools, which it uses by itself. */
-
-static void
-on_tool_call(struct talk *t, json_t *record, const json_t *part)
-{
-	const json_t *state = json_object_get(part, "state");
-	struct opencode *o = t->state;
-
-	if (json_object_get(record, "called"))
-		return;
-	json_object_set_new(record, "called", json_true());
-	o->step_spoke = o->step_called = true;
-	talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id",
-			       json_text(part, "callID"), "name",
-			       json_text(part, "tool"), "arguments",
-			       json_object_get(state, "input")));
-}
-
-static void
-on_tool_result(struct talk *t, json_t *record, const json_t *part)
-{
-	const json_t *state = json_object_get(part, "state");
-	bool is_error = text_is(json_text(state, "status"), "error");
-
-	if (json_object_get(record, "answered"))
-		return;
-	json_object_set_new(record, "answered", json_true());
-	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-			       json_text(part, "callID"), "result",
-			       json_object_get(state,
-					       is_error ? "error" : "output"),
-			       "is_error", is_error));
-}
-
-static void
-on_tool_part(struct talk *t, const json_t *part)
-{
-	struct opencode *o = t->state;
-	const char *status =
-		json_text(json_object_get(part, "state"), "status");
-	json_t *record = record_of(o, json_text(part, "id"), "tool");
-	bool is_over = text_is(status, "completed") || text_is(status, "error");
-
-	if (is_over || text_is(status, "running"))
-		on_tool_call(t, record, part);
-	if (is_over)
-		on_tool_result(t, record, part);
-}
-
-/* A request to the vendor begins: the next may be tried again alone. */
-static void
-on_step_start(struct talk *t, const json_t *part)
-{
-	struct opencode *o = t->state;
-
-	o->step_spoke = o->step_called = false;
-}
-
-/* The CLI counts cache and reasoning apart. */
-static void
-on_step_finish(struct talk *t, const json_t *part)
-{
-	struct opencode *o = t->state;
-	const json_t *tokens = json_object_get(part, "tokens");
-	const json_t *cache = json_object_get(tokens, "cache");
-	json_t *record = record_of(o, json_text(part, "id"), "step-finish");
-
-	if (json_object_get(record, "counted"))
-		return;
-	json_object_set_new(record, "counted", json_true());
-	o->used.input += number(tokens, "input") + number(cache, "write");
-	o->used.cached += number(cache, "read");
-	o->used.output += number(tokens, "output");
-	o->used.reasoning += number(tokens, "reasoning");
-}
-
-static const struct {
-	const char *type;
-	void (*hear)(struct talk *, const json_t *part);
-	bool also_aside; /* of what is not said */
-} parts[] = {
-	{ "text", on_text_part, false },
-	{ "reasoning", on_text_part, false },
-	{ "tool", on_tool_part, false },
-	{ "step-start", on_step_start, true },
-	{ "step-finish", on_step_finish, true },
-	{ "agent", NULL, false },
-	{ "compaction", NULL, false },
-	{ "file", NULL, false },
-	{ "patch", NULL, false },
-	{ "retry", NULL, false },
-	{ "snapshot", NULL, false },
-	{ "subtask", NULL, false },
-};
-
-static void
-on_part(struct talk *t, const json_t *about)
-{
-	struct opencode *o = t->state;
-	const json_t *part = json_object_get(about, "part");
-	const char *type = json_text(part, "type");
-
-	if (!is_on(o) || !type || !json_text(part, "id") ||
-	    !text_is(json_text(part, "messageID"), o->assistant))
-		return;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		if (strcmp(type, parts[i].type))
-			continue;
-		if (parts[i].hear && (!o->is_aside || parts[i].also_aside))
-			parts[i].hear(t, part);
-		return;
-	}
-	agent_unknown(t->agent, "part", type);
-}
-
-/* Of a part that was not begun it is not known what it is. */
-static void
-on_delta(struct talk *t, const json_t *about)
-{
-	struct opencode *o = t->state;
-	const char *id = json_text(about, "partID");
-	json_t *record = id ? json_object_get(o->parts, id) : NULL;
-
-	if (!is_on(o) || o->is_aside || !record ||
-	    !text_is(json_text(about, "messageID"), o->assistant) ||
-	    !text_is(json_text(about, "field"), "text"))
-		return;
-	say(t, record, id, json_str(about, "delta"));
 }
 
 /* Messages */
@@ -285,7 +62,7 @@ on_new_message(struct talk *t, const json_t *info, const char *id)
 	const char *provider = json_text(info, "providerID");
 	const char *model = json_text(info, "modelID");
 
-	record_of(o, id, "message");
+	parts_record(o, id, "message");
 	snprintf(o->assistant, sizeof o->assistant, "%s", id);
 	o->is_aside = json_is_true(json_object_get(info, "summary"));
 	o->is_complete = false;
@@ -322,11 +99,8 @@ on_message(struct talk *t, const json_t *about)
 static uint32_t
 wait_until(json_int_t then)
 {
-	struct timespec now;
-	json_int_t ms;
+	json_int_t ms = then - (json_int_t)opencode_now();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = then - ((json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	if (ms < 0)
 		return 0;
 	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
@@ -368,7 +142,7 @@ on_status(struct talk *t, const json_t *about)
 	const json_t *status = json_object_get(about, "status");
 	const char *type = json_text(status, "type");
 
-	if (text_is(type, "retry") && is_on(o))
+	if (text_is(type, "retry") && turn_is_on(o))
 		on_retry(t, status);
 	else if (text_is(type, "idle"))
 		turn_idle(t);
@@ -401,9 +175,12 @@ static const struct {
 	const char *type;
 	void (*hear)(struct talk *, const json_t *about);
 } events[] = {
-	{ "message.part.delta", on_delta }, { "message.part.updated", on_part },
-	{ "message.updated", on_message },  { "session.error", on_error },
-	{ "session.idle", on_idle },	    { "session.status", on_status },
+	{ "message.part.delta", parts_delta },
+	{ "message.part.updated", parts_hear },
+	{ "message.updated", on_message },
+	{ "session.error", on_error },
+	{ "session.idle", on_idle },
+	{ "session.status", on_status },
 };
 
 /* Of a sub-agent's session only its cost is heard: it is the turn's too. */
@@ -413,10 +190,10 @@ hear_child(struct talk *t, const char *type, const json_t *about)
 	const json_t *part = json_object_get(about, "part");
 	const struct opencode *o = t->state;
 
-	if (is_on(o) && text_is(type, "message.part.updated") &&
+	if (turn_is_on(o) && text_is(type, "message.part.updated") &&
 	    text_is(json_text(part, "type"), "step-finish") &&
 	    json_text(part, "id"))
-		on_step_finish(t, part);
+		parts_count(t, part);
 }
 
 /* What is asked of us.  Sub-agents ask too. */

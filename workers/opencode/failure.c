@@ -23,7 +23,7 @@ static const struct {
 	enum error_code code;
 } by_status[] = {
 	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
-	{ 402, ERR_QUOTA },	 { 403, ERR_LOGIN },
+	{ 402, ERR_QUOTA },	 { 403, ERR_FORBIDDEN },
 	{ 404, ERR_NO_MODEL },	 { 408, ERR_TIMEOUT },
 	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
 	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },

@@ -36,14 +36,14 @@ add_models(struct server *s, const json_t *provider)
 }
 
 bool
-models_read(struct server *s, const json_t *answer)
+models_read(struct server *s, const json_t *answer, struct error *e)
 {
 	const json_t *providers = json_object_get(answer, "providers");
 	const json_t *provider;
 	size_t i;
 
 	if (!json_is_array(providers))
-		return false;
+		return fail_with(e, ERR_HARNESS, "no list of providers");
 	json_decref(s->defaults);
 	s->defaults = json_incref(json_object_get(answer, "default"));
 	json_array_clear(s->models);
@@ -58,8 +58,8 @@ models_read(struct server *s, const json_t *answer)
 
 /* "provider/model": the model may have more slashes.  A provider alone is
  * asked for its default model. */
-static json_t *
-named(const struct server *s, const char *name)
+json_t *
+model_named(const struct server *s, const char *name)
 {
 	struct str model, provider = str_cut(str_of(name), '/', &model);
 	const char *its_default = json_text(s->defaults, name);
@@ -78,9 +78,9 @@ model_of(const struct talk *t, json_t **model, struct error *e)
 
 	*model = NULL;
 	if (t->model && strcmp(t->model, "default"))
-		*model = named(s, t->model);
+		*model = model_named(s, t->model);
 	else if (!o->has_default && s->first_model)
-		*model = named(s, s->first_model);
+		*model = model_named(s, s->first_model);
 	else if (!o->has_default)
 		return fail_with(e, ERR_LOGIN,
 				 "opencode is logged in with no provider; run: "

@@ -85,7 +85,7 @@ agent_command(struct agent *a, struct words *argv, struct words *env,
 	struct server *s = a->state;
 	auto_free char *config = config_of(env);
 	auto_free char *password = NULL;
-	unsigned port;
+	unsigned port = 0;
 
 	if (!find_port(s, &port, e))
 		return false;

@@ -6,8 +6,10 @@
  *   server.c    what it is asked, and that it is there
  *   models.c    which models there are, and which one is meant
  *   session.c   a conversation is opened, and closed
+ *   history.c   one that began elsewhere
  *   turn.c      what is said to it, and how that ends
  *   events.c    what it tells meanwhile
+ *   parts.c     what of that is the answer
  *   failure.c   what its failures mean
  *
  * Written for version 1.18.33, which describes all of it under GET /doc.
@@ -57,9 +59,11 @@ struct opencode_usage {
 struct opencode {
 	/* Of the session. */
 	bool is_open;
-	bool has_default; /* the CLI may choose the model itself */
+	bool has_default; /* the CLI may choose the model itself... */
+	char *its_model;  /* ...which is this; NULL: not known */
 	char *where;	  /* what goes behind a path: "?directory=..." */
-	json_t *preface;  /* parts that were not said yet */
+	json_t *history;  /* until it is ready; NULL: none */
+	json_t *preface;  /* the same as parts, until they were said */
 
 	/* Of the turn. */
 	enum {
@@ -106,11 +110,14 @@ void server_clear(struct agent *);
 /* What went wrong if `status` is not what it should be: false and `e`. */
 bool server_agrees(int status, const json_t *answer, struct error *e);
 
-/* models.c.  False: the answer is not what it should be. */
-bool models_read(struct server *, const json_t *answer);
+/* models.c */
+bool models_read(struct server *, const json_t *answer, struct error *);
 
 /* As prompts have it; NULL: the CLI's own choice.  False: there is none. */
 bool model_of(const struct talk *, json_t **model, struct error *);
+
+/* The same, of "provider/model". */
+json_t *model_named(const struct server *, const char *name);
 
 /* session.c.  What goes behind a path to say for which directory it is; the
  * caller frees it. */
@@ -119,7 +126,16 @@ void session_open(struct talk *);
 void session_close(struct talk *);
 void session_clear(struct talk *);
 
-/* turn.c */
+/* history.c.  What happened, as the server wants to be told; NULL: it can't
+ * be told so, as far as it goes, or not without a model. */
+json_t *history_events(const struct talk *, const json_t *model);
+uint64_t opencode_now(void); /* of the clock, in ms */
+
+/* An id of a "msg", say, in MAX_OPENCODE_ID + 1 bytes. */
+void opencode_id(char *id, const char *kind, uint64_t when);
+
+/* turn.c.  Of ours one of theirs; NULL: there is none, and `e` may say why. */
+json_t *opencode_part(const json_t *part, struct error *);
 void turn_say(struct talk *);
 void turn_interrupt(struct talk *);
 void turn_idle(struct talk *);
@@ -128,6 +144,16 @@ void turn_is_orphan(struct errand *);
 
 /* events.c: one line of the stream. */
 void events_line(struct agent *, struct str line);
+
+/* parts.c.  A part is there, or has changed; it has grown. */
+void parts_hear(struct talk *, const json_t *about);
+void parts_delta(struct talk *, const json_t *about);
+
+/* Counts what a request has used, once. */
+void parts_count(struct talk *, const json_t *part);
+
+/* The record of a part or message, which is made if it has none. */
+json_t *parts_record(struct opencode *, const char *id, const char *type);
 
 /* failure.c: of an error object, of the words of a retry. */
 void opencode_explain(const json_t *error, bool has_spoken, struct error *);
@@ -138,6 +164,19 @@ static inline const char *
 json_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+static inline const char *
+directory_of(const struct talk *t)
+{
+	return t->cwd ? t->cwd : t->agent->workspace;
+}
+
+/* It is heard, and nothing has come in between. */
+static inline bool
+turn_is_on(const struct opencode *o)
+{
+	return o->phase == BEGUN && !o->is_stopping;
 }
 
 static inline bool

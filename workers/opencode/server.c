@@ -141,12 +141,11 @@ on_models(struct errand *x, int status, const json_t *answer)
 	struct agent *a = x->agent;
 	struct error e = { 0 };
 
-	if (!server_agrees(status, answer, &e))
-		give_up(a, "which models there are", &e);
-	else if (models_read(a->state, answer))
+	if (server_agrees(status, answer, &e) &&
+	    models_read(a->state, answer, &e))
 		agent_ready(a);
 	else
-		agent_unknown(a, "answer", "/config/providers");
+		give_up(a, "which models there are", &e);
 }
 
 /* The first is that it is connected: from then on nothing is missed. */

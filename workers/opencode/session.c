@@ -43,48 +43,87 @@ rules_of(const struct talk *t)
 	return rules;
 }
 
-/* It is open, and where it should be. */
 static void
 be_ready(struct talk *t)
 {
 	struct server *s = t->agent->state;
+	struct opencode *o = t->state;
+
+	json_decref(o->history);
+	o->history = NULL;
+	talk_models(t, json_incref(s->models));
+	talk_ready(t);
+}
+
+/* What it has been told needs not be said. */
+static void
+on_told(struct errand *x, int status, const json_t *answer)
+{
+	struct opencode *o = x->talk ? x->talk->state : NULL;
+
+	if (!o)
+		return;
+	if (status / 100 == 2) {
+		json_decref(o->preface);
+		o->preface = NULL;
+	}
+	be_ready(x->talk);
+}
+
+/* It is open, and where it should be; takes `model`. */
+static void
+tell_history(struct talk *t, json_t *model)
+{
+	struct server *s = t->agent->state;
+	struct opencode *o = t->state;
+	auto_free char *path = copy_format("/sync/replay%s", o->where);
+	json_t *events;
+
+	if (!model && o->its_model)
+		model = model_named(s, o->its_model);
+	events = history_events(t, model);
+	json_decref(model);
+	if (events)
+		errand_run(t->agent, t, "POST", path, events, on_told);
+	else
+		be_ready(t);
+}
+
+static void
+check_model(struct talk *t)
+{
 	struct error e = { 0 };
 	json_t *model;
 
-	if (!model_of(t, &model, &e)) {
+	if (model_of(t, &model, &e))
+		tell_history(t, model);
+	else
 		talk_fail(t, &e);
-		return;
-	}
-	json_decref(model);
-	talk_models(t, json_incref(s->models));
-	talk_ready(t);
 }
 
 static void
 on_config(struct errand *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->talk ? x->talk->state : NULL;
+	const char *model = json_text(answer, "model");
+	const struct server *s = x->agent->state;
 
 	if (!o)
 		return;
-	o->has_default = json_text(answer, "model") != NULL;
-	be_ready(x->talk);
+	free(o->its_model);
+	o->its_model = copy(str_of(model));
+	o->has_default = model || (!s->has_free && s->first_model);
+	check_model(x->talk);
 }
 
 /* Only its configuration says whether its default is what its user chose. */
 static void
 find_default(struct talk *t)
 {
-	struct server *s = t->agent->state;
 	struct opencode *o = t->state;
 	auto_free char *path = copy_format("/config%s", o->where);
 
-	if (s->has_free) {
-		errand_run(t->agent, t, "GET", path, NULL, on_config);
-		return;
-	}
-	o->has_default = s->first_model != NULL;
-	be_ready(t);
+	errand_run(t->agent, t, "GET", path, NULL, on_config);
 }
 
 /* A new one */
@@ -227,7 +266,8 @@ session_open(struct talk *t)
 {
 	struct opencode *o = t->state;
 
-	o->where = opencode_where(t->cwd ? t->cwd : t->agent->workspace);
+	o->where = opencode_where(directory_of(t));
+	o->history = json_incref((json_t *)t->history);
 	o->preface = transcript_history(t);
 	if (!t->resumed) {
 		make(t);
@@ -279,6 +319,8 @@ session_clear(struct talk *t)
 
 	server_forget(t);
 	free(o->where);
+	free(o->its_model);
+	json_decref(o->history);
 	json_decref(o->preface);
 	json_decref(o->parts);
 	memset(o, 0, sizeof *o);

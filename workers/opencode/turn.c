@@ -1,8 +1,5 @@
 #include "workers/opencode/opencode.h"
 
-#include <stdio.h>
-#include <time.h>
-
 /*
  * A turn is posted, and answered with nothing; what becomes of it is told in
  * events.  These have the session's id but not the turn's, and there may be
@@ -16,24 +13,6 @@
 enum {
 	MAX_ATTEMPTS = 20, /* to take a turn back that is still busy */
 };
-
-/*
- * As the CLI makes them, for it sorts by them: the last 48 bits of the time in
- * units of 1/4096 ms, and something random.
- */
-static void
-new_message_id(char *id, size_t size)
-{
-	auto_free char *uuid = new_uuid();
-	struct timespec now;
-	uint64_t ms;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	snprintf(id, size, "msg_%012jx%.8s%.4s%.2s",
-		 (uintmax_t)(ms << 12 & 0xffffffffffff), uuid, uuid + 9,
-		 uuid + 14);
-}
 
 /* Saying it */
 
@@ -56,21 +35,26 @@ image_part(const json_t *part, struct error *e)
 
 /* An answer of a tool of the caller's, which the CLI has not called, is what
  * the user says. */
+json_t *
+opencode_part(const json_t *part, struct error *e)
+{
+	json_t *text = json_object_get(part, "text");
+
+	if (text_is(json_text(part, "type"), "image"))
+		return image_part(part, e);
+	return text ? json_pack("{s:s, s:O}", "type", "text", "text", text)
+		    : NULL;
+}
+
 static bool
 add_parts(json_t *parts, const json_t *content, struct error *e)
 {
 	const json_t *part;
+	json_t *made;
 	size_t i;
 
 	json_array_foreach (content, i, part) {
-		const char *type = json_text(part, "type");
-		json_t *text = json_object_get(part, "text"), *made = NULL;
-
-		if (text_is(type, "image"))
-			made = image_part(part, e);
-		else if (text)
-			made = json_pack("{s:s, s:O}", "type", "text", "text",
-					 text);
+		made = opencode_part(part, e);
 		if (made)
 			json_array_append_new(parts, made);
 		else if (e->code)
@@ -171,7 +155,7 @@ begin(struct opencode *o)
 	o->failure = (struct error){ 0 };
 	json_decref(o->parts);
 	o->parts = json_object();
-	new_message_id(o->prompt, sizeof o->prompt);
+	opencode_id(o->prompt, "msg", opencode_now() << 12);
 }
 
 void

@@ -1,0 +1,227 @@
+#include "workers/opencode/opencode.h"
+
+#include <stdio.h>
+
+#include "workers/conversation.h"
+
+/*
+ * A message is made of parts: text, reasoning, uses of tools, and where each
+ * request to the vendor begins and ends.  Text comes twice: as deltas, and
+ * whole when its part is closed.
+ */
+
+static struct str
+json_str(const json_t *object, const char *key)
+{
+	const json_t *text = json_object_get(object, key);
+
+	return (struct str){ json_string_value(text),
+			     json_string_length(text) };
+}
+
+static json_int_t
+number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+json_t *
+parts_record(struct opencode *o, const char *id, const char *type)
+{
+	json_t *record = json_object_get(o->parts, id);
+
+	if (record)
+		return record;
+	record = json_pack("{s:s?, s:I, s:I}", "type", type, "said",
+			   (json_int_t)0, "hash", (json_int_t)ANSWER_EMPTY);
+	json_object_set_new(o->parts, id, record);
+	return record;
+}
+
+/* Text behind a use of tools begins anew. */
+static void
+say_text(struct talk *t, const char *part, struct str text)
+{
+	struct opencode *o = t->state;
+
+	if (strcmp(o->part, part) && o->has_text)
+		talk_text(t, STR("\n\n"));
+	snprintf(o->part, sizeof o->part, "%s", part);
+	o->has_text = true;
+	talk_text(t, text);
+}
+
+static void
+say(struct talk *t, json_t *record, const char *part, struct str text)
+{
+	struct opencode *o = t->state;
+	const char *type = json_text(record, "type");
+	uint64_t hash = (uint64_t)number(record, "hash");
+
+	if (!text.len)
+		return;
+	json_object_set_new(
+		record, "said",
+		json_integer(number(record, "said") + (json_int_t)text.len));
+	json_object_set_new(record, "hash",
+			    json_integer((json_int_t)answer_add(hash, text)));
+	o->step_spoke = true;
+	if (text_is(type, "reasoning"))
+		talk_reasoning(t, text);
+	else
+		say_text(t, part, text);
+}
+
+/* The whole of what was heard piece by piece: what is missing is said now, if
+ * it goes on from there. */
+static void
+catch_up(struct talk *t, json_t *record, const char *part, struct str whole)
+{
+	size_t said = (size_t)number(record, "said");
+	struct str begin = { whole.ptr, said };
+
+	if (whole.len > said &&
+	    answer_add(ANSWER_EMPTY, begin) == (uint64_t)number(record, "hash"))
+		say(t, record, part, str_from(whole, said));
+}
+
+static void
+on_text_part(struct talk *t, const json_t *part)
+{
+	struct opencode *o = t->state;
+	const char *id = json_text(part, "id");
+	json_t *record = parts_record(o, id, json_text(part, "type"));
+
+	if (json_object_get(json_object_get(part, "time"), "end"))
+		catch_up(t, record, id, json_str(part, "text"));
+}
+
+/* Tools, which it uses by itself. */
+
+static void
+on_tool_call(struct talk *t, json_t *record, const json_t *part)
+{
+	const json_t *state = json_object_get(part, "state");
+	struct opencode *o = t->state;
+
+	if (json_object_get(record, "called"))
+		return;
+	json_object_set_new(record, "called", json_true());
+	o->step_spoke = o->step_called = true;
+	talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id",
+			       json_text(part, "callID"), "name",
+			       json_text(part, "tool"), "arguments",
+			       json_object_get(state, "input")));
+}
+
+static void
+on_tool_result(struct talk *t, json_t *record, const json_t *part)
+{
+	const json_t *state = json_object_get(part, "state");
+	bool is_error = text_is(json_text(state, "status"), "error");
+
+	if (json_object_get(record, "answered"))
+		return;
+	json_object_set_new(record, "answered", json_true());
+	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
+			       json_text(part, "callID"), "result",
+			       json_object_get(state,
+					       is_error ? "error" : "output"),
+			       "is_error", is_error));
+}
+
+static void
+on_tool_part(struct talk *t, const json_t *part)
+{
+	struct opencode *o = t->state;
+	const char *status =
+		json_text(json_object_get(part, "state"), "status");
+	json_t *record = parts_record(o, json_text(part, "id"), "tool");
+	bool is_over = text_is(status, "completed") || text_is(status, "error");
+
+	if (is_over || text_is(status, "running"))
+		on_tool_call(t, record, part);
+	if (is_over)
+		on_tool_result(t, record, part);
+}
+
+/* A request to the vendor begins: the next may be tried again alone. */
+static void
+on_step_start(struct talk *t, const json_t *part)
+{
+	struct opencode *o = t->state;
+
+	o->step_spoke = o->step_called = false;
+}
+
+/* The CLI counts cache and reasoning apart. */
+void
+parts_count(struct talk *t, const json_t *part)
+{
+	struct opencode *o = t->state;
+	const json_t *tokens = json_object_get(part, "tokens");
+	const json_t *cache = json_object_get(tokens, "cache");
+	json_t *record = parts_record(o, json_text(part, "id"), "step-finish");
+
+	if (json_object_get(record, "counted"))
+		return;
+	json_object_set_new(record, "counted", json_true());
+	o->used.input += number(tokens, "input") + number(cache, "write");
+	o->used.cached += number(cache, "read");
+	o->used.output += number(tokens, "output");
+	o->used.reasoning += number(tokens, "reasoning");
+}
+
+static const struct {
+	const char *type;
+	void (*hear)(struct talk *, const json_t *part);
+	bool also_aside; /* of what is not said */
+} parts[] = {
+	{ "text", on_text_part, false },
+	{ "reasoning", on_text_part, false },
+	{ "tool", on_tool_part, false },
+	{ "step-start", on_step_start, true },
+	{ "step-finish", parts_count, true },
+	{ "agent", NULL, false },
+	{ "compaction", NULL, false },
+	{ "file", NULL, false },
+	{ "patch", NULL, false },
+	{ "retry", NULL, false },
+	{ "snapshot", NULL, false },
+	{ "subtask", NULL, false },
+};
+
+void
+parts_hear(struct talk *t, const json_t *about)
+{
+	struct opencode *o = t->state;
+	const json_t *part = json_object_get(about, "part");
+	const char *type = json_text(part, "type");
+
+	if (!turn_is_on(o) || !type || !json_text(part, "id") ||
+	    !text_is(json_text(part, "messageID"), o->assistant))
+		return;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (strcmp(type, parts[i].type))
+			continue;
+		if (parts[i].hear && (!o->is_aside || parts[i].also_aside))
+			parts[i].hear(t, part);
+		return;
+	}
+	agent_unknown(t->agent, "part", type);
+}
+
+/* Of a part that was not begun it is not known what it is. */
+void
+parts_delta(struct talk *t, const json_t *about)
+{
+	struct opencode *o = t->state;
+	const char *id = json_text(about, "partID");
+	json_t *record = id ? json_object_get(o->parts, id) : NULL;
+
+	if (!turn_is_on(o) || o->is_aside || !record ||
+	    !text_is(json_text(about, "messageID"), o->assistant) ||
+	    !text_is(json_text(about, "field"), "text"))
+		return;
+	say(t, record, id, json_str(about, "delta"));
+}
