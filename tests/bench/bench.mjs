@@ -10,12 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { echo } from './echo.mjs';
 import { harnesses, harnessTable } from './harnesses.mjs';
 import { memory } from './memory.mjs';
+import { neighbourRows, neighbourTable } from './neighbours.mjs';
 import { table } from './numbers.mjs';
 import { oneshots } from './oneshots.mjs';
 import { proxy } from './proxy.mjs';
 
-const parts = { harnesses, proxy, echo, memory };
-const tables = { harnesses: harnessTable }; // the others are rows of one
+const parts = { harnesses, neighbours: neighbourRows, proxy, echo, memory };
+const tables = { harnesses: harnessTable, neighbours: neighbourTable }; // the others are rows of one
 
 const words = process.argv.slice(2);
 const wanted = words.filter(word => parts[word]);

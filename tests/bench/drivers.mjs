@@ -1,6 +1,6 @@
 // The least that drives a CLI which stays: what the bridge is held against.
 //
-//   const driver = drivers.acp(how);     `how` is { command, args, env, cwd }, as the bridge runs it
+//   const driver = drivers.acp(how);     `how` is { command, args, env, cwd, model }, as the bridge has it
 //   await driver.opens();                up to an open conversation
 //   const ms = await driver.turn();      from writing to the first word; resolves when the turn is over
 //   driver.ends();
@@ -26,8 +26,8 @@ export function hearLines(stream, hear) {
 
 // One turn after the other.  A dialect says what a turn is asked with (ask), and calls word() and over().
 class Driver {
-  constructor({ command, args, env, cwd }) {
-    this.cwd = cwd;
+  constructor({ command, args, env, cwd, model }) {
+    Object.assign(this, { cwd, model });
     this.cli = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
     this.cli.on('exit', code => this.fail?.(new Error(`${command} has exited with ${code}`)));
     this.cli.stdin.on('error', () => {});
@@ -133,6 +133,8 @@ class Acp extends JsonRpc {
   async opens() {
     await this.request('initialize', { protocolVersion: 1, clientCapabilities: {}, clientInfo: { name: 'bench', version: '0' } });
     this.session = (await this.request('session/new', { cwd: this.cwd, mcpServers: [] })).sessionId;
+    if (this.model)
+      await this.request('session/set_model', { sessionId: this.session, modelId: this.model });
   }
 
   ask(text) { this.asks('session/prompt', { sessionId: this.session, prompt: [{ type: 'text', text }] }, true); }

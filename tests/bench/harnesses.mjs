@@ -16,7 +16,7 @@ import { clis } from '../e2e/clis.mjs';
 import { drivers, hearLines } from './drivers.mjs';
 import { grid, median, show, sum } from './numbers.mjs';
 import { oneshots } from './oneshots.mjs';
-import { bridgeFor, cleanly, startStandIn, temporaryDirectory } from './tools.mjs';
+import { accepts, bridgeFor, cleanly, freePort, start, startStandIn, temporaryDirectory } from './tools.mjs';
 
 const ROUNDS = 5, TURNS_A_ROUND = 4; // a round is one cold run, and pairs of warm turns
 const FURTHER = 3;                   // sessions beside the first
@@ -75,12 +75,14 @@ const words = bytes => bytes.toString().split('\0').slice(0, -1);
 function lookAt(bridge, name, home, command) {
   const recorded = new Set(readdirSync(home));
   const { pid } = bridge.clisOf(name).find(({ pid }) => recorded.has(`args.${pid}`));
-  const env = Object.fromEntries(words(readFileSync(`/proc/${pid}/environ`)).map(text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]));
+  const variables = words(readFileSync(`/proc/${pid}/environ`)).map(text => text.match(/^([^=]*)=(.*)$/s).slice(1));
+  const env = Object.fromEntries(variables);
   delete env.CLI_BRIDGE_OWNER;
   return { command, args: words(readFileSync(join(home, `args.${pid}`))), env, cwd: readlinkSync(`/proc/${pid}/cwd`) };
 }
 
 const agent = new http.Agent({ keepAlive: true });
+export const hangUp = () => agent.destroy();
 
 // The time to the first delta; resolves at the end of the answer.
 export function bridgeTurn(bridge, model, session) {
@@ -118,9 +120,21 @@ function memoryOf(processes) {
 
 // ---- one harness ----
 
+// A proxy of its own, which its user runs, in front of Claude Code.
+async function setUpClaudish(cleanup, home, cloud) {
+  const port = await freePort(), models = join(home, 'models.json');
+  writeFileSync(models, '[]');
+  const proxy = start(clis.claudish.program(home), ['serve', '--port', `${port}`, '--models', models], {
+    env: { HOME: home, PATH: '/usr/bin:/bin', ...clis.claudish.configure(home, cloud), ...clis.claudish.quiet }, stdio: 'ignore',
+  });
+  cleanup.after(() => proxy.kill('SIGKILL'));
+  await accepts(port);
+  return { CLAUDISH_BIN: clis.claude.program(home), CLAUDISH_URL: `http://127.0.0.1:${port}`, CLAUDISH_ENV_IS_SANDBOX: '1' };
+}
+
 async function startPair(cleanup, name, cloud, row) {
   const home = temporaryDirectory(cleanup);
-  const env = cliOf(name).setUp(home, cloud, name);
+  const env = name === 'claudish' ? await setUpClaudish(cleanup, home, cloud) : cliOf(name).setUp(home, cloud, name);
   const program = env[`${name.toUpperCase()}_BIN`];
   const bridge = await bridgeFor(cleanup, {
     backends: [name], env: { ...env, HOME: home, [`${name.toUpperCase()}_BIN`]: recorder(home, program) },
@@ -132,7 +146,8 @@ async function startPair(cleanup, name, cloud, row) {
   await sleep(SETTLED);
   row.memory = memoryOf(bridge.clisOf(name));
 
-  const direct = await drivers[oneshots[name].driver](lookAt(bridge, name, home, program));
+  const how = { ...lookAt(bridge, name, home, program), model: oneshots[name].model?.slice(name.length + 1) };
+  const direct = await drivers[oneshots[name].driver](how);
   cleanup.after(() => direct.ends());
   await within(direct.opens(), 'the script');
   await within(direct.turn(), 'the script');
@@ -155,7 +170,8 @@ async function measure(cleanup, name, row) {
   const cloud = await startStandIn(cleanup, oneshots[name].cli ?? name);
   const place = coldPlace(cleanup, name, cloud), oneshot = oneshots[name];
   await coldTurn(oneshot, place); // of a new home, which is not what is meant
-  const pair = await startPair(cleanup, name, cloud, row).catch(problem => { row.remark = `${problem.message}`; });
+  let problem;
+  const pair = await startPair(cleanup, name, cloud, row).catch(what => { problem = what; });
 
   for (let round = 0; round < ROUNDS; round++) {
     row.cold.push(await coldTurn(oneshot, place));
@@ -168,7 +184,7 @@ async function measure(cleanup, name, row) {
     }
   }
   if (!pair)
-    return;
+    throw problem;
   pair.direct.ends();
   await sleep(SETTLED);
   await furtherSessions(name, pair, row);
@@ -180,11 +196,13 @@ async function measureOne(name) {
   try {
     await cleanly(cleanup => measure(cleanup, name, row));
   } catch (problem) {
-    row.remark ??= `${problem.message}`;
+    row.remark = problem.message.split('\n')[0].slice(0, 60);
   }
-  row.ratio = row.bridge.length ? median(row.cold) / median(row.bridge) : undefined;
-  // Of neighbours, so that what slows both of them down does not count.
-  row.added = row.bridge.length ? median(row.bridge.slice(0, row.direct.length).map((time, n) => time - row.direct[n])) : undefined;
+  if (row.bridge.length) {
+    row.ratio = median(row.cold) / median(row.bridge);
+    // Of neighbours, so that what slows both of them down does not count.
+    row.added = median(row.bridge.map((time, n) => time - row.direct[n]).filter(difference => !Number.isNaN(difference)));
+  }
   return row;
 }
 
@@ -195,7 +213,7 @@ export async function harnesses(names) {
     console.error(`  ${name}`);
     rows.push(await measureOne(name));
   }
-  agent.destroy();
+  hangUp();
   return rows;
 }
 
@@ -205,9 +223,9 @@ export function harnessTable(rows) {
   const lines = rows.map(row => [
     row.harness, row.version, ms(row.cold) + (oneshots[row.harness].whole ? ' w' : ''), ms(row.bridge), number(row.ratio),
     `>= ${row.goal}`, ms(row.fresh), ms(row.direct), number(row.added), number(row.memory), number(row.further),
-    (row.remark ?? '').split('\n')[0].slice(0, 60),
+    row.remark ?? '',
   ]);
-  const [{ cold, bridge }] = rows;
-  return `first word, ms (medians of ${cold.length} cold and ${bridge.length} warm turns); memory, MB of PSS; w: tells whole messages only\n\n${
-    grid(['', 'version', 'cold', 'warm', 'cold/warm', 'goal', 'new session', 'by a script', 'added', 'memory', 'a further one', ''], lines)}`;
+  const heads = ['', 'version', 'cold', 'warm', 'cold/warm', 'goal', 'new session', 'by a script', 'added', 'memory', 'a further one', ''];
+  return `first word, ms (medians of ${ROUNDS} cold and ${ROUNDS * TURNS_A_ROUND} warm turns); memory, MB of PSS; ` +
+    `w: tells whole messages only\n\n${grid(heads, lines)}`;
 }

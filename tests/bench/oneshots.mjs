@@ -2,8 +2,9 @@
 //
 // `args` are its arguments, the last of which is the prompt unless it is read from `stdin`.  `isWord` says of
 // a line whether there is text of the answer in it: the first delta, or the message where it tells only whole
-// ones.  `model`: with its default it asks another model which one to take.  `cli` is what it is called in clis.mjs, if not so.  `driver` is the one of drivers.mjs that speaks with it when it stays; `goal` is how many times faster
-// a warm turn is to be than a cold one.
+// ones.  `cli` is what it is called in clis.mjs, if not so, and `model` what the bridge is asked for, if not
+// its default.  `driver` is the one of drivers.mjs that speaks with it when it stays; `goal` is how many times
+// faster a warm turn is to be than a cold one; `from` is its package.
 
 const isClaudes = ({ event }) => event?.delta?.type === 'text_delta';
 
@@ -49,8 +50,8 @@ export const oneshots = {
     driver: 'pi', goal: 5, from: '@earendil-works/pi-coding-agent',
   },
   claudish: {
-    args: ['--models-skip-update', '--no-auto-approve', '--model', 'll@fake-large', '-p', '--output-format', 'stream-json', '--verbose',
-      '--include-partial-messages'],
+    args: ['--models-skip-update', '--no-auto-approve', '--model', 'll@fake-large',
+      '-p', '--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     isWord: isClaudes, driver: 'claude', goal: 5, model: 'claudish/ll@fake-large', from: 'claudish',
   },
 };
