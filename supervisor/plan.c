@@ -40,14 +40,22 @@ find_own(const struct plan *p, struct str name)
 	return NULL;
 }
 
+/* What begins with "bridge" would own settings that are not its. */
+static bool
+is_taken(struct str name)
+{
+	return roster_find(name) || roster_has_provider(name) ||
+	       str_is(name, "gateway") || str_is(name, "supervisor") ||
+	       str_starts(name, STR("bridge"));
+}
+
 static bool
 add_own(struct plan *p, const struct own *found, struct str variable,
 	struct error *e)
 {
 	struct own *own;
 
-	if (roster_find(str_of(found->name)) ||
-	    roster_has_provider(str_of(found->name)))
+	if (is_taken(str_of(found->name)))
 		return fail_with(e, ERR_INVALID,
 				 STR_FMT ": \"%s\" already is the name of "
 					 "another, choose another",

@@ -47,14 +47,15 @@ static const struct {
 #include "workers/harnesses.def"
 };
 
-/* In lower case. */
+/* In lower case, where the variable is not: each has one name. */
 static bool
 read_name(char name[MAX_NAME + 1], struct str s)
 {
 	if (!s.len || s.len > MAX_NAME)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
+		if (!isupper((unsigned char)s.ptr[i]) &&
+		    !isdigit((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
 			return false;
 		name[i] = (char)tolower((unsigned char)s.ptr[i]);
 	}

@@ -30,7 +30,7 @@ const struct harness_row *roster_find(struct str name);
  * Is it a variable of a worker of the operator's own?  Then `name` is the
  * worker's, in lower case, and `is_more` whether it only tells the worker
  * more.  NULL: no, or its name is too long or has other characters than
- * letters, digits and underscores; else the worker's program.
+ * capital letters, digits and underscores; else the worker's program.
  */
 const char *roster_read_own(struct str variable, char name[MAX_NAME + 1],
 			    bool *is_more);
@@ -42,7 +42,7 @@ bool roster_has_provider(struct str name);
 /* Is it the variable with a provider's key? */
 bool roster_is_key(struct str variable);
 
-/* In bytes, of any process there could be. */
+/* In bytes, of any process there is without the operator's own. */
 size_t roster_longest_name(void);
 
 /* Is the word, in any case, in a list with commas or white space? */

@@ -196,6 +196,11 @@ stop(struct supervisor *s, enum child_event how)
 static void
 warn_unknown(const char *name, const char *nearest)
 {
+	char worker[MAX_NAME + 1];
+	bool is_more;
+
+	if (roster_read_own(str_of(name), worker, &is_more))
+		return;
 	log_warn("%s is no setting; did you mean %s?", name, nearest);
 }
 
@@ -286,6 +291,20 @@ carry_out(struct supervisor *s, struct plan *old)
 	plan_free(old);
 }
 
+/* Those that are to be gone are there until they are. */
+static bool
+has_room(const struct supervisor *s, const struct plan *new, struct error *e)
+{
+	size_t count = new->count;
+
+	for (size_t i = 0; i < s->ward_count; i++)
+		count += !plan_find(new, s->wards[i]->name);
+	return count <= MAX_CHILDREN ||
+	       fail_with(e, ERR_INVALID,
+			 "%zu processes are too many at once: %d can be", count,
+			 MAX_CHILDREN);
+}
+
 static void
 reload(struct supervisor *s)
 {
@@ -297,7 +316,8 @@ reload(struct supervisor *s)
 		log_error("the configuration stays as it was: %s", e.text);
 		return;
 	}
-	if (!listener_fits(&s->listener, new->settings.bearer, &e)) {
+	if (!listener_fits(&s->listener, new->settings.bearer, &e) ||
+	    !has_room(s, new, &e)) {
 		log_error("the configuration stays as it was: %s", e.text);
 		plan_free(new);
 		return;
@@ -472,13 +492,24 @@ supervisor_on_shutdown(struct supervisor *s, const struct msg_shutdown *m)
 
 /* Its life */
 
+static size_t
+longest_name(const struct plan *p)
+{
+	size_t longest = roster_longest_name();
+
+	for (size_t i = 0; i < p->count; i++)
+		if (strlen(p->children[i].name) > longest)
+			longest = strlen(p->children[i].name);
+	return longest;
+}
+
 static bool
 take_place(struct supervisor *s, struct error *e)
 {
 	const struct settings *settings = &s->plan->settings;
 
 	return instance_take(&s->instance, settings->data_dir,
-			     roster_longest_name(), e) &&
+			     longest_name(s->plan), e) &&
 	       listener_open(&s->listener, settings->host, settings->port, e) &&
 	       listener_fits(&s->listener, settings->bearer, e);
 }

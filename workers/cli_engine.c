@@ -314,12 +314,19 @@ find_process(const struct turn *t)
 	return NULL;
 }
 
+static void choose_harness(void);
+
 static void
 start(struct turn *t)
 {
 	struct job *job = job_of(t);
 	struct error e = { 0 };
 
+	choose_harness();
+	if (!is_set_up(&e)) {
+		fail(t, &e);
+		return;
+	}
 	/* an earlier turn may have made the session meanwhile */
 	if (!look_up(t, &e)) {
 		fail(t, &e);
@@ -430,9 +437,11 @@ static void
 cancel(struct turn *t)
 {
 	struct job *job = job_of(t);
+	struct error e = { 0 };
 
+	fail_with(&e, ERR_CANCELLED, "cancelled");
 	if (job->warm)
-		warm_cancel(job->warm);
+		warm_stop(job->warm, &e);
 }
 
 static void
@@ -484,8 +493,8 @@ can_work(void)
 {
 	enum health health = prober.worker->health;
 
-	return pool.program && (health == HEALTH_READY ||
-				health == HEALTH_UNKNOWN);
+	return pool.program &&
+	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
 }
 
 static void
@@ -522,6 +531,7 @@ tell_ready(void)
 {
 	const char *tested = pool.harness->tested;
 	struct buf detail = BUF_INIT(MAX_DETAIL);
+	auto_free char *text = NULL;
 
 	if (tested && prober.version[0] && strcmp(tested, prober.version) != 0)
 		buf_print(&detail, "%s is the version that was tested", tested);
@@ -529,7 +539,8 @@ tell_ready(void)
 		buf_print(&detail, "%s%ju events of %zu unknown kinds",
 			  detail.len ? "; " : "", (uintmax_t)pool.unknown_count,
 			  json_object_size(pool.unknown));
-	tell_health(HEALTH_READY, detail.len ? detail.ptr : NULL);
+	text = detail.len ? copy(buf_str(&detail)) : NULL;
+	tell_health(HEALTH_READY, text);
 	buf_fini(&detail);
 }
 
@@ -553,26 +564,30 @@ on_scouted(struct pool *p, const struct error *e)
 			    e->text);
 }
 
-/* Not under the feet of what is talking. */
+/* Not under the feet of what is talking: then before the next turn. */
 static void
-choose_harness(bool is_older)
+choose_harness(void)
 {
 	const struct harness *wanted =
-		is_older && newest->fallback ? newest->fallback : newest;
+		prober.is_older && newest->fallback ? newest->fallback : newest;
 
-	if (pool.harness == wanted || pool_count(&pool))
+	if (pool.harness == wanted || prober.running || !pool_is_empty(&pool))
 		return;
-	pool.harness = wanted;
+	pool_use(&pool, wanted);
 	log_info("%s is %s one", prober.program,
-		 is_older ? "an older" : "a newer");
+		 prober.is_older ? "an older" : "a newer");
 }
 
 static void
 on_found(struct prober *p, enum health health, const char *detail)
 {
-	choose_harness(p->is_older);
+	struct error e = { 0 };
+
+	choose_harness();
 	if (health != HEALTH_READY)
 		tell_health(health, detail);
+	else if (!is_set_up(&e))
+		tell_health(HEALTH_UNAVAILABLE, e.text);
 	else if (wants_scout())
 		pool_scout(&pool);
 	else

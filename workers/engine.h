@@ -121,7 +121,7 @@ void turn_finish(struct turn *, const char *reason, const char *usage,
 		 const char *model);
 void turn_fail(struct turn *, const struct error *);
 
-/* How many bytes wait for the client to read on. */
+/* How many bytes of memory wait for the client to read on. */
 size_t turn_backlog(const struct turn *);
 
 /* The client is slower than the harness: stop reading until unblock(). */

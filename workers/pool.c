@@ -136,16 +136,20 @@ free_memory(void)
 	return kb ? kb / 1024 : UINT64_MAX;
 }
 
+/* The one that has been idle longest. */
 static struct run *
 find_idle_run(struct pool *p)
 {
+	struct run *longest = NULL;
+
 	list_each (&p->runs, n) {
 		struct run *r = container_of(n, struct run, node);
 
-		if (run_is_idle(r))
-			return r;
+		if (run_is_idle(r) &&
+		    (!longest || r->last_use < longest->last_use))
+			longest = r;
 	}
-	return NULL;
+	return longest;
 }
 
 /* Where many share a process it goes when the last of them has gone. */
@@ -197,6 +201,20 @@ pool_become_idle(struct warm *w)
 		 warm_on_idle_for_long);
 	while (count_idle(p) > s->max_idle)
 		warm_retire(longest_idle(p, false));
+}
+
+/* Where many share a process, one that nobody talks with counts as well; one
+ * of them may be the spare. */
+void
+pool_limit_idle_runs(struct pool *p)
+{
+	const struct harness_settings *s = &p->worker->harness;
+	size_t idle = 0;
+
+	list_each (&p->runs, n)
+		idle += run_is_idle(container_of(n, struct run, node));
+	for (; idle > s->max_idle + (s->spares > 0); idle--)
+		run_retire(find_idle_run(p));
 }
 
 struct warm *
@@ -275,12 +293,9 @@ pool_scout(struct pool *p)
 		pool_scout_is_back(p, &e);
 }
 
-/* May be told twice of one: the first counts. */
 void
 pool_scout_is_back(struct pool *p, const struct error *e)
 {
-	if (!p->is_scouting)
-		return;
 	p->is_scouting = false;
 	p->scouted(p, e);
 }
@@ -515,21 +530,39 @@ choose_loads(struct pool *p, struct error *e)
 	return true;
 }
 
+void
+pool_use(struct pool *p, const struct harness *h)
+{
+	p->harness = h;
+	p->unfit = (struct error){ 0 };
+	p->loads = 0;
+	(void)(choose_permission_mode(p, &p->unfit) &&
+	       choose_loads(p, &p->unfit));
+	words_fini(&p->environment);
+	environment_of(h, p->worker->name, &p->environment);
+}
+
+bool
+pool_is_empty(const struct pool *p)
+{
+	return !p->runs.len && !p->leavings.len && !p->ended_runs.len;
+}
+
 bool
 pool_init(struct pool *p, struct worker *w, struct error *e)
 {
+	const struct harness *h;
+
 	p->worker = w;
 	list_init(&p->warm);
 	list_init(&p->leavings);
 	list_init(&p->runs);
 	list_init(&p->ended_runs);
 	p->unknown = json_object();
-	p->harness = harness_of(w->name, e);
-	if (!p->harness)
+	h = harness_of(w->name, e);
+	if (!h)
 		return false;
-	(void)(choose_permission_mode(p, &p->unfit) &&
-	       choose_loads(p, &p->unfit));
-	environment_of(p->harness, w->name, &p->environment);
+	pool_use(p, h);
 	pool_find_program(p);
 	loop_set(&w->loop, &p->tick, TICK, on_tick);
 	return make_directories(p, e);

@@ -51,6 +51,12 @@ struct pool {
 must_check bool pool_init(struct pool *, struct worker *, struct error *);
 void pool_fini(struct pool *);
 
+/* Has it talked with as another harness of the same worker. */
+void pool_use(struct pool *, const struct harness *);
+
+/* Nothing of it runs, nor is to be freed. */
+bool pool_is_empty(const struct pool *);
+
 /* Looks for the program again: it may have been installed meanwhile. */
 void pool_find_program(struct pool *);
 
@@ -74,6 +80,7 @@ unsigned pool_count(const struct pool *);
 /* For warm.c, run.c and talk.c: it has nothing to do; something of its may be
  * left; how a process has ended; what it has said. */
 void pool_become_idle(struct warm *);
+void pool_limit_idle_runs(struct pool *);
 void pool_sweep_later(struct pool *);
 void pool_scout_is_back(struct pool *, const struct error *);
 void pool_explain_end(const struct run *, struct error *);

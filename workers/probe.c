@@ -57,6 +57,8 @@ on_heard(struct cli *cli, struct str line)
 	while (n < line.len && n < MAX_NAME &&
 	       !isspace((unsigned char)line.ptr[n]))
 		n++;
+	while (n && line.ptr[n - 1] == '.')
+		n--; /* of a sentence */
 	if (utf8_valid((struct str){ line.ptr, n }))
 		snprintf(p->version, sizeof p->version, "%.*s", (int)n,
 			 line.ptr);
@@ -92,8 +94,8 @@ on_ended(struct cli *cli)
 		finish_without_login(p);
 		return;
 	}
-	if (!ok && p->step == STEP_NEEDS && !p->too_late) {
-		p->is_older = true;
+	if (p->step == STEP_NEEDS && !p->too_late) {
+		p->is_older = !ok;
 		ok = true;
 	}
 	if (!ok) {
@@ -297,7 +299,7 @@ prober_start(struct prober *p, const struct harness *harness,
 	if (p->running)
 		return;
 	p->running = true;
-	p->too_late = p->is_older = false;
+	p->too_late = false;
 	p->step = STEP_VERSION;
 	p->version[0] = '\0';
 	p->harness = harness;

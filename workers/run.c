@@ -104,13 +104,14 @@ run_retire(struct run *r)
 	loop_set(&r->pool->worker->loop, &r->clock, FAREWELL, on_farewell);
 }
 
-static bool
-has_turns(const struct run *r)
+static size_t
+count_turns(const struct run *r)
 {
+	size_t count = 0;
+
 	list_each (&r->talks, n)
-		if (container_of(n, struct warm, seat)->turn)
-			return true;
-	return false;
+		count += container_of(n, struct warm, seat)->turn != NULL;
+	return count;
 }
 
 static struct warm *
@@ -136,8 +137,15 @@ run_close(struct run *r)
 	r->state = RUN_CLOSED;
 	while ((w = find_idle(r)))
 		warm_retire(w);
-	if (r->state == RUN_CLOSED && !has_turns(r))
+	if (r->state == RUN_CLOSED && !count_turns(r))
 		run_kill(r);
+}
+
+void
+run_finish(struct run *r)
+{
+	if (r->state == RUN_CLOSED && count_turns(r) == 1)
+		run_retire(r);
 }
 
 /* Every talk of it has ended with it; there may be turns under way. */
@@ -381,12 +389,8 @@ on_idle_for_long(struct timer *t)
 {
 	struct run *r = container_of(t, struct run, clock);
 
-	if (!r->pool->worker->harness.spares || r->pool->runs.len > 1) {
+	if (!r->pool->worker->harness.spares || r->pool->runs.len > 1)
 		run_retire(r);
-		return;
-	}
-	r->last_use = loop_now();
-	wait_idly(r);
 }
 
 bool
@@ -403,10 +407,12 @@ run_leave(struct warm *w)
 	list_remove(&r->talks, &w->seat);
 	if (!is_shared(r) || r->state == RUN_ENDING)
 		return;
-	if (r->state == RUN_CLOSED && !has_turns(r))
+	if (r->state == RUN_CLOSED && !count_turns(r)) {
 		run_kill(r);
-	else if (r->state != RUN_CLOSED && !r->talks.len)
+	} else if (r->state != RUN_CLOSED && !r->talks.len) {
 		wait_idly(r);
+		pool_limit_idle_runs(r->pool);
+	}
 }
 
 /* For the harness */
@@ -435,9 +441,10 @@ agent_ready(struct agent *a)
 	struct run *r = container_of(a, struct run, agent);
 	struct warm *w;
 
-	if (r->state != RUN_STARTING)
+	if (r->state == RUN_ENDING)
 		return;
-	r->state = RUN_UP;
+	if (r->state == RUN_STARTING)
+		r->state = RUN_UP;
 	while ((w = find_not_greeted(r)))
 		warm_greet(w);
 	if (run_is_idle(r))

@@ -58,6 +58,10 @@ void run_retire(struct run *);
 /* It can't be trusted any more, but others have turns in it. */
 void run_close(struct run *);
 
+/* A turn of it is about to end in order: so may one that is closed, if that
+ * was its last. */
+void run_finish(struct run *);
+
 /* It has no talk, and does nothing. */
 bool run_is_idle(const struct run *);
 

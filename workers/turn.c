@@ -5,6 +5,8 @@
 #include "proto/log.h"
 #include "proto/utf8.h"
 
+enum { EVENT_COST = 512 /* bytes of memory that one takes besides its text */ };
+
 /* An event that is packed, and waits for credit. */
 struct outgoing {
 	struct node node;
@@ -101,7 +103,7 @@ emit(struct turn *t, enum msg_type type, const void *body, size_t bytes)
 	o = xcalloc(1, sizeof *o);
 	o->raw = raw;
 	o->bytes = bytes;
-	t->backlog += bytes;
+	t->backlog += bytes + EVENT_COST;
 	list_append(&t->outbox, &o->node);
 }
 
@@ -116,7 +118,7 @@ turn_drain(struct turn *t)
 		if (o->bytes && t->credit <= 0)
 			return;
 		t->credit -= (int64_t)o->bytes;
-		t->backlog -= o->bytes;
+		t->backlog -= o->bytes + EVENT_COST;
 		list_remove(&t->outbox, n);
 		outlet_pass(&t->worker->outlet, o->raw);
 		free(o);

@@ -45,6 +45,17 @@ is_shared(const struct warm *w)
 	return w->pool->harness->shares > 0;
 }
 
+/* What a process knows of a login, say, may be out of date: the next scout is
+ * to see the same as a turn would in a new one. */
+static void
+come_back(struct warm *w, const struct error *e)
+{
+	w->is_scout = false;
+	if (e && run_is_idle(w->run))
+		run_retire(w->run);
+	pool_scout_is_back(w->pool, e);
+}
+
 /* The turn's end is told once, and it is without the turn from then on. */
 static void
 tell(struct warm *w, const struct outcome *o)
@@ -52,9 +63,7 @@ tell(struct warm *w, const struct outcome *o)
 	if (w->turn)
 		w->pool->over(w, o);
 	else if (w->is_scout)
-		pool_scout_is_back(w->pool, o->error);
-	else if (o->error)
-		w->why = *o->error;
+		come_back(w, o->error);
 }
 
 /* One that shares its process has left when this returns; its turn, if any,
@@ -84,16 +93,14 @@ warm_give_up(struct warm *w, const struct error *e)
 	tell(w, &o);
 }
 
-/* What it did not do in time it may never do: nobody should rely on it. */
+/* What it did not do in time it may never do: nobody should rely on it, least
+ * of all the turn that begins when this one is over. */
 static void
 give_up_on_run(struct warm *w, const struct error *e)
 {
-	struct run *r = w->run;
-	bool shared = is_shared(w);
-
+	if (is_shared(w))
+		run_close(w->run);
 	warm_give_up(w, e);
-	if (shared)
-		run_close(r);
 }
 
 void
@@ -105,7 +112,7 @@ warm_make_sense(struct warm *w, struct error *e)
 		w->pool->harness->ended(&w->talk, w->run->cli.process.status,
 					words, e);
 	if (w->state == WARM_STOPPING)
-		fail_with(e, ERR_CANCELLED, "cancelled");
+		*e = w->why;
 	else if (w->state != WARM_LEAVING && (w->turn || w->is_scout))
 		log_warn("CLI %ju: %s", (uintmax_t)w->run->number,
 			 log_quote(str_of(e->text)));
@@ -176,6 +183,23 @@ listen_for_silence(struct warm *w)
 }
 
 void
+warm_greet(struct warm *w)
+{
+	w->was_greeted = true;
+	if (w->pool->harness->greet)
+		w->pool->harness->greet(&w->talk);
+	w->talk.history = NULL;
+}
+
+/* Not before it has its turn: it may say at once that it is ready, or lost. */
+static void
+greet_if_up(struct warm *w)
+{
+	if (w->state == WARM_STARTING && w->run->state == RUN_UP)
+		warm_greet(w);
+}
+
+void
 warm_give(struct warm *w, struct turn *t)
 {
 	assert(!w->turn);
@@ -184,6 +208,8 @@ warm_give(struct warm *w, struct turn *t)
 	w->said_something = false;
 	if (w->state == WARM_IDLE)
 		w->pool->ready(w);
+	else
+		greet_if_up(w);
 }
 
 void
@@ -205,31 +231,29 @@ static void
 on_not_stopped(struct timer *t)
 {
 	struct warm *w = container_of(t, struct warm, clock);
-	struct error e = { 0 };
 
-	fail_with(&e, ERR_CANCELLED, "cancelled");
-	give_up_on_run(w, &e);
+	give_up_on_run(w, &w->why);
 }
 
 /* One that stands alone has no more reason to live, but others may live in
  * its process: it is to be stopped before it is left. */
 void
-warm_cancel(struct warm *w)
+warm_stop(struct warm *w, const struct error *e)
 {
-	struct error e = { 0 };
-
-	if (w->state == WARM_BUSY && w->pool->harness->interrupt &&
-	    (w->session || is_shared(w))) {
-		w->state = WARM_STOPPING;
-		loop_set(&w->pool->worker->loop, &w->clock,
-			 w->pool->worker->harness.cancel_ms, on_not_stopped);
-		if (!is_shared(w))
-			cli_pause(&w->run->cli, false);
-		w->pool->harness->interrupt(&w->talk);
+	if (w->state == WARM_STOPPING)
+		return;
+	if (w->state != WARM_BUSY || !w->pool->harness->interrupt ||
+	    !(w->session || is_shared(w))) {
+		warm_give_up(w, e);
 		return;
 	}
-	fail_with(&e, ERR_CANCELLED, "cancelled");
-	warm_give_up(w, &e);
+	w->state = WARM_STOPPING;
+	w->why = *e;
+	loop_set(&w->pool->worker->loop, &w->clock,
+		 w->pool->worker->harness.cancel_ms, on_not_stopped);
+	if (!is_shared(w))
+		cli_pause(&w->run->cli, false);
+	w->pool->harness->interrupt(&w->talk);
 }
 
 void
@@ -265,18 +289,16 @@ warm_hear(struct warm *w, struct str line)
 	listen_for_silence(w);
 }
 
-/* Not idle for a moment even if its turn was waiting for it. */
+/* Whoever is greeted has a turn, or is a scout. */
 void
 warm_ready(struct warm *w)
 {
 	if (w->turn) {
 		w->state = WARM_IDLE;
 		w->pool->ready(w);
-	} else if (w->is_scout) {
-		end_now(w);
-		pool_scout_is_back(w->pool, NULL);
 	} else {
-		pool_become_idle(w);
+		end_now(w);
+		come_back(w, NULL);
 	}
 }
 
@@ -302,7 +324,8 @@ let_end(struct warm *w)
 
 /*
  * A turn's end frees its session, and what waits for that may begin at once,
- * with this very process: so it is idle before anybody is told.
+ * with this very process: so it is idle before anybody is told, or has left
+ * one that is closed.
  */
 void
 warm_conclude(struct warm *w, const struct outcome *o)
@@ -312,7 +335,8 @@ warm_conclude(struct warm *w, const struct outcome *o)
 	w->run->last_use = loop_now();
 	if (w->pool->harness->one_shot) {
 		let_end(w);
-	} else if (!w->session) {
+	} else if (!w->session || w->run->state == RUN_CLOSED) {
+		run_finish(w->run);
 		end_now(w);
 	} else {
 		pool_become_idle(w);
@@ -374,15 +398,6 @@ on_ready_before(struct timer *t)
 	warm_ready(container_of(t, struct warm, clock));
 }
 
-void
-warm_greet(struct warm *w)
-{
-	w->was_greeted = true;
-	if (w->pool->harness->greet)
-		w->pool->harness->greet(&w->talk);
-	w->talk.history = NULL;
-}
-
 /* Now it is somebody's, and has so long to say that it is ready. */
 static void
 begin(struct warm *w)
@@ -395,8 +410,6 @@ begin(struct warm *w)
 	else
 		loop_set(loop, &w->clock, w->pool->worker->harness.start_ms,
 			 on_start_deadline);
-	if (w->run->state == RUN_UP)
-		warm_greet(w);
 }
 
 struct warm *
@@ -417,10 +430,9 @@ warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 		w->state = WARM_SPARE;
 	else
 		begin(w);
-	if (w->state != WARM_LEAVING)
-		return w;
-	*e = w->why;
-	return NULL;
+	if (plan->scout)
+		greet_if_up(w);
+	return w;
 }
 
 void

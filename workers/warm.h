@@ -40,10 +40,10 @@ struct warm {
 			      * its last turn was a good one */
 	uint64_t answer; /* hash of what the turn has said; see conversation */
 	bool said_something;
-	bool is_scout; /* begun to see that it can be */
+	bool is_scout; /* begun to see that it can be, which is not told yet */
 	bool was_greeted;
 	bool was_ready;	    /* a spare that did not have to be greeted */
-	struct error why;   /* of a talk that ended before it had a turn */
+	struct error why;   /* of a turn that is being stopped */
 	struct timer clock; /* of the state it is in */
 	struct timer grave; /* frees it when no callback is under way */
 };
@@ -66,15 +66,16 @@ struct warm *warm_start(struct pool *, const struct warm_plan *,
 /* A spare becomes somebody's; its cli_id stays its own. */
 void warm_adopt(struct warm *, const struct warm_plan *);
 
-/* Gives it a turn, which it begins at once or when it is ready. */
+/* Gives it a turn, which it begins at once or when it is ready; it may be over
+ * when this returns. */
 void warm_give(struct warm *, struct turn *);
 
 /* Says the turn's messages: for `ready` to call, and of an idle one. */
 void warm_say(struct warm *, const char *model, const json_t *messages,
 	      size_t from);
 
-/* Stops the turn: `over` follows, with ERR_CANCELLED. */
-void warm_cancel(struct warm *);
+/* Stops the turn: `over` follows, with this error. */
+void warm_stop(struct warm *, const struct error *);
 
 /* Ends an idle one in its own time, any other at once. */
 void warm_retire(struct warm *);

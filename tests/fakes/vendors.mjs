@@ -75,7 +75,7 @@ async function start(dialect, { port = 0, record = true, isSide = () => false })
     if (record)
       (isAside ? cloud.sideRequests : cloud.requests).push(asked);
     if (refused.has(asked.model))
-      return sendJson(res, 404, dialect.error(404, `model: ${asked.model}`), dialect.headers(++serial));
+      return sendJson(res, 404, dialect.error(404, dialect.unknownModel?.(asked.model) ?? `model: ${asked.model}`), dialect.headers(++serial));
     if (isAside)
       return converse ? converse(res, asked, { text: 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
 

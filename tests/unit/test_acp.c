@@ -418,7 +418,9 @@ a_line_that_is_damaged_is_not_passed_over(void **state_)
 	open_session("qwen");
 	must(harness()->agent_line(
 		&agent,
-		STR("{\"params\":{\"sessionId\":\"s\",\"t\":\"\\ud83d\"}}"),
+		STR("{\"params\":{\"sessionId\":\"s\",\"update\":{"
+		    "\"sessionUpdate\":"
+		    "\"agent_message_chunk\",\"t\":\"\\ud83d\"}}}"),
 		&e));
 	assert_true(was_noted("abort HARNESS qwen: a line that can't be read"));
 	forget();
@@ -438,9 +440,60 @@ a_second_tool_call_is_not_told_twice(void **state_)
 	acp_on_update(&talk, call);
 	assert_str(buf_str(&notes.heard),
 		   "tool {\"id\":\"1\",\"name\":\"ls\",\"arguments\":"
-		   "{\"command\":\"ls\"},\"title\":\"ls\"}\n");
+		   "{\"command\":\"ls\"}}\n");
 	json_decref(call);
 	forget();
+}
+
+/* A pause before the second. */
+static void
+says(const char *first, const char *second)
+{
+	open_session("qwen");
+	say("hi");
+	notes_clear();
+	acp_hear_text(&talk, str_of(first));
+	state.heard_at -= 2000;
+	acp_hear_text(&talk, str_of(second));
+}
+
+static void
+what_is_said_twice_is_heard_once(void **state_)
+{
+	says("one two three", "one two ");
+	assert_str(buf_str(&notes.heard), "text one two three");
+	acp_hear_text(&talk, STR("three four"));
+	assert_str(buf_str(&notes.heard), "text one two three");
+	assert_int_equal(state.why.code, ERR_TRUNCATED);
+	must_have_written("session/cancel");
+	says("one two three", "one two ");
+	acp_hear_text(&talk, STR("and so on"));
+	assert_str(buf_str(&notes.heard),
+		   "text one two threeone two and so on");
+	says("no, no, no, ", "no, no, no, ");
+	assert_str(buf_str(&notes.heard), "text no, no, no, no, no, no, ");
+	forget();
+}
+
+static void
+opens_as(const char *id, const char *alias)
+{
+	greet_agent("gemini", false);
+	agent_state.loads = true;
+	talk.resumed = true;
+	talk.cli_id = id;
+	harness()->greet(&talk);
+	assert_string_equal(talk.cli_id, alias);
+	must_have_written(alias);
+	forget();
+}
+
+static void
+gemini_opens_a_session_under_another_name(void **state_)
+{
+	opens_as("12345678-9", " 12345678-9");
+	opens_as("      12345678-9", "       12345678-9");
+	opens_as("       12345678-9", " 12345678-9");
 }
 
 static void
@@ -481,6 +534,8 @@ main(void)
 		cmocka_unit_test(an_agent_without_models_refuses_one),
 		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(a_second_tool_call_is_not_told_twice),
+		cmocka_unit_test(what_is_said_twice_is_heard_once),
+		cmocka_unit_test(gemini_opens_a_session_under_another_name),
 		cmocka_unit_test(the_operators_own_agent_is_a_line),
 	};
 	struct error e = { 0 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proto/buf.h"
 #include "supervisor/listener.h"
 #include "supervisor/plan.h"
 
@@ -61,6 +62,11 @@ static const char all_workers[] = ""
 #include "workers/harnesses.def"
 	;
 
+static const char choices[] = ""
+#define HARNESS(name, program, aliases, serves, meaning) ", " name
+#include "workers/harnesses.def"
+	;
+
 static void
 everything_there_is_runs_unless_told(void **state)
 {
@@ -102,6 +108,21 @@ a_worker_of_the_operators_own_needs_a_name_of_its_own(void **state)
 	is_refused("BRIDGE_ACP_OPENAI", "x",
 		   "BRIDGE_ACP_OPENAI: \"openai\" already is the name of "
 		   "another, choose another");
+	is_refused("BRIDGE_ACP_GATEWAY", "x",
+		   "BRIDGE_ACP_GATEWAY: \"gateway\" already is the name of "
+		   "another, choose another");
+	is_refused("BRIDGE_ACP_BRIDGE", "x",
+		   "BRIDGE_ACP_BRIDGE: \"bridge\" already is the name of "
+		   "another, choose another");
+}
+
+static void
+a_variable_in_small_letters_is_no_worker(void **state)
+{
+	setenv("BRIDGE_ACP_mine", "mine", 1);
+	is_planned();
+	assert_null(plan_find(plan, "mine"));
+	unsetenv("BRIDGE_ACP_mine");
 }
 
 static void
@@ -199,9 +220,12 @@ a_change_concerns_those_whose_environment_it_is(void **state)
 static void
 what_is_wrong_is_named(void **state)
 {
-	is_refused("BRIDGE_BACKENDS", "claude,foo",
-		   "BRIDGE_BACKENDS names \"foo\", but must be some of: "
-		   "claude, echo, passthrough");
+	auto_free char *unknown =
+		copy_format("BRIDGE_BACKENDS names \"foo\", but must be some "
+			    "of: %s",
+			    choices + 2);
+
+	is_refused("BRIDGE_BACKENDS", "claude,foo", unknown);
 	is_refused("BRIDGE_BACKENDS", " , ",
 		   "BRIDGE_BACKENDS is \",\", but must name a harness");
 	is_refused("CLAUDE_CWD", "tmp",
@@ -285,6 +309,7 @@ main(void)
 		TEST(backends_may_be_chosen_also_by_alias),
 		TEST(workers_of_the_operators_own_are_planned),
 		TEST(a_worker_of_the_operators_own_needs_a_name_of_its_own),
+		TEST(a_variable_in_small_letters_is_no_worker),
 		TEST(providers_have_their_routes),
 		TEST(the_mark_comes_first),
 		TEST(secrets_are_known_to_one_only),

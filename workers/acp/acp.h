@@ -12,6 +12,7 @@
  *   models.c       which models there are, and which one is meant
  *   prompt.c       what is said to it, and how that ends
  *   updates.c      what it says meanwhile
+ *   repeats.c      what it says twice
  *   permission.c   what it may do, and what it asks about
  *   usage.c        tokens, of which each agent tells in its own way
  *   failure.c      what its failures mean
@@ -26,6 +27,7 @@ struct acp_kind {
 	const char *name;
 	const char *program;
 	const char *arguments;
+	const char *bare; /* further ones for LOADS_NOTHING; NULL: it can't */
 	const char *install;
 	const char *log_in;
 	const char *tested;
@@ -52,6 +54,9 @@ struct acp_kind {
 	/* It says "[MODE_UPDATE] <mode>" as if that were its answer. */
 	bool says_its_modes;
 
+	/* A session that it opens again needs another name: see session.c. */
+	bool loads_by_alias;
+
 	/* A failed turn looks like a good one: see record.c.  Its directory
 	 * is in this variable, or has this name in its user's home. */
 	const char *records_variable, *records;
@@ -65,6 +70,11 @@ struct acp_agent {
 	struct rpc rpc;
 	const struct acp_kind *kind;
 	char *records; /* a directory; NULL: it has none */
+
+	/* See session.c. */
+	unsigned openings, closings; /* under way */
+	struct list waiting;	     /* talks that are to be opened */
+	json_t *doomed;		     /* sessions that are to be closed */
 
 	/* As it has told. */
 	bool loads, resumes, closes, deletes, sees_images;
@@ -84,6 +94,11 @@ enum acp_choice {
 
 /* talk->state */
 struct acp {
+	/* Until it is open. */
+	struct talk *talk; /* whose state this is */
+	struct node waits; /* in acp_agent.waiting, or nowhere */
+	bool is_opening;   /* its session was asked for */
+
 	/* Until the first good turn: what goes before its words. */
 	json_t *preface; /* parts, as in conversation.h; NULL: nothing */
 
@@ -108,11 +123,15 @@ struct acp {
 	bool has_usage;
 	char answering[MAX_MODEL]; /* who answers, as told; "": not told */
 
+	/* See repeats.c. */
+	struct buf said;   /* since a tool was used, the beginning */
+	struct buf held;   /* what repeats that so far */
+	uint64_t heard_at; /* in ms */
+
 	/* What its records say: see record.c. */
 	char *record;	   /* path; NULL: there is none */
 	int64_t recorded;  /* bytes of it that were read */
 	struct timer look; /* for what is not written yet */
-	struct talk *talk; /* whose state this is, for that timer */
 	unsigned looks;
 	json_t *answer; /* the prompt's, which waits for that */
 };
@@ -146,6 +165,7 @@ enum { ACP_NO_LOGIN = -32000, ACP_NO_METHOD = -32601 }; /* errors of its */
 void acp_greet(struct talk *);
 void acp_close(struct talk *);
 void acp_clear(struct talk *);
+void acp_drop_sessions(struct acp_agent *);
 
 /* models.c: from the answer that opened the session. */
 void acp_read_models(struct talk *, const json_t *opened);
@@ -170,6 +190,11 @@ void acp_fail(struct talk *, struct error *);
 void acp_on_update(struct talk *, const json_t *update);
 void acp_on_permission(struct talk *, const json_t *params);
 void acp_forget_turn(struct acp *);
+
+/* repeats.c: takes its words; says what it holds back. */
+enum { ACP_MAX_REPEAT = 200 /* bytes that are enough to be sure */ };
+void acp_hear_text(struct talk *, struct str);
+void acp_say_held(struct talk *);
 
 /* permission.c: tells it the talk's mode, `then` follows; what it asks for is
  * allowed; and its answer to that. */

@@ -2,8 +2,9 @@
 
 /*
  * An agent has its models in "models", or as one of its configuration options,
- * or in both.  Some of their ids are not made for people ("$runtime|openai|x"):
- * their names are, if they are single words.
+ * or in both: qwen, for which the former is its user's choice for the future
+ * as well, and written into its settings.  Some of their ids are not made for
+ * people ("$runtime|openai|x"): their names are, if they are single words.
  */
 static const char *
 name_of(const char *id, const char *name)
@@ -96,10 +97,10 @@ acp_read_models(struct talk *t, const json_t *opened)
 	struct acp *c = t->state;
 
 	c->models = json_object();
-	if (json_is_object(models))
-		read_models(c, models);
-	else if (option)
+	if (option)
 		read_option(c, option);
+	else if (json_is_object(models))
+		read_models(c, models);
 	if (json_object_size(c->models))
 		talk_models(t, names_of(c->models));
 }

@@ -249,6 +249,7 @@ acp_conclude(struct talk *t, const json_t *result)
 	const char *stop = json_text(result, "stopReason");
 	const char *reason = reason_of(stop);
 
+	acp_say_held(t);
 	if (!reason)
 		fail_for(t, stop);
 	else if (c->complaint)

@@ -270,7 +270,6 @@ acp_record_end(struct talk *t, const json_t *result)
 		acp_conclude(t, result);
 		return;
 	}
-	c->talk = t;
 	c->answer =
 		json_is_object(result) ? json_deep_copy(result) : json_object();
 	look(&c->look);

@@ -17,6 +17,80 @@ on_mode_set(void *whom, const json_t *result, const json_t *error)
 	talk_fail(t, &e);
 }
 
+/*
+ * Opening and closing, never at once: a session that kimi opens while it
+ * deletes another is not found a moment later, nor one that is opened again
+ * while it is still being closed.
+ */
+
+static void open_now(struct talk *);
+
+static void
+open_waiting(struct acp_agent *agent)
+{
+	struct node *n;
+
+	while (!agent->closings && (n = list_first(&agent->waiting))) {
+		list_remove(&agent->waiting, n);
+		open_now(container_of(n, struct acp, waits)->talk);
+	}
+}
+
+static void
+on_closed(void *whom, const json_t *result, const json_t *error)
+{
+	struct acp_agent *agent = ((struct agent *)whom)->state;
+
+	agent->closings--;
+	open_waiting(agent);
+}
+
+static void
+close_doomed(struct agent *a)
+{
+	struct acp_agent *agent = a->state;
+	json_t *doomed;
+	size_t i;
+
+	if (agent->openings)
+		return;
+	json_array_foreach (agent->doomed, i, doomed) {
+		json_t *params = json_object_get(doomed, "params");
+
+		agent->closings++;
+		rpc_ask(&agent->rpc, json_text(doomed, "method"),
+			json_incref(params), on_closed, a);
+	}
+	json_array_clear(agent->doomed);
+}
+
+static void
+doom(struct talk *t, const char *method)
+{
+	json_array_append_new(acp_agent_of(t)->doomed,
+			      json_pack("{s:s, s:o}", "method", method,
+					"params", acp_params(t, NULL, NULL)));
+}
+
+static void
+has_opened(struct talk *t)
+{
+	struct acp *c = t->state;
+
+	if (!c->is_opening)
+		return;
+	c->is_opening = false;
+	acp_agent_of(t)->openings--;
+	close_doomed(t->agent);
+}
+
+void
+acp_drop_sessions(struct acp_agent *agent)
+{
+	json_decref(agent->doomed);
+	agent->doomed = NULL;
+}
+
 static void
 open_up(struct talk *t, const json_t *opened)
 {
@@ -40,6 +114,7 @@ on_new(void *whom, const json_t *result, const json_t *error)
 	const char *id = json_text(result, "sessionId");
 	struct error e = { 0 };
 
+	has_opened(t);
 	if (error) {
 		fail(t, error);
 		return;
@@ -64,6 +139,7 @@ on_reopened(void *whom, const json_t *result, const json_t *error)
 	struct talk *t = whom;
 	const json_t *code = json_object_get(error, "code");
 
+	has_opened(t);
 	if (!error)
 		open_up(t, result);
 	else if (json_integer_value(code) == ACP_NO_LOGIN)
@@ -78,6 +154,23 @@ where(const struct talk *t)
 	return json_pack("{s:s, s:[]}", "cwd", t->cwd, "mcpServers");
 }
 
+/*
+ * Gemini keeps a session in a file that it calls by the minute and the first
+ * eight characters of the id, and begins such a file before it looks for the
+ * session that it is to load: one of the same minute is then empty.  But it
+ * looks for the id without the spaces around it.
+ */
+static void
+call_it_otherwise(struct talk *t)
+{
+	enum { MOST = 7 /* spaces, so that one character of it is left */ };
+	size_t spaces = strspn(t->cli_id, " ");
+	auto_free char *alias =
+		copy_format(" %s", t->cli_id + (spaces < MOST ? 0 : spaces));
+
+	talk_name_it(t, alias);
+}
+
 /* With session/load it tells all that was said before it answers, or, like
  * gemini, behind: nothing is heard before it is ready. */
 static void
@@ -87,13 +180,24 @@ reopen(struct talk *t)
 	const char *method = agent->resumes ? "session/resume" : "session/load";
 	json_t *params = where(t);
 
-	if (!agent->resumes && !agent->loads) {
-		json_decref(params);
-		talk_lost(t);
-		return;
-	}
+	if (agent->kind->loads_by_alias)
+		call_it_otherwise(t);
 	json_object_set_new(params, "sessionId", json_string(t->cli_id));
 	rpc_ask(&agent->rpc, method, params, on_reopened, t);
+}
+
+static void
+open_now(struct talk *t)
+{
+	struct acp_agent *agent = acp_agent_of(t);
+	struct acp *c = t->state;
+
+	c->is_opening = true;
+	agent->openings++;
+	if (t->resumed)
+		reopen(t);
+	else
+		rpc_ask(&agent->rpc, "session/new", where(t), on_new, t);
 }
 
 /* There is no field for a system prompt, nor for what was said before. */
@@ -116,14 +220,17 @@ preface_of(const struct talk *t)
 void
 acp_greet(struct talk *t)
 {
+	struct acp_agent *agent = acp_agent_of(t);
 	struct acp *c = t->state;
 
+	c->talk = t;
 	c->preface = preface_of(t);
-	if (t->resumed)
-		reopen(t);
+	if (t->resumed && !agent->resumes && !agent->loads)
+		talk_lost(t);
+	else if (agent->closings)
+		list_append(&agent->waiting, &c->waits);
 	else
-		rpc_ask(&acp_agent_of(t)->rpc, "session/new", where(t), on_new,
-			t);
+		open_now(t);
 }
 
 /* One that can't be closed stays in the process, and one that can't be deleted
@@ -136,15 +243,16 @@ acp_close(struct talk *t)
 
 	rpc_forget(&agent->rpc, t);
 	acp_record_clear(t);
+	list_remove(&agent->waiting, &c->waits);
+	has_opened(t);
 	if (c->is_asked)
 		rpc_tell(&agent->rpc, "session/cancel",
 			 acp_params(t, NULL, NULL));
-	if (agent->deletes && !t->kept)
-		rpc_ask(&agent->rpc, "session/delete",
-			acp_params(t, NULL, NULL), NULL, NULL);
-	else if (agent->closes)
-		rpc_ask(&agent->rpc, "session/close", acp_params(t, NULL, NULL),
-			NULL, NULL);
+	if (agent->deletes && !t->kept && c->models)
+		doom(t, "session/delete");
+	else if (agent->closes && c->models)
+		doom(t, "session/close");
+	close_doomed(t->agent);
 }
 
 void
@@ -152,6 +260,8 @@ acp_clear(struct talk *t)
 {
 	struct acp *c = t->state;
 
+	if (c->waits.next)
+		list_remove(&acp_agent_of(t)->waiting, &c->waits);
 	acp_record_clear(t);
 	acp_forget_turn(c);
 	json_decref(c->preface);

@@ -15,24 +15,11 @@ acp_forget_turn(struct acp *c)
 	c->is_asked = c->has_text = c->used_tool = false;
 	c->usage = (struct acp_usage){ 0 };
 	c->has_usage = false;
+	buf_fini(&c->said);
+	buf_fini(&c->held);
 	c->answering[0] = '\0';
 	c->why = (struct error){ 0 };
 	c->looks = c->tries = 0;
-}
-
-/* Text behind a use of tools begins anew. */
-static void
-say(struct talk *t, struct str text)
-{
-	struct acp *c = t->state;
-
-	if (!text.len)
-		return;
-	if (c->used_tool && c->has_text)
-		talk_text(t, STR("\n\n"));
-	c->used_tool = false;
-	c->has_text = true;
-	talk_text(t, text);
 }
 
 /* More follows: it was the model's own word after all. */
@@ -43,7 +30,7 @@ say_complaint(struct talk *t)
 	char *complaint = c->complaint;
 
 	c->complaint = NULL;
-	say(t, str_of(complaint));
+	acp_hear_text(t, str_of(complaint));
 	free(complaint);
 }
 
@@ -116,7 +103,7 @@ hear_text(struct talk *t, struct str text)
 	if (kind->says_its_modes && is_mode(text))
 		return;
 	if (!kind->says_its_failures) {
-		say(t, text);
+		acp_hear_text(t, text);
 		return;
 	}
 	if (is_retry(text)) {
@@ -127,7 +114,7 @@ hear_text(struct talk *t, struct str text)
 	if (is_complaint(text))
 		c->complaint = copy(text);
 	else
-		say(t, text);
+		acp_hear_text(t, text);
 }
 
 static struct str
@@ -169,7 +156,9 @@ tool_name(const json_t *update)
 	const char *name =
 		json_text(json_object_get(update, "_meta"), "toolName");
 
-	return name ? name : json_text(update, "kind");
+	if (!name)
+		name = json_text(update, "kind");
+	return name ? name : json_text(update, "title");
 }
 
 static bool
@@ -201,6 +190,8 @@ tell_of_call(struct talk *t, const json_t *update, const char *id)
 	if (json_object_get(c->tools, id))
 		return;
 	json_object_set_new(c->tools, id, json_true());
+	acp_say_held(t);
+	buf_fini(&c->said);
 	c->used_tool = true;
 	talk_tool(t, json_pack("{s:s, s:s?, s:o}", "id", id, "name",
 			       tool_name(update), "arguments",

@@ -41,6 +41,8 @@ function framesOf(asked, behaviour, serial) {
 }
 
 export const gemini = {
+  unknownModel: model => `models/${model} is not found for API version v1beta, or is not supported for generateContent.`,
+
   error: (status, message = `scripted ${status}`, type, headers = {}) => ({
     error: {
       code: status, message, status: type ?? errors[status] ?? 'UNKNOWN',

