@@ -33,7 +33,7 @@
 #define MAX_UNSENT (8u << 20) /* of a stream, for a client that is slow */
 #define MAX_HEAD (16u << 10)  /* of an HTTP request */
 #define MAX_TURNS 8192	      /* at once in the gateway */
-#define MAX_CHILDREN 64	      /* of the supervisor */
+#define MAX_CHILDREN 32	      /* of the supervisor */
 #define MAX_PREFIXES 128      /* names that lead to a worker */
 #define MAX_CONNECTIONS 8192  /* of HTTP clients */
 #define MAX_SEEN_TURNS 4096   /* ids a worker remembers to refuse */

@@ -12,6 +12,9 @@ enum {
 	READ_SIZE = 64 << 10,  /* bytes */
 	PIPE_SIZE = 256 << 10, /* bytes: fewer wake-ups for large prompts */
 	LAST_BREATH = 250,     /* ms from exit to giving up on its output */
+	FLOW = 8 << 10,	       /* bytes a ms that are read of a flood... */
+	BURST = 8 << 20,       /* ...which so many at once are not yet */
+	REST = 20,	       /* ms in which it is not read then */
 };
 
 static void
@@ -85,6 +88,26 @@ hold_breath(struct cli *c)
 		loop_unset(c->loop, &c->give_up);
 }
 
+static void on_resume(struct timer *);
+
+/* What is left in the pipe of one that has exited is read by its last breath:
+ * that is longer than the rest. */
+static void
+spend_credit(struct cli *c, size_t len)
+{
+	uint64_t now = loop_now();
+
+	c->credit += (int64_t)(now - c->counted_at) * FLOW;
+	c->counted_at = now;
+	if (c->credit > BURST)
+		c->credit = BURST;
+	c->credit -= (int64_t)len;
+	if (c->credit > 0 || c->paused)
+		return;
+	loop_unwatch(c->loop, &c->readable);
+	loop_set(c->loop, &c->resume, REST, on_resume);
+}
+
 static void
 on_readable(struct watch *w)
 {
@@ -104,6 +127,8 @@ on_readable(struct watch *w)
 	if (n > 0) {
 		lines_added(&c->lines, (size_t)n);
 		hear_lines(c);
+		if (c->loop)
+			spend_credit(c, (size_t)n);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		finish_output(c);
 	}
@@ -331,6 +356,8 @@ cli_init(struct cli *c, struct loop *loop)
 	c->lines = LINES_INIT(MAX_LINE);
 	c->last_words = BUF_INIT(MAX_STDERR);
 	c->written = 0;
+	c->credit = BURST;
+	c->counted_at = loop_now();
 	c->paused = c->close_input = c->was_ended = false;
 }
 

@@ -7,6 +7,9 @@
  * group and a mark (sweep.h) of its own, so that all that it starts can be
  * found and ended with it.
  *
+ * One that says more than anybody could mean is read slowly, and so has to
+ * wait: its neighbours need the machine too.
+ *
  * It has ended when it has exited and its output is read to the end - or a
  * moment later, for a grandchild may hold the pipe.  `ended` is then called,
  * once, and last.  Callbacks may call anything here, cli_fini() too, but the
@@ -26,6 +29,8 @@ struct cli {
 	struct lines lines;    /* what it has said and nobody has heard */
 	struct buf last_words; /* the end of its standard error */
 	struct timer resume, give_up;
+	int64_t credit;	     /* bytes that may be read at once... */
+	uint64_t counted_at; /* ...as of this loop_now() */
 	bool paused, close_input, was_ended;
 	void (*heard)(struct cli *, struct str line);
 	void (*failed)(struct cli *,

@@ -26,6 +26,8 @@ struct job {
 	struct conversation conversation;
 	struct session session; /* of the turn; id NULL if it stands alone */
 	struct warm *warm;	/* NULL: not yet, or no more */
+	struct turn *turn;	/* whose it is */
+	struct timer pause;	/* until it may start a process */
 	bool resumed;		/* the CLI is believed to know the session */
 	bool forgotten;		/* deleted while the turn was running */
 	json_t *history;    /* what a new process must know; NULL: nothing */
@@ -40,6 +42,13 @@ static struct prober prober;
 static const struct harness *newest; /* and not one to fall back to */
 static struct timer refresh;	     /* of the list of models */
 
+/* How looking whether a conversation can be begun has gone. */
+static struct {
+	bool is_asked_for;
+	unsigned failures; /* in a row */
+	uint64_t next;	   /* loop_now() before which it is not to be */
+} scouting;
+
 static struct job *
 job_of(const struct turn *t)
 {
@@ -53,6 +62,7 @@ forget(struct turn *t)
 
 	if (!job)
 		return;
+	loop_unset(&t->worker->loop, &job->pause);
 	conversation_fini(&job->conversation);
 	json_decref(job->history);
 	session_fini(&job->session);
@@ -150,6 +160,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 {
 	struct job *job = t->work = xcalloc(1, sizeof *job);
 
+	job->turn = t;
 	if (t->kind != TURN_CHAT)
 		return fail_with(e, ERR_UNSUPPORTED, "%s is for chat only",
 				 t->worker->name);
@@ -317,6 +328,12 @@ find_process(const struct turn *t)
 static void choose_harness(void);
 
 static void
+on_pause_over(struct timer *timer)
+{
+	start_process(container_of(timer, struct job, pause)->turn);
+}
+
+static void
 start(struct turn *t)
 {
 	struct job *job = job_of(t);
@@ -336,6 +353,9 @@ start(struct turn *t)
 	job->warm = find_process(t);
 	if (job->warm)
 		warm_give(job->warm, t);
+	else if (pool_pause(&pool))
+		loop_set(&t->worker->loop, &job->pause, pool_pause(&pool),
+			 on_pause_over);
 	else
 		start_process(t);
 }
@@ -442,6 +462,8 @@ cancel(struct turn *t)
 	fail_with(&e, ERR_CANCELLED, "cancelled");
 	if (job->warm)
 		warm_stop(job->warm, &e);
+	else if (timer_is_set(&job->pause))
+		turn_fail(t, &e);
 }
 
 static void
@@ -544,17 +566,24 @@ tell_ready(void)
 	buf_fini(&detail);
 }
 
-static bool
-wants_scout(void)
+/* Starting a CLI to see whether it works costs seconds of the machine's time:
+ * one that does not is tried again after longer and longer pauses. */
+static void
+plan_next_scout(bool failed)
 {
-	return pool.harness->scouts &&
-	       (!pool.models || loop_now() - pool.models_at >=
-					prober.worker->harness.models_ms);
+	uint64_t pause = prober.worker->harness.models_ms;
+
+	scouting.failures = failed ? scouting.failures + 1 : 0;
+	if (failed)
+		pause = prober.worker->settings.probe_ms
+			<< (scouting.failures < 6 ? scouting.failures - 1 : 5);
+	scouting.next = loop_now() + pause;
 }
 
 static void
 on_scouted(struct pool *p, const struct error *e)
 {
+	plan_next_scout(e != NULL);
 	if (!e)
 		tell_ready();
 	else
@@ -584,21 +613,24 @@ on_found(struct prober *p, enum health health, const char *detail)
 	struct error e = { 0 };
 
 	choose_harness();
-	if (health != HEALTH_READY)
-		tell_health(health, detail);
-	else if (!is_set_up(&e))
-		tell_health(HEALTH_UNAVAILABLE, e.text);
-	else if (wants_scout())
-		pool_scout(&pool);
-	else
+	if (health != HEALTH_READY || !is_set_up(&e)) {
+		scouting.next = scouting.failures = 0;
+		tell_health(e.code ? HEALTH_UNAVAILABLE : health,
+			    e.code ? e.text : detail);
+	} else if (!pool.harness->scouts) {
 		tell_ready();
+	} else if (scouting.is_asked_for || loop_now() >= scouting.next) {
+		scouting.is_asked_for = false;
+		pool_scout(&pool);
+	} /* else it is as it was */
 }
 
 static void
-probe(void)
+probe(bool asked)
 {
 	struct error e = { 0 };
 
+	scouting.is_asked_for |= asked;
 	pool_find_program(&pool);
 	if (!pool.program)
 		pool_fail_missing(&pool, &e);
@@ -617,7 +649,7 @@ on_refresh(struct timer *t)
 	loop_set(&prober.worker->loop, t, prober.worker->harness.models_ms,
 		 on_refresh);
 	if (pool.harness->scouts)
-		probe();
+		probe(true);
 }
 
 static unsigned

@@ -82,8 +82,9 @@ struct engine {
 	void (*unblock)(struct turn *);
 
 	/* MUST be set.  Find out whether the harness could work, without
-	 * spending anything, and then call worker_set_health(). */
-	void (*probe)(void);
+	 * spending anything, and then call worker_set_health(), unless it is
+	 * as it was; if somebody has asked, in any case. */
+	void (*probe)(bool asked);
 
 	/* MUST be set.  Appends a JSON array of {"id","owned_by",...}; ids
 	 * begin with the harness's name. */

@@ -199,8 +199,8 @@ void talk_reasoning(struct talk *, struct str);
 /* Takes `json`: {"id","name","arguments"}, or {"id","result"}. */
 void talk_tool(struct talk *, json_t *json);
 
-/* The CLI does not know cli_id: may be called until the first turn says
- * something. */
+/* The CLI does not know cli_id: may be called as long as a turn has said
+ * nothing. */
 void talk_lost(struct talk *);
 
 /*

@@ -16,6 +16,8 @@ enum {			/* milliseconds */
        SWEEP_SOON = 20, /* after a process ended */
        SWEEP_MOST = 300,
        SPARE_LATER = 1000, /* so as not to slow down what is under way */
+       PAUSE_FIRST = 100,  /* after the second crash in a row, then doubled */
+       PAUSE_MOST = 2000,
 };
 
 enum { MAX_SWEEPS = 20 /* in a row, against what does not die */ };
@@ -236,6 +238,29 @@ pool_count(const struct pool *p)
 	return (unsigned)p->runs.len;
 }
 
+/* Crashes */
+
+/* Many that end for one reason are one crash. */
+void
+pool_note_crash(struct pool *p, uint64_t began)
+{
+	if (began >= p->crashed_at)
+		p->crashes++;
+	p->crashed_at = loop_now();
+}
+
+uint64_t
+pool_pause(const struct pool *p)
+{
+	uint64_t ms = 0, since = loop_now() - p->crashed_at;
+
+	for (unsigned n = 2; n <= p->crashes && ms < PAUSE_MOST; n++)
+		ms = ms ? 2 * ms : PAUSE_FIRST;
+	if (ms > PAUSE_MOST)
+		ms = PAUSE_MOST;
+	return since < ms ? ms - since : 0;
+}
+
 /* What CLIs say */
 
 void
@@ -256,7 +281,6 @@ pool_learn_models(struct pool *p, json_t *ids)
 {
 	json_decref(p->models);
 	p->models = ids;
-	p->models_at = loop_now();
 }
 
 /* Nobody knows what tomorrow's version says: once each is enough. */

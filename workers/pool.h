@@ -26,14 +26,16 @@ struct pool {
 	char *scratch;		  /* for the harness's own files */
 	struct words environment; /* but for the mark */
 	json_t *models;		  /* as the CLI says, or NULL */
-	uint64_t models_at;	  /* loop_now() of when it said so */
 	json_t *unknown; /* kinds of what it said that we do not know */
 	uint64_t unknown_count;
 	struct timer sweep_timer, spare_timer, tick;
 	bool wants_spare[2]; /* of those that are not kept, and that are */
 	uint64_t sweep_cost; /* ms, of the last one */
 	struct list leavings, ended_runs; /* to be freed */
-	unsigned sweeps; /* in a row that have found something */
+	unsigned sweeps;     /* in a row that have found something */
+	unsigned crashes;    /* in a row, of processes that were begun since
+			      * the one before */
+	uint64_t crashed_at; /* loop_now() of the last one */
 
 	/* A process that is not of the pool, and yet no orphan. */
 	const struct process *other;
@@ -74,6 +76,10 @@ struct warm *pool_find(struct pool *, const char *session);
 struct warm *pool_start(struct pool *, const struct warm_plan *,
 			struct error *);
 
+/* How long the next process had better wait, in ms: one that always crashes
+ * must not keep the machine busy. */
+uint64_t pool_pause(const struct pool *);
+
 /* Of processes. */
 unsigned pool_count(const struct pool *);
 
@@ -83,6 +89,7 @@ void pool_become_idle(struct warm *);
 void pool_limit_idle_runs(struct pool *);
 void pool_sweep_later(struct pool *);
 void pool_scout_is_back(struct pool *, const struct error *);
+void pool_note_crash(struct pool *, uint64_t began);
 void pool_explain_end(const struct run *, struct error *);
 void pool_learn_models(struct pool *, json_t *ids); /* takes them */
 void pool_note_unknown(struct pool *, const char *kind, const char *what);

@@ -163,9 +163,13 @@ on_ended(struct cli *cli)
 {
 	struct run *r = run_of(cli);
 	struct warm *w = only_talk(r);
+	bool crashed = r->state == RUN_STARTING ||
+		       (r->state != RUN_ENDING && count_turns(r));
 	struct error e = { 0 };
 
 	pool_explain_end(r, &e);
+	if (crashed)
+		pool_note_crash(r->pool, r->began);
 	if (!is_shared(r) && w)
 		warm_make_sense(w, &e);
 	else if (r->state != RUN_ENDING)
@@ -229,7 +233,7 @@ run_new(struct pool *p)
 	r->pool = p;
 	r->number = ++p->last_number;
 	list_init(&r->talks);
-	r->last_use = loop_now();
+	r->began = r->last_use = loop_now();
 	r->agent = (struct agent){
 		.name = p->worker->name,
 		.workspace = p->workspace,

@@ -32,6 +32,7 @@ struct run {
 	struct list talks; /* struct warm, by its seat */
 	unsigned unburied; /* talks that were begun, and are not freed */
 	bool killed;
+	uint64_t began;	    /* loop_now() */
 	uint64_t last_use;  /* loop_now() of the last turn */
 	struct timer clock; /* of its idling, of its end */
 	struct timer grave; /* frees it when no callback is under way */

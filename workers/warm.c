@@ -333,6 +333,8 @@ warm_conclude(struct warm *w, const struct outcome *o)
 	struct turn *turn = w->turn;
 
 	w->run->last_use = loop_now();
+	if (!o->error)
+		w->pool->crashes = 0;
 	if (w->pool->harness->one_shot) {
 		let_end(w);
 	} else if (!w->session || w->run->state == RUN_CLOSED) {

@@ -369,14 +369,14 @@ on_probe_timer(struct timer *timer)
 
 	loop_set(&w->loop, timer, w->settings.probe_ms, on_probe_timer);
 	if (w->health != HEALTH_READY)
-		engine.probe();
+		engine.probe(false);
 }
 
 static void
 worker_on_probe(struct worker *w, const struct msg_probe *m)
 {
 	reply_ok(w);
-	engine.probe();
+	engine.probe(true);
 }
 
 static void

@@ -242,7 +242,7 @@ forget(struct turn *t)
 }
 
 static void
-probe(void)
+probe(bool asked)
 {
 	struct buf detail = BUF_INIT(64 << 10);
 	bool usable = providers_describe(&here.providers, &detail);
