@@ -29,6 +29,7 @@
 #define MAX_WINDOW (1u << 20) /* bytes of an answer nobody has read yet */
 #define MAX_BACKLOG \
 	(16u << 20)    /* the same, where the CLI can't be made to wait */
+#define MAX_TALKS 512  /* that a shared CLI process gets in its life */
 #define MAX_UNKNOWN 64 /* kinds of what a CLI says that we do not know */
 #define MAX_UNSENT (8u << 20) /* of a stream, for a client that is slow */
 #define MAX_HEAD (16u << 10)  /* of an HTTP request */

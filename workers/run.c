@@ -292,6 +292,7 @@ sit_down(struct warm *w, struct run *r)
 	w->run = r;
 	w->talk.agent = &r->agent;
 	list_append(&r->talks, &w->seat);
+	r->joined++;
 	r->unburied++;
 	loop_unset(&r->pool->worker->loop, &r->clock);
 }
@@ -343,7 +344,8 @@ with_room(struct pool *p)
 	list_each (&p->runs, n) {
 		struct run *r = container_of(n, struct run, node);
 
-		if (r->state <= RUN_UP && r->talks.len < most)
+		if (r->state <= RUN_UP && r->talks.len < most &&
+		    r->joined < MAX_TALKS)
 			return r;
 	}
 	return NULL;
@@ -413,6 +415,8 @@ run_leave(struct warm *w)
 		return;
 	if (r->state == RUN_CLOSED && !count_turns(r)) {
 		run_kill(r);
+	} else if (!r->talks.len && r->joined >= MAX_TALKS) {
+		run_retire(r);
 	} else if (r->state != RUN_CLOSED && !r->talks.len) {
 		wait_idly(r);
 		pool_limit_idle_runs(r->pool);

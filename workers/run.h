@@ -6,8 +6,9 @@
  * ends with it.  Others hold many: then talks come and go, and the run stays
  * for a while after the last one.
  *
- * A shared run that misbehaves is closed: it gets no further talk, and ends
- * as soon as no turn is under way in it.
+ * A shared run gets MAX_TALKS talks and no more, for some CLIs keep a part of
+ * each for ever.  One that misbehaves is closed: it gets no further talk, and
+ * ends as soon as no turn is under way in it.
  */
 #include "workers/cli.h"
 #include "workers/harness.h"
@@ -30,6 +31,7 @@ struct run {
 	enum run_state state;
 	uint64_t number;   /* counts the runs of the pool from 1 */
 	struct list talks; /* struct warm, by its seat */
+	unsigned joined;   /* talks that it ever had */
 	unsigned unburied; /* talks that were begun, and are not freed */
 	bool killed;
 	uint64_t began;	    /* loop_now() */
