@@ -56,18 +56,16 @@ begin_alike(struct str a, struct str b)
 
 /* "no, no, no" is what the model wants to say. */
 static bool
-is_repetitive(struct str s)
+is_repetitive(const struct buf *said)
 {
-	struct str rest = str_from(s, 1);
-
-	return memmem(rest.ptr, rest.len, s.ptr, BEGINNING);
+	return memmem(said->ptr + 1, said->len - 1, said->ptr, BEGINNING);
 }
 
 static bool
 may_repeat(const struct acp *c, struct str text)
 {
 	return c->said.len >= MIN_REPEAT && loop_now() - c->heard_at >= PAUSE &&
-	       !is_repetitive(buf_str(&c->said)) &&
+	       !is_repetitive(&c->said) &&
 	       begin_alike(buf_str(&c->said), text);
 }
 
