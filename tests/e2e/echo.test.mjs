@@ -124,6 +124,27 @@ test('echo says what it is told', async t => {
   });
 });
 
+test('a CLI that crashes again and again is not started at once', async t => {
+  const bridge = await startBridge(t);
+  const crashes = () => bridge.refuses(502, 'harness_crashed', 'echo/crash', 'hi');
+  const took = async work => {
+    const began = performance.now();
+    await work();
+    return performance.now() - began;
+  };
+  for (let n = 0; n < 3; n++)
+    await crashes();
+  assert.ok(await took(crashes) >= 150, 'it waits after the third');
+
+  const client = await bridge.streams('echo', 'hi').isConnected();
+  client.leaves(); // while it waits
+  await isGone(async () => (await bridge.get('/health')).json.backends.filter(row => row.running), { within: 2000 });
+
+  assert.equal((await bridge.answers('echo', 'hi')).content, 'hi');
+  await crashes();
+  assert.equal((await bridge.answers('echo', 'hi')).content, 'hi');
+});
+
 test('a silent stream is kept alive by comments', async t => {
   const bridge = await startBridge(t, { env: { BRIDGE_SSE_HEARTBEAT_MS: '100' } });
   const client = await bridge.streams('echo/chunks:2,delay:1000', 'abcd').finishes();
