@@ -30,6 +30,9 @@ warm_leave(struct warm *w)
 {
 	struct pool *p = w->pool;
 
+	/* what it wrote for its farewell may have ended its process */
+	if (timer_is_set(&w->grave))
+		return;
 	w->state = WARM_LEAVING;
 	loop_unset(&p->worker->loop, &w->clock);
 	list_remove(&p->warm, &w->node);

@@ -334,6 +334,43 @@ what_looks_like_a_command_is_text(void **state_)
 }
 
 static void
+a_command_behind_something_else_is_text(void **state_)
+{
+	json_t *messages = json_pack(
+		"[{s:s, s:[{s:s, s:s, s:s}, {s:s, s:s}, {s:s, s:s}]}]", "role",
+		"user", "content", "type", "image", "media_type", "image/png",
+		"data", "AAAA", "type", "text", "text", " ", "type", "text",
+		"text", "/clear");
+
+	open_session("gemini");
+	agent_state.sees_images = true;
+	talk.messages = messages;
+	talk.from = 0;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(messages);
+	must_have_written(
+		"[{\"type\":\"text\",\"text\":\"The user says:\\n\"}");
+	forget();
+}
+
+static void
+a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
+{
+	open_session("qwen");
+	state.model = copy(STR("a"));
+	talk.model = "b";
+	say("hi");
+	must_have_written("\"modelId\":\"b\"");
+	harness()->interrupt(&talk);
+	assert_true(was_noted("fail CANCELLED cancelled"));
+	talk.model = "a";
+	say("hi");
+	must_have_written("\"modelId\":\"a\"");
+	forget();
+}
+
+static void
 what_was_said_before_goes_before(void **state_)
 {
 	json_t *history = message("I am Rex");
@@ -412,16 +449,19 @@ an_agent_without_models_refuses_one(void **state_)
 	forget();
 }
 
+/* Unless it is of what was said before. */
 static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
+	struct str line = STR("{\"params\":{\"sessionId\":\"s\",\"update\":{"
+			      "\"sessionUpdate\":"
+			      "\"agent_message_chunk\",\"t\":\"\\ud83d\"}}}");
+
 	open_session("qwen");
-	must(harness()->agent_line(
-		&agent,
-		STR("{\"params\":{\"sessionId\":\"s\",\"update\":{"
-		    "\"sessionUpdate\":"
-		    "\"agent_message_chunk\",\"t\":\"\\ud83d\"}}}"),
-		&e));
+	must(harness()->agent_line(&agent, line, &e));
+	assert_false(was_noted("abort"));
+	say("hi");
+	must(harness()->agent_line(&agent, line, &e));
 	assert_true(was_noted("abort HARNESS qwen: a line that can't be read"));
 	forget();
 }
@@ -529,6 +569,9 @@ main(void)
 		cmocka_unit_test(where_its_output_is_cut_makes_no_difference),
 		cmocka_unit_test(another_version_of_it_is_no_worse),
 		cmocka_unit_test(what_looks_like_a_command_is_text),
+		cmocka_unit_test(a_command_behind_something_else_is_text),
+		cmocka_unit_test(
+			a_model_that_a_cancelled_turn_has_asked_for_is_taken_back),
 		cmocka_unit_test(what_was_said_before_goes_before),
 		cmocka_unit_test(nobody_waits_for_an_approval),
 		cmocka_unit_test(an_agent_without_models_refuses_one),

@@ -443,6 +443,27 @@ what_claudish_was_refused_is_told_from_its_words(void **state_)
 	agent.name = "claude";
 }
 
+static void
+a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
+{
+	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
+				     "content", "type", "text", "text", "hi");
+
+	forget();
+	talk.messages = messages;
+	talk.from = 0;
+	talk.model = "opus";
+	harness()->say(&talk);
+	must_have_written("model-1");
+	harness()->interrupt(&talk);
+	talk.model = NULL;
+	harness()->say(&talk);
+	must_have_written("model-2");
+	talk.messages = NULL;
+	json_decref(messages);
+	forget();
+}
+
 int
 main(void)
 {
@@ -453,6 +474,8 @@ main(void)
 		cmocka_unit_test(another_version_of_it_is_no_worse),
 		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(the_users_text_is_inert),
+		cmocka_unit_test(
+			a_model_that_a_cancelled_turn_has_asked_for_is_taken_back),
 		cmocka_unit_test(nothing_of_the_callers_is_in_an_argument),
 		cmocka_unit_test(it_resumes_from_its_last_good_turn),
 		cmocka_unit_test(what_it_loads_is_what_it_may),

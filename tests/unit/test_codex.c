@@ -410,6 +410,12 @@ a_thread_that_comes_too_late_is_let_go(void **state_)
 	assert_true(is_in(&notes.written, "thread/unsubscribe"));
 	assert_false(was_heard("name T"));
 	end();
+	begin(); /* and before the talk is cleared */
+	greet();
+	codex->close(&talk);
+	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
+	assert_true(is_in(&notes.written, "thread/unsubscribe"));
+	end();
 }
 
 static void

@@ -219,6 +219,32 @@ a_file_is_not_read_because_a_prompt_names_it(void **state_)
 }
 
 static void
+what_a_tool_prints_that_is_no_text_is_marked(void **state_)
+{
+	forget();
+	hear(STR("caf\xe9 \xc3\xa9\xff\n"));
+	must_have_heard(STR("text caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd"));
+}
+
+/* What it was told before must not be answered without it. */
+static void
+a_prompt_that_cannot_be_said_is_not_said_in_part(void **state_)
+{
+	json_t *all =
+		json_pack("[{s:s, s:[{s:s, s:s}]}, {s:s, s:[{s:s}]}]", "role",
+			  "user", "content", "type", "text", "text", "go on",
+			  "role", "user", "content", "type", "image");
+
+	forget();
+	talk.messages = all;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(all);
+	must_have_heard(STR("abort UNSUPPORTED forge takes no images\n"));
+	assert_false(notes.input_ended);
+}
+
+static void
 its_model_and_what_it_may_are_settings(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
@@ -262,6 +288,9 @@ main(void)
 		cmocka_unit_test(
 			a_conversation_that_was_forgotten_is_not_gone_on_with),
 		cmocka_unit_test(a_file_is_not_read_because_a_prompt_names_it),
+		cmocka_unit_test(what_a_tool_prints_that_is_no_text_is_marked),
+		cmocka_unit_test(
+			a_prompt_that_cannot_be_said_is_not_said_in_part),
 		cmocka_unit_test(its_model_and_what_it_may_are_settings),
 	};
 

@@ -789,6 +789,16 @@ a_session_that_nobody_waits_for_any_more_is_deleted(void **state_)
 	must_have_heard("ask DELETE /session/ses_1?directory=/w\n");
 }
 
+/* Its process could not be started. */
+static void
+a_talk_without_a_server_is_cleared(void **state_)
+{
+	struct talk orphan = talk;
+
+	orphan.agent = NULL;
+	harness()->clear(&orphan);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -828,6 +838,7 @@ main(void)
 		test(closing_stops_the_turn_first),
 		test(closing_stops_also_what_is_only_just_posted),
 		test(a_session_that_nobody_waits_for_any_more_is_deleted),
+		test(a_talk_without_a_server_is_cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

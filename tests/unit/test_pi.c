@@ -464,6 +464,17 @@ of_two_models_the_last_counts(void **state_)
 }
 
 static void
+a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
+{
+	open_it((struct talk){ .model = "q/b" });
+	pi.interrupt(&talk);
+	talk.model = NULL;
+	pi.say(&talk);
+	must_have_written("{\"provider\":\"p\",\"modelId\":\"org/a\"");
+	must_not_have_written("hello");
+}
+
+static void
 an_image_is_shown_to_who_can_see(void **state_)
 {
 	static const char done[] =
@@ -568,6 +579,8 @@ main(void)
 		cmocka_unit_test(
 			a_model_that_it_refuses_leaves_it_with_none_that_we_know),
 		cmocka_unit_test(of_two_models_the_last_counts),
+		cmocka_unit_test(
+			a_model_that_a_cancelled_turn_has_asked_for_is_taken_back),
 		cmocka_unit_test(an_image_is_shown_to_who_can_see),
 		cmocka_unit_test(what_it_loads_is_what_it_may),
 		cmocka_unit_test(what_it_may_not_do_it_has_no_tool_for),

@@ -237,6 +237,14 @@ talk_in(struct agent *a, struct str line)
 	return agent_talk(a, name);
 }
 
+/* Of what was said before, which it tells again when it opens a session,
+ * nothing is heard. */
+static bool
+is_asked(const struct talk *t)
+{
+	return t && ((const struct acp *)t->state)->is_asked;
+}
+
 static bool
 agent_line(struct agent *a, struct str line, struct error *e)
 {
@@ -244,7 +252,7 @@ agent_line(struct agent *a, struct str line, struct error *e)
 	struct talk *t = is_damaged(line) ? talk_in(a, line) : NULL;
 	struct error why = { 0 };
 
-	if (t) {
+	if (is_asked(t)) {
 		fail_with(&why, ERR_HARNESS, "%s: a line that can't be read",
 			  a->name);
 		talk_abort(t, &why);

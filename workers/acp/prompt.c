@@ -6,16 +6,26 @@
 /*
  * Every agent takes a first text that begins with "/" for a command of its
  * own, of which some wipe the conversation; gemini also one with "$".  White
- * space before it helps with some of them, words with all.
+ * space before it helps with some of them, words with all.  What is not text,
+ * and texts of nothing but white space, are passed over.
  */
 #define BEFORE_COMMANDS "The user says:\n"
 
 static bool
-looks_like_a_command(struct str text)
+looks_like_a_command(const json_t *blocks)
 {
-	while (text.len && !isgraph((unsigned char)*text.ptr))
-		text = str_from(text, 1);
-	return text.len && (*text.ptr == '/' || *text.ptr == '$');
+	const json_t *block;
+	size_t i;
+
+	json_array_foreach (blocks, i, block) {
+		struct str text = json_str(json_object_get(block, "text"));
+
+		while (text.len && !isgraph((unsigned char)*text.ptr))
+			text = str_from(text, 1);
+		if (text.len)
+			return *text.ptr == '/' || *text.ptr == '$';
+	}
+	return false;
 }
 
 static void
@@ -89,10 +99,8 @@ static void
 make_inert(const struct talk *t, json_t *blocks)
 {
 	const char *before = acp_agent_of(t)->kind->before_commands;
-	const json_t *first =
-		json_object_get(json_array_get(blocks, 0), "text");
 
-	if (looks_like_a_command(json_str(first)))
+	if (looks_like_a_command(blocks))
 		json_array_insert_new(
 			blocks, 0,
 			json_pack("{s:s, s:s}", "type", "text", "text",
@@ -134,7 +142,8 @@ acp_say(struct talk *t)
 		acp_send_prompt(t);
 }
 
-/* What has not been sent yet need not be stopped. */
+/* What has not been sent yet need not be stopped; but which model it has then
+ * is not known: one that it does not have, so that it is told again. */
 void
 acp_interrupt(struct talk *t)
 {
@@ -147,6 +156,10 @@ acp_interrupt(struct talk *t)
 		return;
 	}
 	rpc_forget(&acp_agent_of(t)->rpc, t);
+	if (c->asked_model) {
+		free(c->model);
+		c->model = copy(STR(""));
+	}
 	fail_with(&e, ERR_CANCELLED, "cancelled");
 	acp_fail(t, &e);
 }
@@ -248,8 +261,11 @@ acp_conclude(struct talk *t, const json_t *result)
 	struct acp *c = t->state;
 	const char *stop = json_text(result, "stopReason");
 	const char *reason = reason_of(stop);
+	uint64_t turn = t->turn;
 
 	acp_say_held(t);
+	if (t->turn != turn)
+		return; /* which that has ended, and begun the next */
 	if (!reason)
 		fail_for(t, stop);
 	else if (c->complaint)

@@ -65,8 +65,7 @@ static bool
 may_repeat(const struct acp *c, struct str text)
 {
 	return c->said.len >= MIN_REPEAT && loop_now() - c->heard_at >= PAUSE &&
-	       !is_repetitive(&c->said) &&
-	       begin_alike(buf_str(&c->said), text);
+	       !is_repetitive(&c->said) && begin_alike(buf_str(&c->said), text);
 }
 
 static void

@@ -204,12 +204,13 @@ say(struct talk *t)
 	c->resets_at = 0;
 	free(c->prompt);
 	c->prompt = prompt_of(t);
-	if (same_model(t->model, c->said_model)) {
+	if (!c->is_asked_for_model && same_model(t->model, c->said_model)) {
 		claude_send_prompt(t);
 		return;
 	}
 	free(c->asked_model);
 	c->asked_model = copy(str_of(t->model));
+	c->is_asked_for_model = true;
 	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++c->asked);
 	ask(t, id,
 	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model",

@@ -22,8 +22,9 @@ enum { MAX_UUID = 36 };
 /* talk->state */
 struct claude {
 	char *history; /* path of a file that it resumes, until it is ready */
-	char *said_model;  /* that it has taken; NULL: its default */
-	char *asked_model; /* that it was asked for last */
+	char *said_model;	 /* that it has taken; NULL: its default */
+	char *asked_model;	 /* that it was asked for last... */
+	bool is_asked_for_model; /* ...to which it has not replied */
 	char *prompt; /* a line that waits until the model is set; or NULL */
 	char uuid[MAX_UUID + 1];	   /* of the turn's message */
 	char last_assistant[MAX_UUID + 1]; /* uuid of its last good line */

@@ -33,6 +33,7 @@ on_model_set(struct talk *t, const char *error)
 	struct claude *c = t->state;
 	struct error why = { 0 };
 
+	c->is_asked_for_model = false;
 	if (!error) {
 		free(c->said_model);
 		c->said_model = c->asked_model;

@@ -11,13 +11,21 @@
  * not be.
  */
 static bool
+is_in(struct str path, struct str directory)
+{
+	return str_starts(path, directory) &&
+	       (path.len == directory.len || path.ptr[directory.len] == '/' ||
+		str_is(directory, "/"));
+}
+
+static bool
 is_known(const json_t *projects, struct str cwd)
 {
 	const char *path;
 	json_t *project;
 
 	json_object_foreach ((json_t *)projects, path, project)
-		if (str_starts(cwd, str_of(path)))
+		if (is_in(cwd, str_of(path)))
 			return true;
 	return false;
 }

@@ -378,6 +378,7 @@ codex_close(struct talk *t)
 
 	if (c->opening)
 		c->opening->talk = NULL;
+	c->opening = NULL;
 	if (c->is_asked)
 		codex_stop_turn(t);
 	rpc_forget(codex_rpc(t), t);

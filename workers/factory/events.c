@@ -8,10 +8,11 @@
  * tools come in pieces, of which the message is the whole.
  */
 
+/* Not before the message was sent: what it says then is of something else. */
 static bool
-is_over(const struct factory *f)
+is_heard(const struct factory *f)
 {
-	return f->why.code != ERR_NONE;
+	return f->turn[0] && !f->why.code;
 }
 
 static struct str
@@ -29,7 +30,7 @@ on_text(struct factory *f, const json_t *n)
 {
 	struct str text = delta_of(n);
 
-	if (!text.len || is_over(f))
+	if (!text.len || !is_heard(f))
 		return;
 	if (f->used_tool && f->has_text)
 		talk_text(f->talk, STR("\n\n"));
@@ -41,7 +42,7 @@ on_text(struct factory *f, const json_t *n)
 static void
 on_thinking(struct factory *f, const json_t *n)
 {
-	if (is_over(f))
+	if (!is_heard(f))
 		return;
 	f->has_said = true;
 	talk_reasoning(f->talk, delta_of(n));
@@ -86,7 +87,7 @@ on_message(struct factory *f, const json_t *n)
 	const char *visibility = json_text(message, "visibility");
 	const char *model = json_text(message, "modelId");
 
-	if (!role || is_over(f))
+	if (!role || !is_heard(f))
 		return;
 	if (!strcmp(role, "assistant")) {
 		f->has_said = false;
@@ -104,7 +105,7 @@ on_tool_result(struct factory *f, const json_t *n)
 {
 	bool is_error = json_is_true(json_object_get(n, "isError"));
 
-	if (!is_over(f))
+	if (is_heard(f))
 		talk_tool(f->talk,
 			  json_pack("{s:s?, s:O?, s:b}", "id",
 				    json_text(n, "toolUseId"), "result",
@@ -134,7 +135,7 @@ on_retry(struct factory *f, const json_t *n)
 {
 	struct error why = { 0 };
 
-	if (!is_over(f) && factory_gives_up(f, n, &why))
+	if (is_heard(f) && factory_gives_up(f, n, &why))
 		stop(f, &why);
 }
 
@@ -144,7 +145,7 @@ on_retracted(struct factory *f, const json_t *n)
 {
 	struct error why = { 0 };
 
-	if (is_over(f) || !f->has_said)
+	if (!is_heard(f) || !f->has_said)
 		return;
 	fail_with(&why, ERR_TRUNCATED,
 		  "factory: the answer was taken back in the middle of it");
@@ -176,6 +177,23 @@ usage_of(const json_t *n)
 			 "reasoning_tokens", count(u, "thinkingTokens"));
 }
 
+static void
+finish(struct factory *f, const json_t *n)
+{
+	struct error why = { 0 };
+
+	if (!f->has_text) {
+		fail_with(&why, ERR_HARNESS,
+			  "factory: the answer is empty (no stream output)");
+		talk_fail(f->talk, &why);
+		return;
+	}
+	json_decref(f->preface);
+	f->preface = NULL;
+	talk_finish(f->talk, "stop", usage_of(n),
+		    f->model[0] ? f->model : NULL);
+}
+
 /*
  * Turns of its own, of what it has left running in the background, are none
  * of ours.
@@ -190,12 +208,11 @@ on_completed(struct factory *f, const json_t *n)
 	if (!f->turn[0] || (turn && strcmp(turn, f->turn) != 0))
 		return;
 	f->turn[0] = '\0';
-	if (!is_over(f) && reason && !strcmp(reason, "completed")) {
-		talk_finish(f->talk, "stop", usage_of(n),
-			    f->model[0] ? f->model : NULL);
+	if (!why.code && reason && !strcmp(reason, "completed")) {
+		finish(f, n);
 		return;
 	}
-	if (!is_over(f))
+	if (!why.code)
 		factory_explain(f, reason, &why);
 	talk_fail(f->talk, &why);
 }

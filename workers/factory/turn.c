@@ -182,9 +182,7 @@ begin_turn(struct factory *f)
 {
 	f->used_tool = f->has_text = f->has_said = false;
 	f->why = (struct error){ 0 };
-	f->words[0] = f->turn[0] = '\0';
-	json_decref(f->preface);
-	f->preface = NULL;
+	f->words[0] = f->turn[0] = f->model[0] = '\0';
 }
 
 /* Takes `blocks`. */
@@ -221,7 +219,8 @@ factory_say(struct talk *t)
 	talk_fail(t, &e);
 }
 
-/* What has not been sent yet need not be stopped. */
+/* What has not been sent yet need not be stopped; but which model it has then
+ * is not known. */
 void
 factory_interrupt(struct talk *t)
 {
@@ -233,8 +232,11 @@ factory_interrupt(struct talk *t)
 			t);
 		return;
 	}
+	rpc_forget(&f->rpc, t);
 	json_decref(f->waiting);
 	f->waiting = NULL;
+	free(f->said_model);
+	f->said_model = NULL;
 	fail_with(&e, ERR_CANCELLED, "cancelled");
 	talk_fail(t, &e);
 }

@@ -108,7 +108,7 @@ say(struct talk *t)
 	if (ok)
 		talk_end_input(t);
 	else
-		talk_fail(t, &e);
+		talk_abort(t, &e); /* it must not answer half of it */
 }
 
 static void

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "proto/utf8.h"
+
 /*
  * What it does it tells in lines of its own, which begin with a coloured disc
  * and the time; the rest is what the model says, or what a tool has printed,
@@ -40,6 +42,37 @@ take_escape(struct str *s, struct str *style)
 	return true;
 }
 
+/* The character that `s` begins with; or one byte that belongs to none. */
+static struct str
+first_of(struct str s)
+{
+	for (size_t n = 1; n <= 4 && n <= s.len; n++)
+		if (utf8_valid((struct str){ s.ptr, n }))
+			return (struct str){ s.ptr, n };
+	return (struct str){ s.ptr, 1 };
+}
+
+/* A tool may print anything, but only text goes any further: what is none
+ * becomes U+FFFD.  The caller frees it. */
+static char *
+text_of(struct str s)
+{
+	struct buf b = BUF_INIT(3 * s.len);
+	struct str first;
+	struct error e;
+	char *text;
+
+	for (; s.len; s = str_from(s, first.len)) {
+		first = first_of(s);
+		(void)!buf_add(&b,
+			       utf8_valid(first) ? first : STR("\xef\xbf\xbd"),
+			       &e);
+	}
+	text = copy(buf_str(&b));
+	buf_fini(&b);
+	return text;
+}
+
 char *
 forge_plain(struct str s)
 {
@@ -52,7 +85,7 @@ forge_plain(struct str s)
 			buf_print(&b, "%c", *s.ptr);
 			s = str_from(s, 1);
 		}
-	plain = copy(buf_str(&b));
+	plain = text_of(buf_str(&b));
 	buf_fini(&b);
 	return plain;
 }
@@ -63,9 +96,12 @@ static void
 on_text(struct talk *t, struct str s)
 {
 	struct forge *f = t->state;
+	auto_free char *mended = utf8_valid(s) ? NULL : text_of(s);
 
 	if (!s.len)
 		return;
+	if (mended)
+		s = str_of(mended);
 	if (f->is_dim) {
 		talk_reasoning(t, s);
 		return;

@@ -216,13 +216,13 @@ server_line(struct agent *a, struct str line, struct error *e)
 void
 server_forget(struct talk *t)
 {
-	struct server *s = t->agent->state;
+	struct server *s = t->agent ? t->agent->state : NULL;
 	const json_t *parent;
 	const char *child;
 	void *next;
 
-	if (!s->http)
-		return;
+	if (!s || !s->http)
+		return; /* it was never begun */
 	list_each (&s->errands, n) {
 		struct errand *x = container_of(n, struct errand, node);
 

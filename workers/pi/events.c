@@ -362,6 +362,9 @@ on_settled(struct talk *t, const json_t *line)
 	if (!p->is_busy)
 		return;
 	p->is_busy = false;
+	if (!why.code && !p->has_text && !strcmp(p->stop, "stop"))
+		fail_with(&why, ERR_HARNESS,
+			  "pi: the answer is empty (no stream output)");
 	if (!why.code && ended) {
 		talk_finish(t, p->stop, usage_of(p),
 			    p->model[0] ? p->model : NULL);

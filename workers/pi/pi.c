@@ -239,6 +239,13 @@ ask_for_model(struct talk *t, const char *model)
 			 "modelId", rest.ptr, rest.len));
 }
 
+/* Not while it is being told another, for a turn that was cancelled. */
+static bool
+has_model(const struct pi *p, const char *model)
+{
+	return !p->asking && p->said_model && !strcmp(model, p->said_model);
+}
+
 /* It would drop them in silence. */
 static bool
 check_images(const struct pi *p, const char *model, struct error *e)
@@ -274,7 +281,7 @@ say(struct talk *t)
 		pi_drop_prompt(t);
 	if (!p->prompt) {
 		talk_fail(t, &e);
-	} else if (!model || (p->said_model && !strcmp(model, p->said_model))) {
+	} else if (!model || has_model(p, model)) {
 		pi_send_prompt(t);
 	} else {
 		free(p->asked_model);
