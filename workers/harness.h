@@ -22,12 +22,11 @@
  *      say -> talk_text... talk_finish
  *      close                                        it is not needed any more
  */
-#include <jansson.h>
-
 #include "proto/buf.h"
 #include "proto/error.h"
 #include "proto/loop.h"
 #include "proto/str.h"
+#include "workers/json.h"
 #include "workers/words.h"
 
 /* What of the user's own configuration a CLI may load beside its login. */

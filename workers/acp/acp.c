@@ -40,18 +40,6 @@ add_words(struct words *to, const char *list)
 	}
 }
 
-static const char *
-value_of(const struct words *env, const char *name)
-{
-	const char *value = NULL;
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < env->len; i++)
-		if (!strncmp(env->ptr[i], name, n) && env->ptr[i][n] == '=')
-			value = env->ptr[i] + n + 1;
-	return value;
-}
-
 static bool
 write_file(const char *path, struct str text, struct error *e)
 {
@@ -71,7 +59,7 @@ add_defaults(const struct agent *a, const struct acp_kind *kind,
 {
 	auto_free char *path = NULL;
 
-	if (!kind->defaults || value_of(env, kind->defaults_variable))
+	if (!kind->defaults || words_value(env, kind->defaults_variable))
 		return true;
 	path = copy_format("%s/%s-defaults.json", a->scratch, kind->name);
 	if (!write_file(path, str_of(kind->defaults), e))
@@ -87,10 +75,10 @@ records_of(const struct acp_kind *kind, const struct words *env)
 
 	if (!kind->records)
 		return NULL;
-	own = value_of(env, kind->records_variable);
+	own = words_value(env, kind->records_variable);
 	if (own && *own)
 		return copy(str_of(own));
-	home = value_of(env, "HOME");
+	home = words_value(env, "HOME");
 	return home ? copy_format("%s/%s", home, kind->records) : NULL;
 }
 

@@ -136,14 +136,8 @@ struct acp {
 	json_t *answer; /* the prompt's, which waits for that */
 };
 
-static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
 static inline struct str
-json_str(const json_t *string)
+str_in(const json_t *string)
 {
 	return (struct str){ json_string_value(string),
 			     json_string_length(string) };

@@ -18,7 +18,7 @@ looks_like_a_command(const json_t *blocks)
 	size_t i;
 
 	json_array_foreach (blocks, i, block) {
-		struct str text = json_str(json_object_get(block, "text"));
+		struct str text = str_in(json_object_get(block, "text"));
 
 		while (text.len && !isgraph((unsigned char)*text.ptr))
 			text = str_from(text, 1);
@@ -41,7 +41,7 @@ add_block(json_t *blocks, json_t *text)
 static json_t *
 result_text(const json_t *part)
 {
-	struct str text = json_str(json_object_get(part, "text"));
+	struct str text = str_in(json_object_get(part, "text"));
 
 	return json_sprintf("<tool_result id=\"%s\">\n%.*s\n</tool_result>",
 			    json_text(part, "id"), (int)text.len,

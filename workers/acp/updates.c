@@ -120,7 +120,7 @@ hear_text(struct talk *t, struct str text)
 static struct str
 text_of(const json_t *update)
 {
-	return json_str(
+	return str_in(
 		json_object_get(json_object_get(update, "content"), "text"));
 }
 

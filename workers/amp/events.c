@@ -8,21 +8,6 @@
  * what tools gave, and one `result`, with which it is over.
  */
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static struct str
-str_in(const json_t *object, const char *key)
-{
-	const json_t *string = json_object_get(object, key);
-
-	return (struct str){ json_string_value(string),
-			     json_string_length(string) };
-}
-
 /* Blocks of a message's content */
 
 /* Each answer begins anew. */
@@ -37,13 +22,13 @@ on_text(struct talk *t, const json_t *block)
 		talk_text(t, STR("\n\n"));
 	a->used_tool = false;
 	a->has_text = true;
-	talk_text(t, str_in(block, "text"));
+	talk_text(t, json_str(block, "text"));
 }
 
 static void
 on_thinking(struct talk *t, const json_t *block)
 {
-	talk_reasoning(t, str_in(block, "thinking"));
+	talk_reasoning(t, json_str(block, "thinking"));
 }
 
 static void
@@ -52,9 +37,10 @@ on_tool_use(struct talk *t, const json_t *block)
 	struct amp *a = t->state;
 
 	a->used_tool = true;
-	talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id", text_of(block, "id"),
-			       "name", text_of(block, "name"), "arguments",
-			       json_object_get(block, "input")));
+	talk_tool(t,
+		  json_pack("{s:s?, s:s?, s:O?}", "id", json_text(block, "id"),
+			    "name", json_text(block, "name"), "arguments",
+			    json_object_get(block, "input")));
 }
 
 static void
@@ -63,7 +49,7 @@ on_tool_result(struct talk *t, const json_t *block)
 	bool is_error = json_is_true(json_object_get(block, "is_error"));
 
 	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-			       text_of(block, "tool_use_id"), "result",
+			       json_text(block, "tool_use_id"), "result",
 			       json_object_get(block, "content"), "is_error",
 			       is_error));
 }
@@ -91,7 +77,7 @@ static const struct block of_user[] = {
 static void
 hear_block(struct talk *t, const json_t *block, const struct block *known)
 {
-	const char *type = text_of(block, "type");
+	const char *type = json_text(block, "type");
 
 	for (; type && known->type; known++)
 		if (!strcmp(type, known->type)) {
@@ -109,7 +95,7 @@ hear_blocks(struct talk *t, const json_t *line, const struct block *known)
 	const json_t *message = json_object_get(line, "message"), *block;
 	size_t i;
 
-	if (text_of(line, "parent_tool_use_id"))
+	if (json_text(line, "parent_tool_use_id"))
 		return;
 	json_array_foreach (json_object_get(message, "content"), i, block)
 		hear_block(t, block, known);
@@ -136,7 +122,7 @@ count_tokens(struct amp *a, const json_t *usage)
 static void
 on_system(struct talk *t, const json_t *line)
 {
-	const char *id = text_of(line, "session_id");
+	const char *id = json_text(line, "session_id");
 
 	if (id && *id && strcmp(id, t->cli_id))
 		talk_name_it(t, id);
@@ -147,11 +133,11 @@ on_assistant(struct talk *t, const json_t *line)
 {
 	struct amp *a = t->state;
 	const json_t *message = json_object_get(line, "message");
-	const char *model = text_of(message, "model");
-	const char *reason = text_of(message, "stop_reason");
+	const char *model = json_text(message, "model");
+	const char *reason = json_text(message, "stop_reason");
 
 	a->is_cut = reason && !strcmp(reason, "max_tokens");
-	if (model && !text_of(line, "parent_tool_use_id"))
+	if (model && !json_text(line, "parent_tool_use_id"))
 		snprintf(a->model, sizeof a->model, "%s", model);
 	count_tokens(a, json_object_get(message, "usage"));
 	hear_blocks(t, line, of_assistant);
@@ -181,9 +167,9 @@ has_answer(struct talk *t, const json_t *line)
 {
 	struct amp *a = t->state;
 
-	if (!a->has_text && str_in(line, "result").len) {
+	if (!a->has_text && json_str(line, "result").len) {
 		a->has_text = true;
-		talk_text(t, str_in(line, "result"));
+		talk_text(t, json_str(line, "result"));
 	}
 	return a->has_text;
 }
@@ -192,11 +178,11 @@ static void
 on_result(struct talk *t, const json_t *line)
 {
 	const struct amp *a = t->state;
-	struct str words = str_in(line, "error");
+	struct str words = json_str(line, "error");
 	struct error why = { 0 };
 
 	if (!words.len)
-		words = str_in(line, "result");
+		words = json_str(line, "result");
 	if (!json_is_false(json_object_get(line, "is_error"))) {
 		amp_explain(t, words.len ? words : STR("no reason given"),
 			    &why);
@@ -224,7 +210,7 @@ static const struct {
 static void
 hear(struct talk *t, const json_t *line)
 {
-	const char *type = text_of(line, "type");
+	const char *type = json_text(line, "type");
 
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type)) {

@@ -74,9 +74,3 @@ bool claudish_add(struct talk *, struct words *argv, struct words *env,
 void claudish_ask_for_model(struct talk *);
 
 extern const char *const claudish_environment[], *const claudish_models[];
-
-static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}

@@ -60,12 +60,9 @@ static const char *const identity[] = {
 static const char *
 value_of(const struct words *env, const char *name)
 {
-	size_t len = strlen(name);
+	const char *value = words_value(env, name);
 
-	for (size_t i = 0; i < env->len; i++)
-		if (!strncmp(env->ptr[i], name, len) && env->ptr[i][len] == '=')
-			return env->ptr[i] + len + 1;
-	return "";
+	return value ? value : "";
 }
 
 static json_t *

@@ -72,21 +72,6 @@ struct codex {
 	struct codex_usage usage;
 };
 
-static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static inline struct str
-json_str(const json_t *object, const char *key)
-{
-	const json_t *text = json_object_get(object, key);
-
-	return (struct str){ json_string_value(text),
-			     json_string_length(text) };
-}
-
 static inline struct str
 codex_system(const struct talk *t)
 {

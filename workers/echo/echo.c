@@ -44,15 +44,6 @@ interrupt(struct talk *t)
 	talk_write_json(t, json_pack("{s:s}", "type", "interrupt"));
 }
 
-static struct str
-text_of(const json_t *event)
-{
-	const json_t *text = json_object_get(event, "text");
-
-	return (struct str){ json_string_value(text),
-			     json_string_length(text) };
-}
-
 static void
 on_ready(struct talk *t, const json_t *event)
 {
@@ -68,13 +59,13 @@ on_lost(struct talk *t, const json_t *event)
 static void
 on_text(struct talk *t, const json_t *event)
 {
-	talk_text(t, text_of(event));
+	talk_text(t, json_str(event, "text"));
 }
 
 static void
 on_reasoning(struct talk *t, const json_t *event)
 {
-	talk_reasoning(t, text_of(event));
+	talk_reasoning(t, json_str(event, "text"));
 }
 
 static void
@@ -116,7 +107,7 @@ on_error(struct talk *t, const json_t *event)
 	struct error e = { 0 };
 
 	fail_with(&e, code_of(json_integer_value(status)), STR_FMT,
-		  STR_ARG(text_of(event)));
+		  STR_ARG(json_str(event, "text")));
 	e.retry_ms = (uint32_t)json_integer_value(retry);
 	talk_fail(t, &e);
 }

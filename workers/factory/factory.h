@@ -70,9 +70,3 @@ factory_allows(const struct talk *t)
 {
 	return !strcmp(t->permission_mode, "high");
 }
-
-static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}

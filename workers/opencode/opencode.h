@@ -161,12 +161,6 @@ enum error_code opencode_code_of_words(const char *words);
 bool opencode_invites_retry(enum error_code);
 
 static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static inline const char *
 directory_of(const struct talk *t)
 {
 	return t->cwd ? t->cwd : t->agent->workspace;

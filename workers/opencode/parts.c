@@ -10,15 +10,6 @@
  * whole when its part is closed.
  */
 
-static struct str
-json_str(const json_t *object, const char *key)
-{
-	const json_t *text = json_object_get(object, key);
-
-	return (struct str){ json_string_value(text),
-			     json_string_length(text) };
-}
-
 static json_int_t
 number(const json_t *object, const char *key)
 {

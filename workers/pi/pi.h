@@ -52,9 +52,3 @@ void pi_explain(const struct pi *, bool has_spoken, struct error *e);
 bool pi_write_past(struct talk *, struct error *);
 bool pi_write_instructions(struct talk *, struct error *);
 void pi_remove_files(struct talk *);
-
-static inline const char *
-json_text(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
