@@ -9,10 +9,7 @@
 #include "proto/sweep.h"
 #include "proto/utf8.h"
 
-enum {			   /* milliseconds */
-       PROBE_TIME = 20000, /* some CLIs take seconds for --version */
-       KNOCK_TIME = 3000,
-};
+enum { PROBE_TIME = 20000 /* ms: some CLIs take seconds for --version */ };
 
 enum step {
 	STEP_VERSION,
@@ -98,6 +95,12 @@ on_ended(struct cli *cli)
 		p->is_older = !ok;
 		ok = true;
 	}
+	if (!ok && p->step == STEP_URL) {
+		snprintf(detail, sizeof detail, "%s does not answer: %.*s",
+			 p->harness->needs_url, STR_ARG(words));
+		finish(p, HEALTH_UNAVAILABLE, detail);
+		return;
+	}
 	if (!ok) {
 		snprintf(detail, sizeof detail, "%s: %s%s%.*s", p->program,
 			 p->too_late ? "no answer in time"
@@ -119,20 +122,32 @@ on_deadline(struct timer *t)
 	cli_kill(&p->cli);
 }
 
+/* It is no secret from the CLI, which is told it in its own words. */
 static void
-run(struct prober *p, const char *const *arguments)
+add_needed_url(const struct prober *p, struct words *env)
+{
+	const char *variable = p->harness->needs_url;
+	const char *url = variable ? getenv(variable) : NULL;
+
+	if (url)
+		words_print(env, "%s=%s", variable, url);
+}
+
+static void
+run(struct prober *p, const char *program, const char *const *arguments)
 {
 	struct words argv = { 0 }, env = { 0 };
 	struct spawn s = { .death_signal = SIGKILL };
 	struct error e = { 0 };
 
 	cli_fini(&p->cli);
-	words_add(&argv, p->program);
+	words_add(&argv, program);
 	for (; *arguments; arguments++)
 		words_add(&argv, *arguments);
 	words_print(&env, OWNER_VARIABLE "=%s0/", p->worker->mark);
 	for (char *const *v = p->environment; v && *v; v++)
 		words_add(&env, *v);
+	add_needed_url(p, &env);
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env.ptr;
 	if (cli_start(&p->cli, &p->worker->loop, &s, &e)) {
@@ -187,47 +202,14 @@ look_for_credentials(struct prober *p)
 	finish_without_login(p);
 }
 
-/* Does what it needs answer, whatever it says? */
-
-static void
-on_answer(void *arg, int status, struct str body, const struct error *why)
-{
-	struct prober *p = arg;
-	char detail[MAX_DETAIL];
-
-	if (!why) {
-		p->step++;
-		loop_set(&p->worker->loop, &p->next, 0, on_next);
-		return;
-	}
-	snprintf(detail, sizeof detail, "%s does not answer: %s",
-		 p->harness->needs_url, why->text);
-	finish(p, HEALTH_UNAVAILABLE, detail);
-}
-
+/* Does what it needs answer? */
 static void
 knock(struct prober *p)
 {
-	const char *url = getenv(p->harness->needs_url);
-	struct error e = { 0 };
-	char detail[MAX_DETAIL];
-	const struct http_request request = {
-		.method = "GET",
-		.url = url,
-		.deadline_ms = KNOCK_TIME,
-		.done = on_answer,
-		.arg = p,
-	};
+	const char *const arguments[] = { p->harness->needs_url, NULL };
+	auto_free char *program = program_of_ours("cli-bridge-knock");
 
-	if (!p->http)
-		p->http = http_new(&p->worker->loop, &e);
-	if (url && *url && p->http) {
-		(void)http_ask(p->http, &request);
-		return;
-	}
-	snprintf(detail, sizeof detail, "%s is not set: %s",
-		 p->harness->needs_url, p->harness->log_in);
-	finish(p, HEALTH_UNAVAILABLE, p->http ? detail : e.text);
+	run(p, program, arguments);
 }
 
 static bool
@@ -250,16 +232,16 @@ next_step(struct prober *p)
 		p->step++;
 	switch ((enum step)p->step) {
 	case STEP_VERSION:
-		run(p, p->harness->version);
+		run(p, p->program, p->harness->version);
 		break;
 	case STEP_NEEDS:
-		run(p, p->harness->needs);
+		run(p, p->program, p->harness->needs);
 		break;
 	case STEP_CREDENTIALS:
 		look_for_credentials(p);
 		break;
 	case STEP_LOGIN:
-		run(p, p->harness->logged_in);
+		run(p, p->program, p->harness->logged_in);
 		break;
 	case STEP_URL:
 		knock(p);
@@ -287,7 +269,6 @@ prober_fini(struct prober *p)
 	loop_unset(&p->worker->loop, &p->next);
 	loop_unset(&p->worker->loop, &p->deadline);
 	cli_fini(&p->cli);
-	http_free(p->http);
 	free(p->program);
 	memset(p, 0, sizeof *p);
 }

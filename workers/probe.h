@@ -7,14 +7,12 @@
  */
 #include "workers/cli.h"
 #include "workers/harness.h"
-#include "workers/http.h"
 #include "workers/worker.h"
 
 struct prober {
 	struct worker *worker;
 	const struct harness *harness;
 	struct cli cli;
-	struct http *http;
 	struct timer deadline, next;
 	char *const *environment; /* NAME=value, ending with NULL */
 	char *program;
