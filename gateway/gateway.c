@@ -5,9 +5,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "gateway/lobby.h"
+#include "gateway/admission.h"
 #include "gateway/reply.h"
-#include "gateway/turn.h"
+#include "gateway/exchange.h"
 #include "proto/log.h"
 
 #define ACTOR gateway
@@ -143,142 +143,144 @@ on_request(struct request *r)
 static void
 gateway_on_accepted(struct gateway *g, const struct msg_accepted *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_accepted(t, m);
+	if (x)
+		exchange_accepted(x, m);
 }
 
 static void
 gateway_on_started(struct gateway *g, const struct msg_started *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_started(t, m);
+	if (x)
+		exchange_started(x, m);
 }
 
 static void
 gateway_on_text(struct gateway *g, const struct msg_text *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_text(t, DELTA_TEXT, m->text);
+	if (x)
+		exchange_text(x, DELTA_TEXT, m->text);
 }
 
 static void
 gateway_on_reasoning(struct gateway *g, const struct msg_reasoning *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_text(t, DELTA_REASONING, m->text);
+	if (x)
+		exchange_text(x, DELTA_REASONING, m->text);
 }
 
 static void
 gateway_on_tool(struct gateway *g, const struct msg_tool *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_tool(t, m->json);
+	if (x)
+		exchange_tool(x, m->json);
 }
 
 static void
 gateway_on_head(struct gateway *g, const struct msg_head *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_head(t, m);
+	if (x)
+		exchange_head(x, m);
 }
 
 static void
 gateway_on_body(struct gateway *g, const struct msg_body *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_body(t, m);
+	if (x)
+		exchange_body(x, m);
 }
 
 static void
 gateway_on_finish(struct gateway *g, const struct msg_finish *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 
-	if (t)
-		turn_finish(t, m);
+	if (x)
+		exchange_finish(x, m);
 }
 
 static void
 gateway_on_failed(struct gateway *g, const struct msg_failed *m)
 {
-	struct turn *t = turn_find(g, g->speaker, m->turn, m->seq);
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
 	struct error e = { 0 };
 
-	if (!t)
+	if (!x)
 		return;
 	fail_with(&e, (enum error_code)m->code, STR_FMT, STR_ARG(m->why));
 	e.retry_ms = (uint32_t)m->retry_ms;
-	turn_failed(t, &e);
+	exchange_failed(x, &e);
 }
 
 static void
-on_heard(struct member *who, const struct msg *m)
+on_heard(struct worker_link *who, const struct msg *m)
 {
-	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct gateway *g = container_of(who->workers, struct gateway, workers);
 
-	g->speaker = who;
+	g->sender = who;
 	gateway_hear(g, m);
 }
 
 /* Every turn, or every turn of one worker. */
 static void
-end_turns(struct gateway *g, const struct member *of, const struct error *e,
-	  void (*end)(struct turn *, const struct error *))
+end_exchanges(struct gateway *g, const struct worker_link *of,
+	      const struct error *e,
+	      void (*end)(struct exchange *, const struct error *))
 {
-	for (size_t i = 0; i < TURN_BUCKETS; i++)
-		list_each (&g->turns[i], n) {
-			struct turn *t = container_of(n, struct turn, node);
+	for (size_t i = 0; i < EXCHANGE_BUCKETS; i++)
+		list_each (&g->exchanges[i], n) {
+			struct exchange *x =
+				container_of(n, struct exchange, node);
 
-			if (!of || t->worker == of)
-				end(t, e);
+			if (!of || x->worker == of)
+				end(x, e);
 		}
 }
 
 static void
-on_lost(struct member *who)
+on_lost(struct worker_link *who)
 {
-	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct gateway *g = container_of(who->workers, struct gateway, workers);
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_WORKER_LOST,
 		  "the worker for %s has died; what it did may be half done",
 		  who->name);
-	end_turns(g, who, &e, turn_failed);
+	end_exchanges(g, who, &e, exchange_failed);
 }
 
 static void
-on_came(struct member *who)
+on_came(struct worker_link *who)
 {
-	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct gateway *g = container_of(who->workers, struct gateway, workers);
 
-	lobby_call(g, who);
+	admission_admit(g, who);
 }
 
 /* What was dropped may have been the end of any of its turns. */
 static void
-on_broken(struct member *who, const struct error *why)
+on_broken(struct worker_link *who, const struct error *why)
 {
-	struct gateway *g = container_of(who->fleet, struct gateway, fleet);
+	struct gateway *g = container_of(who->workers, struct gateway, workers);
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_PROTOCOL,
 		  "the worker for %s has said what nobody understands: %.300s",
 		  who->name, why->text);
-	end_turns(g, who, &e, turn_abort);
+	end_exchanges(g, who, &e, exchange_abort);
 }
 
 /* Life */
@@ -317,7 +319,7 @@ drain(struct gateway *g)
 	g->draining = true;
 	http_close(&g->http);
 	fail_with(&e, ERR_DRAINING, "this process is about to be replaced");
-	lobby_close(g, &e);
+	admission_close(g, &e);
 	if (!g->stopping)
 		loop_set(&g->loop, &g->end, LOOK, on_look);
 }
@@ -332,7 +334,7 @@ stop(struct gateway *g)
 	g->stopping = true;
 	drain(g);
 	fail_with(&e, ERR_CANCELLED, "the bridge is being stopped");
-	end_turns(g, NULL, &e, turn_failed); /* workers see us go */
+	end_exchanges(g, NULL, &e, exchange_failed); /* workers see us go */
 	loop_set(&g->loop, &g->end, FAREWELL, on_end);
 	stop_if_idle(g);
 }
@@ -350,8 +352,8 @@ gateway_on_hello(struct gateway *g, const struct msg_hello *m)
 	const struct msg_ready ready = {
 		.version = PROTO_VERSION,
 		.name = STR("gateway"),
-		.running = g->turn_count,
-		.warm = fleet_present(&g->fleet),
+		.running = g->exchange_count,
+		.warm = workers_present(&g->workers),
 		.health = HEALTH_READY,
 		.probes = 1,
 	};
@@ -365,7 +367,7 @@ gateway_on_drain(struct gateway *g, const struct msg_drain *m)
 	const struct msg_done done = {};
 
 	reply_done(&g->server, &done);
-	log_info("draining, %zu turns are under way", g->turn_count);
+	log_info("draining, %zu turns are under way", g->exchange_count);
 	drain(g);
 }
 
@@ -393,13 +395,13 @@ static void
 prepare(struct gateway *g)
 {
 	g->began = loop_now();
-	for (size_t i = 0; i < TURN_BUCKETS; i++)
-		list_init(&g->turns[i]);
-	list_init(&g->lobby);
-	g->fleet.heard = on_heard;
-	g->fleet.came = on_came;
-	g->fleet.lost = on_lost;
-	g->fleet.broken = on_broken;
+	for (size_t i = 0; i < EXCHANGE_BUCKETS; i++)
+		list_init(&g->exchanges[i]);
+	list_init(&g->admission);
+	g->workers.heard = on_heard;
+	g->workers.came = on_came;
+	g->workers.lost = on_lost;
+	g->workers.broken = on_broken;
 	g->http.judge = judge;
 	g->http.ready = on_request;
 	g->http.explain = reply_explain;
@@ -417,7 +419,7 @@ dial(struct gateway *g, const char *name, const char *directory,
 			     on_asked, e) &&
 	       client_dial(&g->supervisor, &g->loop, supervisor, GATEWAY,
 			   SUPERVISOR, NULL, e) &&
-	       fleet_dial(&g->fleet, &g->loop, directory, e);
+	       workers_dial(&g->workers, &g->loop, directory, e);
 }
 
 bool
@@ -439,7 +441,7 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	       variable("CLI_BRIDGE_RUN_DIR", &directory, e) &&
 	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
 	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
-	       fleet_init(&g->fleet, workers, routes, e) &&
+	       workers_init(&g->workers, workers, routes, e) &&
 	       dial(g, name, directory, e) &&
 	       http_init(&g->http, &g->loop, LISTENING, &g->settings, e);
 }
@@ -448,7 +450,7 @@ void
 gateway_fini(struct gateway *g)
 {
 	http_fini(&g->http);
-	fleet_fini(&g->fleet);
+	workers_fini(&g->workers);
 	client_fini(&g->supervisor);
 	server_fini(&g->server);
 	settings_fini(&g->settings);

@@ -8,13 +8,13 @@
  * ends after the last one; on SIGTERM it ends at once, and every client is
  * told so.
  */
-#include "gateway/fleet.h"
+#include "gateway/workers.h"
 #include "gateway/guard.h"
-#include "gateway/http.h"
+#include "gateway/http/http.h"
 #include "gateway/routes.h"
 #include "proto/settings.h"
 
-enum { TURN_BUCKETS = 1024 };
+enum { EXCHANGE_BUCKETS = 1024 };
 
 struct gateway {
 	struct loop loop;
@@ -23,16 +23,16 @@ struct gateway {
 	struct http http;
 	struct server server;
 	struct client supervisor;
-	struct fleet fleet;
-	struct list turns[TURN_BUCKETS];
-	size_t turn_count;
-	struct list lobby;	/* requests whose worker is only coming */
-	size_t guests;		/* in it */
-	uint64_t last_turn;	/* id */
-	struct member *speaker; /* who has sent the event that is heard */
-	uint64_t began;		/* loop_now() */
-	bool draining;		/* no new turns */
-	bool stopping;		/* no turns at all */
+	struct workers workers;
+	struct list exchanges[EXCHANGE_BUCKETS];
+	size_t exchange_count;
+	struct list admission;	    /* requests whose worker is only coming */
+	size_t waiters;		    /* in it */
+	uint64_t last_turn;	    /* id */
+	struct worker_link *sender; /* who has sent the event that is heard */
+	uint64_t began;		    /* loop_now() */
+	bool draining;		    /* no new turns */
+	bool stopping;		    /* no turns at all */
 	struct timer end;
 };
 

@@ -40,9 +40,10 @@ text_or_null(struct str s)
 static enum health
 health_for_us(struct checkup *c, const struct msg_child *m)
 {
-	const struct member *us = fleet_member(&c->gateway->fleet, m->name);
+	const struct worker_link *us =
+		workers_link(&c->gateway->workers, m->name);
 
-	if (m->health == HEALTH_READY && (!us || !member_is_there(us)))
+	if (m->health == HEALTH_READY && (!us || !worker_link_is_up(us)))
 		return HEALTH_UNKNOWN;
 	return (enum health)m->health;
 }
@@ -143,9 +144,9 @@ handle_root(struct gateway *g, struct request *r)
 
 	for (size_t i = 0; (endpoint = routes_list(i)); i++)
 		json_array_append_new(endpoints, json_string(endpoint));
-	for (size_t i = 0; i < g->fleet.member_count; i++)
+	for (size_t i = 0; i < g->workers.link_count; i++)
 		json_array_append_new(backends,
-				      json_string(g->fleet.members[i].name));
+				      json_string(g->workers.links[i].name));
 	reply_json(r, 200,
 		   json_pack("{s:s,s:s,s:o,s:o}", "name", "cli-bridge",
 			     "version", VERSION, "endpoints", endpoints,

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "gateway/gateway.h"
-#include "gateway/gather.h"
+#include "gateway/fan_out.h"
 #include "gateway/reply.h"
 
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500 };
@@ -35,14 +35,14 @@ complete_model(json_t *row)
 }
 
 static void
-take_models(struct gather *g, const struct msg *m)
+take_models(struct fan_out *g, const struct msg *m)
 {
 	if (m->type == MSG_MODELS)
-		gather_rows(g, m->body.models.rows);
+		fan_out_rows(g, m->body.models.rows);
 }
 
 static void
-give_models(struct gather *g)
+give_models(struct fan_out *g)
 {
 	json_t *row;
 	size_t i;
@@ -54,25 +54,24 @@ give_models(struct gather *g)
 
 /* "claude" is a model as well: the one that Claude Code has chosen. */
 static bool
-give_default(struct gather *g)
+give_default(struct fan_out *g)
 {
 	struct gateway *gateway =
 		container_of(g->request->http, struct gateway, http);
 	struct destination to;
 	struct error e;
 
-	if (!fleet_find(&gateway->fleet, str_of(g->wanted), &to, &e) ||
-	    !fleet_has_default(&gateway->fleet, &to))
+	if (!workers_find(&gateway->workers, str_of(g->wanted), &to, &e) ||
+	    !workers_has_default(&gateway->workers, &to))
 		return false;
 	reply_json(g->request, 200,
 		   json_pack("{s:s,s:s,s:i,s:s}", "id", g->wanted, "object",
-			     "model", "created", 0, "owned_by",
-			     to.member->name));
+			     "model", "created", 0, "owned_by", to.link->name));
 	return true;
 }
 
 static void
-give_model(struct gather *g)
+give_model(struct fan_out *g)
 {
 	struct error e = { 0 };
 	json_t *row;
@@ -95,29 +94,29 @@ give_model(struct gather *g)
 }
 
 static void
-ask_models(struct gateway *g, struct gather *gather)
+ask_models(struct gateway *g, struct fan_out *fan_out)
 {
 	const struct msg_list_models m = {};
 	const struct inquiry what = { MSG_LIST_MODELS, &m, NULL };
 
-	gather->take = take_models;
-	gather_start(gather, &g->fleet, &what);
+	fan_out->take = take_models;
+	fan_out_start(fan_out, &g->workers, &what);
 }
 
 void
 handle_list_models(struct gateway *g, struct request *r)
 {
-	struct gather *gather = gather_new(r);
+	struct fan_out *fan_out = fan_out_new(r);
 
-	gather->done = give_models;
-	ask_models(g, gather);
+	fan_out->done = give_models;
+	ask_models(g, fan_out);
 }
 
 void
 handle_show_model(struct gateway *g, struct request *r)
 {
 	struct error e = { 0 };
-	struct gather *gather;
+	struct fan_out *fan_out;
 	struct str id;
 	char *tail auto_free = NULL;
 
@@ -128,19 +127,19 @@ handle_show_model(struct gateway *g, struct request *r)
 	id = str_of(tail);
 	if (str_starts(id, STR("bridge/")))
 		id = str_from(id, strlen("bridge/"));
-	gather = gather_new(r);
-	gather->wanted = copy(id);
-	gather->done = give_model;
-	ask_models(g, gather);
+	fan_out = fan_out_new(r);
+	fan_out->wanted = copy(id);
+	fan_out->done = give_model;
+	ask_models(g, fan_out);
 }
 
 /* Sessions */
 
 static void
-take_sessions(struct gather *g, const struct msg *m)
+take_sessions(struct fan_out *g, const struct msg *m)
 {
 	if (m->type == MSG_SESSIONS)
-		gather_rows(g, m->body.sessions.rows);
+		fan_out_rows(g, m->body.sessions.rows);
 }
 
 static json_int_t
@@ -159,7 +158,7 @@ newest_first(const void *a, const void *b)
 }
 
 static void
-give_sessions(struct gather *g)
+give_sessions(struct fan_out *g)
 {
 	size_t n = json_array_size(g->rows), i;
 	json_t **sorted auto_free = xcalloc(n + 1, sizeof *sorted), *row;
@@ -188,25 +187,25 @@ read_limit(const struct request *r)
 void
 handle_list_sessions(struct gateway *g, struct request *r)
 {
-	struct gather *gather = gather_new(r);
+	struct fan_out *fan_out = fan_out_new(r);
 	const struct msg_list_sessions m = { .limit = read_limit(r) };
 	const struct inquiry what = { MSG_LIST_SESSIONS, &m, NULL };
 
-	gather->limit = m.limit;
-	gather->take = take_sessions;
-	gather->done = give_sessions;
-	gather_start(gather, &g->fleet, &what);
+	fan_out->limit = m.limit;
+	fan_out->take = take_sessions;
+	fan_out->done = give_sessions;
+	fan_out_start(fan_out, &g->workers, &what);
 }
 
 static void
-take_forgotten(struct gather *g, const struct msg *m)
+take_forgotten(struct fan_out *g, const struct msg *m)
 {
 	if (m->type == MSG_FORGOTTEN)
 		g->count += m->body.forgotten.sessions;
 }
 
 static void
-give_forgotten(struct gather *g)
+give_forgotten(struct fan_out *g)
 {
 	struct error e = { 0 };
 
@@ -224,19 +223,19 @@ give_forgotten(struct gather *g)
 /* A backend may be named by its worker or by any prefix that leads to it. */
 static bool
 find_backend(struct gateway *g, const struct request *r,
-	     const struct member **only, struct error *e)
+	     const struct worker_link **only, struct error *e)
 {
 	const char *name = request_argument(r, "backend");
 	struct destination to;
 
 	if (!name)
 		return true;
-	*only = fleet_member(&g->fleet, str_of(name));
+	*only = workers_link(&g->workers, str_of(name));
 	if (*only)
 		return true;
-	if (!fleet_find(&g->fleet, str_of(name), &to, e))
+	if (!workers_find(&g->workers, str_of(name), &to, e))
 		return false;
-	*only = to.member;
+	*only = to.link;
 	return true;
 }
 
@@ -246,7 +245,7 @@ handle_forget_session(struct gateway *g, struct request *r)
 	struct msg_forget_session m = { 0 };
 	struct inquiry what = { MSG_FORGET_SESSION, &m, NULL };
 	struct error e = { 0 };
-	struct gather *gather;
+	struct fan_out *fan_out;
 	char *id auto_free = NULL;
 
 	if (!route_tail(r->route, str_of(r->path), &id, &e) ||
@@ -259,8 +258,8 @@ handle_forget_session(struct gateway *g, struct request *r)
 		return;
 	}
 	m.session = str_of(id);
-	gather = gather_new(r);
-	gather->take = take_forgotten;
-	gather->done = give_forgotten;
-	gather_start(gather, &g->fleet, &what);
+	fan_out = fan_out_new(r);
+	fan_out->take = take_forgotten;
+	fan_out->done = give_forgotten;
+	fan_out_start(fan_out, &g->workers, &what);
 }

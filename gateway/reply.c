@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "gateway/chat.h"
+#include "gateway/chat/chat.h"
 
 enum retry {
 	NO_USE,	  /* a client knows by the status that it's no use */

@@ -2,7 +2,7 @@
 /* reply - answers that are JSON as a whole, errors among them */
 #include <jansson.h>
 
-#include "gateway/http.h"
+#include "gateway/http/http.h"
 
 /* Takes `json`. */
 void reply_json(struct request *, int status, json_t *json);

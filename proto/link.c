@@ -29,7 +29,7 @@ on_request(struct watch *w)
 	struct msg m;
 	nng_msg *raw;
 
-	mailbox_hush(&s->box);
+	mailbox_clear(&s->box);
 	raw = mailbox_take(&s->box);
 	if (!raw)
 		return;
@@ -84,7 +84,7 @@ server_fini(struct server *s)
 }
 
 /*
- * Not without any patience: NNG may still be cleaning up after the reply
+ * Not without any timeout: NNG may still be cleaning up after the reply
  * before, which is a matter of microseconds.  Only then it hears again.
  */
 void
@@ -191,11 +191,11 @@ on_reply(struct watch *w)
 {
 	struct client *c = container_of(w, struct client, box.watch);
 
-	mailbox_hush(&c->box);
+	mailbox_clear(&c->box);
 	for (int i = 0; i < AT_ONCE; i++)
 		if (!c->loop || !hear_reply(c))
 			return;
-	mailbox_ring(&c->box);
+	mailbox_signal(&c->box);
 }
 
 static void

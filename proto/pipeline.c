@@ -233,11 +233,11 @@ on_event(struct watch *w)
 {
 	struct inlet *i = container_of(w, struct inlet, box.watch);
 
-	mailbox_hush(&i->box);
+	mailbox_clear(&i->box);
 	for (int n = 0; n < AT_ONCE; n++)
 		if (!i->loop || !hear_event(i))
 			return;
-	mailbox_ring(&i->box);
+	mailbox_signal(&i->box);
 }
 
 void

@@ -66,12 +66,12 @@ socket_send(nng_socket sock, nng_aio *aio, nng_msg *raw)
 }
 
 int
-sending_init(nng_aio **aio, nng_duration patience)
+sending_init(nng_aio **aio, nng_duration timeout)
 {
 	int r = nng_aio_alloc(aio, NULL, NULL);
 
 	if (r == 0)
-		nng_aio_set_timeout(*aio, patience);
+		nng_aio_set_timeout(*aio, timeout);
 	return r;
 }
 
@@ -91,7 +91,7 @@ on_received(void *arg)
 {
 	struct mailbox *b = arg;
 	uint64_t one = 1;
-	bool ring;
+	bool signal;
 
 	if (nng_aio_result(b->receiving) != 0)
 		return; /* the socket is being closed */
@@ -99,12 +99,12 @@ on_received(void *arg)
 	b->mail[(b->first + b->len++) % MAX_MAIL] =
 		nng_aio_get_msg(b->receiving);
 	b->full = b->single || b->len == MAX_MAIL;
-	ring = !b->rung;
-	b->rung = true;
+	signal = !b->signalled;
+	b->signalled = true;
 	if (!b->full)
 		nng_recv_aio(b->sock, b->receiving);
 	pthread_mutex_unlock(&b->lock);
-	if (ring)
+	if (signal)
 		(void)!write(b->watch.fd, &one, sizeof one);
 }
 
@@ -129,19 +129,19 @@ mailbox_take(struct mailbox *b)
 
 /* To be called before what there is is taken. */
 void
-mailbox_hush(struct mailbox *b)
+mailbox_clear(struct mailbox *b)
 {
 	uint64_t n;
 
 	(void)!read(b->watch.fd, &n, sizeof n);
 	pthread_mutex_lock(&b->lock);
-	b->rung = false;
+	b->signalled = false;
 	pthread_mutex_unlock(&b->lock);
 }
 
 /* What was left in it is looked at when others have had their turn. */
 void
-mailbox_ring(struct mailbox *b)
+mailbox_signal(struct mailbox *b)
 {
 	uint64_t one = 1;
 

@@ -18,9 +18,9 @@ void socket_close(nng_socket *);
 int socket_listen(nng_socket, const char *url);
 void socket_log(const char *way, const struct msg *);
 
-/* Sending without waiting longer than `patience`: takes `raw` if it is 0. */
+/* Sending without waiting longer than `timeout`: takes `raw` if it is 0. */
 int socket_send(nng_socket, nng_aio *, nng_msg *raw);
-int sending_init(nng_aio **, nng_duration patience);
+int sending_init(nng_aio **, nng_duration timeout);
 void sending_fini(nng_aio **);
 
 /*
@@ -36,9 +36,9 @@ struct mailbox {
 	pthread_mutex_t lock; /* of what follows */
 	nng_msg *mail[MAX_MAIL];
 	size_t first, len;
-	bool rung;   /* the eventfd has been written */
-	bool full;   /* nothing is being received until some were taken */
-	bool single; /* each message is asked for: mailbox_ask() */
+	bool signalled; /* the eventfd has been written */
+	bool full;	/* nothing is being received until some were taken */
+	bool single;	/* each message is asked for: mailbox_ask() */
 };
 
 /* mailbox_ask() begins it, when the socket listens or dials. */
@@ -53,8 +53,8 @@ void mailbox_ask(struct mailbox *);
 nng_msg *mailbox_take(struct mailbox *);
 
 /* To be called before what there is is taken; and if something is left. */
-void mailbox_hush(struct mailbox *);
-void mailbox_ring(struct mailbox *);
+void mailbox_clear(struct mailbox *);
+void mailbox_signal(struct mailbox *);
 
 /* Whether somebody is at the other end of a socket. */
 struct presence {

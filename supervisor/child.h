@@ -4,7 +4,7 @@
  *
  * What a child does next is a function of its state and of what happened,
  * and is written down as a table in child.c.  The table calls verbs which are
- * given from outside: real processes in ward.c, counters in the tests.
+ * given from outside: real processes in service.c, counters in the tests.
  *
  * A child is up when it says READY, not when exec() succeeds, and has to go
  * on saying so.  One that dies, or falls silent and is killed for it, is

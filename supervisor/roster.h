@@ -8,11 +8,11 @@
 #include "proto/limits.h"
 #include "proto/str.h"
 
-enum service { SERVES_CLI, SERVES_PROVIDERS, SERVES_NOTHING };
+enum served { SERVES_CLI, SERVES_PROVIDERS, SERVES_NOTHING };
 
 struct harness_row {
 	const char *name, *program, *aliases;
-	enum service serves;
+	enum served serves;
 };
 
 #define HARNESS(name, program, aliases, serves, meaning) +1

@@ -15,22 +15,22 @@
 
 enum { REACH_TIME = 3000 /* ms */ };
 
-/* Its wards */
+/* Its services */
 
-static struct ward *
-find_ward(const struct supervisor *s, struct str name)
+static struct service *
+find_service(const struct supervisor *s, struct str name)
 {
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (str_is(name, s->wards[i]->name))
-			return s->wards[i];
+	for (size_t i = 0; i < s->service_count; i++)
+		if (str_is(name, s->services[i]->name))
+			return s->services[i];
 	return NULL;
 }
 
 static bool
-is_ward(const struct supervisor *s, pid_t pid)
+is_service(const struct supervisor *s, pid_t pid)
 {
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (s->wards[i]->process.pid == pid)
+	for (size_t i = 0; i < s->service_count; i++)
+		if (s->services[i]->process.pid == pid)
 			return true;
 	return false;
 }
@@ -41,7 +41,7 @@ reap_orphans(struct orphans *o)
 	struct supervisor *s = container_of(o, struct supervisor, orphans);
 	pid_t pid;
 
-	while ((pid = orphans_next(o)) != 0 && !is_ward(s, pid))
+	while ((pid = orphans_next(o)) != 0 && !is_service(s, pid))
 		orphans_reap(o, pid);
 }
 
@@ -55,11 +55,11 @@ supervisor_reap(struct supervisor *s)
 static void
 rearrange(struct supervisor *s)
 {
-	struct ward *before[MAX_CHILDREN], *w;
-	size_t count = s->ward_count;
+	struct service *before[MAX_CHILDREN], *w;
+	size_t count = s->service_count;
 
-	memcpy(before, s->wards, sizeof before);
-	s->ward_count = 0;
+	memcpy(before, s->services, sizeof before);
+	s->service_count = 0;
 	for (size_t i = 0; i < s->plan->count; i++) {
 		const struct planned *planned = &s->plan->children[i];
 
@@ -67,40 +67,41 @@ rearrange(struct supervisor *s)
 		for (size_t n = 0; n < count && !w; n++)
 			if (!strcmp(before[n]->name, planned->name))
 				w = before[n];
-		s->wards[s->ward_count++] = w ? w : ward_new(s, planned);
+		s->services[s->service_count++] =
+			w ? w : service_new(s, planned);
 	}
 	for (size_t n = 0; n < count; n++) {
 		if (plan_find(s->plan, before[n]->name))
 			continue;
-		assert(s->ward_count < MAX_CHILDREN);
-		s->wards[s->ward_count++] = before[n];
+		assert(s->service_count < MAX_CHILDREN);
+		s->services[s->service_count++] = before[n];
 	}
 }
 
 static void
-remove_ward(struct supervisor *s, size_t at)
+remove_service(struct supervisor *s, size_t at)
 {
-	log_info("%s: is gone", s->wards[at]->name);
-	ward_free(s->wards[at]);
-	s->ward_count--;
-	memmove(&s->wards[at], &s->wards[at + 1],
-		(s->ward_count - at) * sizeof *s->wards);
+	log_info("%s: is gone", s->services[at]->name);
+	service_free(s->services[at]);
+	s->service_count--;
+	memmove(&s->services[at], &s->services[at + 1],
+		(s->service_count - at) * sizeof *s->services);
 }
 
-/* What follows when a ward has changed */
+/* What follows when a service has changed */
 
 static bool
 is_gateway_up(const struct supervisor *s)
 {
-	return s->ward_count && child_is_up(&s->wards[0]->child);
+	return s->service_count && child_is_up(&s->services[0]->child);
 }
 
 static bool
 all_were_tried(const struct supervisor *s)
 {
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (!s->wards[i]->child.tried &&
-		    !child_is_at_rest(&s->wards[i]->child))
+	for (size_t i = 0; i < s->service_count; i++)
+		if (!s->services[i]->child.tried &&
+		    !child_is_at_rest(&s->services[i]->child))
 			return false;
 	return true;
 }
@@ -110,8 +111,9 @@ workers_up(const struct supervisor *s)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < s->ward_count; i++)
-		n += s->wards[i]->is_worker && child_is_up(&s->wards[i]->child);
+	for (size_t i = 0; i < s->service_count; i++)
+		n += s->services[i]->is_worker &&
+		     child_is_up(&s->services[i]->child);
 	return n;
 }
 
@@ -121,7 +123,7 @@ gateway_reaches_all(struct supervisor *s)
 {
 	if (!s->announce_by)
 		s->announce_by = loop_now() + REACH_TIME;
-	return s->wards[0]->report.warm >= workers_up(s) ||
+	return s->services[0]->report.warm >= workers_up(s) ||
 	       loop_now() >= s->announce_by;
 }
 
@@ -140,9 +142,9 @@ announce(struct supervisor *s)
 static bool
 workers_are_down(const struct supervisor *s)
 {
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (s->wards[i]->is_worker &&
-		    !child_is_at_rest(&s->wards[i]->child))
+	for (size_t i = 0; i < s->service_count; i++)
+		if (s->services[i]->is_worker &&
+		    !child_is_at_rest(&s->services[i]->child))
 			return false;
 	return true;
 }
@@ -153,10 +155,10 @@ go_on_stopping(struct supervisor *s)
 {
 	if (!workers_are_down(s))
 		return;
-	if (!s->ward_count || child_is_at_rest(&s->wards[0]->child))
+	if (!s->service_count || child_is_at_rest(&s->services[0]->child))
 		loop_stop(&s->loop);
 	else
-		child_event(&s->wards[0]->child, ON_STOP);
+		child_event(&s->services[0]->child, ON_STOP);
 }
 
 static void
@@ -164,10 +166,10 @@ on_look(struct timer *t)
 {
 	struct supervisor *s = container_of(t, struct supervisor, look);
 
-	for (size_t i = s->ward_count; i-- > 0;)
-		if (!s->wards[i]->planned &&
-		    child_is_at_rest(&s->wards[i]->child))
-			remove_ward(s, i);
+	for (size_t i = s->service_count; i-- > 0;)
+		if (!s->services[i]->planned &&
+		    child_is_at_rest(&s->services[i]->child))
+			remove_service(s, i);
 	announce(s);
 	if (s->stopping)
 		go_on_stopping(s);
@@ -185,9 +187,9 @@ stop(struct supervisor *s, enum child_event how)
 	log_info(how == ON_HURRY ? "ending at once" : "shutting down");
 	notify("STOPPING=1");
 	s->stopping = true;
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (s->wards[i]->is_worker || how == ON_HURRY)
-			child_event(&s->wards[i]->child, how);
+	for (size_t i = 0; i < s->service_count; i++)
+		if (s->services[i]->is_worker || how == ON_HURRY)
+			child_event(&s->services[i]->child, how);
 	supervisor_look_soon(s);
 }
 
@@ -270,22 +272,22 @@ warn_fixed(const struct settings *old, const struct settings *new)
 static void
 start_new(struct supervisor *s, const struct plan *old)
 {
-	for (size_t i = 0; i < s->ward_count; i++)
-		if (s->wards[i]->planned &&
-		    !(old && plan_find(old, s->wards[i]->name)))
-			child_event(&s->wards[i]->child, ON_START);
+	for (size_t i = 0; i < s->service_count; i++)
+		if (s->services[i]->planned &&
+		    !(old && plan_find(old, s->services[i]->name)))
+			child_event(&s->services[i]->child, ON_START);
 }
 
-/* The old plan lives until every ward has compared itself with the new. */
+/* The old plan lives until every service has compared itself with the new. */
 static void
 carry_out(struct supervisor *s, struct plan *old)
 {
 	rearrange(s);
-	for (size_t i = 0; i < s->ward_count; i++) {
-		struct ward *w = s->wards[i];
+	for (size_t i = 0; i < s->service_count; i++) {
+		struct service *w = s->services[i];
 
-		ward_retime(w);
-		ward_replan(w, plan_find(s->plan, w->name));
+		service_retime(w);
+		service_replan(w, plan_find(s->plan, w->name));
 	}
 	start_new(s, old);
 	plan_free(old);
@@ -297,8 +299,8 @@ has_room(const struct supervisor *s, const struct plan *new, struct error *e)
 {
 	size_t count = new->count;
 
-	for (size_t i = 0; i < s->ward_count; i++)
-		count += !plan_find(new, s->wards[i]->name);
+	for (size_t i = 0; i < s->service_count; i++)
+		count += !plan_find(new, s->services[i]->name);
 	return count <= MAX_CHILDREN ||
 	       fail_with(e, ERR_INVALID,
 			 "%zu processes are too many at once: %d can be", count,
@@ -365,7 +367,7 @@ or_absent(const char *text)
 }
 
 static void
-describe(const struct ward *w, struct msg_child *m)
+describe(const struct service *w, struct msg_child *m)
 {
 	const struct report *r = &w->report;
 
@@ -396,20 +398,20 @@ supervisor_on_status(struct supervisor *s, const struct msg_status *m)
 	struct msg_child row;
 	struct error e;
 
-	if (m->index >= s->ward_count) {
-		fail_with(&e, ERR_NOT_FOUND, "there are %zu", s->ward_count);
+	if (m->index >= s->service_count) {
+		fail_with(&e, ERR_NOT_FOUND, "there are %zu", s->service_count);
 		server_refuse(&s->server, &e);
 		return;
 	}
-	describe(s->wards[m->index], &row);
+	describe(s->services[m->index], &row);
 	reply_child(&s->server, &row);
 }
 
-/* The ward that is named, after DONE; or NULL, after REFUSED. */
-static struct ward *
+/* The service that is named, after DONE; or NULL, after REFUSED. */
+static struct service *
 accept_order(struct supervisor *s, struct str name)
 {
-	struct ward *w = find_ward(s, name);
+	struct service *w = find_service(s, name);
 	struct error e;
 
 	if (!w) {
@@ -432,7 +434,7 @@ accept_order(struct supervisor *s, struct str name)
 static void
 supervisor_on_start(struct supervisor *s, const struct msg_start *m)
 {
-	struct ward *w = accept_order(s, m->name);
+	struct service *w = accept_order(s, m->name);
 
 	if (w)
 		child_event(&w->child, ON_START);
@@ -441,7 +443,7 @@ supervisor_on_start(struct supervisor *s, const struct msg_start *m)
 static void
 supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
 {
-	struct ward *w = find_ward(s, m->name);
+	struct service *w = find_service(s, m->name);
 	struct error e;
 
 	/* Its clients would wait in a socket that nobody takes them from. */
@@ -460,7 +462,7 @@ supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
 static void
 supervisor_on_restart(struct supervisor *s, const struct msg_restart *m)
 {
-	struct ward *w = accept_order(s, m->name);
+	struct service *w = accept_order(s, m->name);
 
 	if (!w)
 		return;
@@ -471,12 +473,12 @@ supervisor_on_restart(struct supervisor *s, const struct msg_restart *m)
 static void
 supervisor_on_verify(struct supervisor *s, const struct msg_verify *m)
 {
-	struct ward *w = find_ward(s, m->name);
+	struct service *w = find_service(s, m->name);
 	struct error e = { 0 };
 
 	if (!w)
 		refuse_unknown(s, m->name);
-	else if (ward_probe(w, &e))
+	else if (service_probe(w, &e))
 		reply_done(&s->server, NULL);
 	else
 		server_refuse(&s->server, &e);
@@ -553,8 +555,8 @@ supervisor_fini(struct supervisor *s)
 {
 	auto_free char *mark = instance_mark(&s->instance, NULL);
 
-	while (s->ward_count)
-		ward_free(s->wards[--s->ward_count]);
+	while (s->service_count)
+		service_free(s->services[--s->service_count]);
 	if (s->instance.lock >= 0)
 		(void)sweep(mark);
 	server_fini(&s->server);

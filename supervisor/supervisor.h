@@ -17,7 +17,7 @@
 #include "supervisor/listener.h"
 #include "supervisor/orphans.h"
 #include "supervisor/plan.h"
-#include "supervisor/ward.h"
+#include "supervisor/service.h"
 
 struct supervisor {
 	struct loop loop;
@@ -28,8 +28,8 @@ struct supervisor {
 	struct server server;
 	struct orphans orphans;
 	struct timer look;
-	struct ward *wards[MAX_CHILDREN]; /* the gateway is the first */
-	size_t ward_count;
+	struct service *services[MAX_CHILDREN]; /* the gateway is the first */
+	size_t service_count;
 	uint64_t announce_by; /* loop_now(); 0: it is too early for that */
 	bool announced, stopping;
 };
@@ -46,10 +46,10 @@ must_check bool supervisor_init(struct supervisor *, struct environment *,
 				struct error *);
 void supervisor_fini(struct supervisor *);
 
-/* For its wards. */
+/* For its services. */
 
-/* A ward has changed: see to what follows, after the running callback. */
+/* A service has changed: see to what follows, after the running callback. */
 void supervisor_look_soon(struct supervisor *);
 
-/* Orphans of wards become our children: reaps those that have ended. */
+/* Orphans of services become our children: reaps those that have ended. */
 void supervisor_reap(struct supervisor *);

@@ -16,8 +16,9 @@
 #include "proto/role.h"
 
 enum {
-	LINGER = 300, /* ms that a drained worker lets its last events travel */
-	PAIRING = 8000, /* ms that both pipelines to a gateway may take */
+	FAREWELL_MS = 300, /* for the last events to travel, once a worker is
+			      drained */
+	PAIRING = 8000,	   /* ms that both pipelines to a gateway may take */
 };
 
 static bool
@@ -30,16 +31,16 @@ was_seen(const struct worker *w, uint64_t id)
 }
 
 static void
-stop_lingering(struct timer *timer)
+on_farewell_over(struct timer *timer)
 {
-	loop_stop(&container_of(timer, struct worker, linger)->loop);
+	loop_stop(&container_of(timer, struct worker, farewell)->loop);
 }
 
 static void
 leave_if_drained(struct worker *w)
 {
 	if (w->draining && !w->running.len && !w->waiting.len && !w->ended.len)
-		loop_set(&w->loop, &w->linger, LINGER, stop_lingering);
+		loop_set(&w->loop, &w->farewell, FAREWELL_MS, on_farewell_over);
 }
 
 /* Which turn is next */

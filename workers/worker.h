@@ -30,7 +30,7 @@ struct worker {
 	uint64_t seen[MAX_SEEN_TURNS]; /* a ring of the ids of turns */
 	size_t seen_count;
 	bool draining;
-	struct timer probe_timer, linger, pairing;
+	struct timer probe_timer, farewell, pairing;
 
 	enum health health;
 	unsigned probes;

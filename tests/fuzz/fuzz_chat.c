@@ -1,7 +1,7 @@
 /* Any body of a request: refused or understood, never worse. */
 #include <assert.h>
 
-#include "gateway/chat.h"
+#include "gateway/chat/chat.h"
 #include "proto/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -1,6 +1,6 @@
 /* chat understands what OpenAI's clients send, and says what they expect */
-#include "gateway/bounds.h"
-#include "gateway/chat.h"
+#include "gateway/chat/bounds.h"
+#include "gateway/chat/chat.h"
 #include "tests/unit/unit.h"
 
 static struct chat chat;

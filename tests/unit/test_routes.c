@@ -1,11 +1,11 @@
-/* routes finds who answers, and fleet which worker a model leads to */
-#include "gateway/fleet.h"
+/* routes finds who answers, and workers which worker a model leads to */
+#include "gateway/workers.h"
 #include "gateway/routes.h"
 #include "tests/unit/unit.h"
 
 static const struct route *route;
 static const char *allow;
-static struct fleet fleet;
+static struct workers workers;
 static struct destination to;
 
 static bool
@@ -105,18 +105,18 @@ the_methods_there_are_are_named(void **state)
 static bool
 leads(const char *model, struct error *e)
 {
-	return fleet_find(&fleet, str_of(model), &to, e);
+	return workers_find(&workers, str_of(model), &to, e);
 }
 
 static void
 a_prefix_leads_to_a_worker(void **state)
 {
 	must(leads("claude/opus", &e));
-	assert_string_equal(to.member->name, "claude");
+	assert_string_equal(to.link->name, "claude");
 	assert_string_equal(to.prefix, "claude");
 	assert_str(to.model, "opus");
 	must(leads("bridge/CC/Some/Thing", &e));
-	assert_string_equal(to.member->name, "claude");
+	assert_string_equal(to.link->name, "claude");
 	assert_string_equal(to.prefix, "cc");
 	assert_str(to.model, "Some/Thing");
 }
@@ -134,11 +134,11 @@ static void
 a_harness_has_a_default_and_a_provider_has_none(void **state)
 {
 	must(leads("cc", &e));
-	assert_true(fleet_has_default(&fleet, &to));
+	assert_true(workers_has_default(&workers, &to));
 	must(leads("cc/opus", &e));
-	assert_false(fleet_has_default(&fleet, &to));
+	assert_false(workers_has_default(&workers, &to));
 	must(leads("openai", &e));
-	assert_false(fleet_has_default(&fleet, &to));
+	assert_false(workers_has_default(&workers, &to));
 }
 
 static void
@@ -158,11 +158,11 @@ who_is_unknown_is_told_who_is_not(void **state)
 static void
 a_route_to_nobody_is_refused(void **state)
 {
-	struct fleet other = { 0 };
+	struct workers other = { 0 };
 
 	must_fail(ERR_INVALID, "\"a=b\" is no route",
-		  fleet_init(&other, "c", "a=b", &e));
-	fleet_fini(&other);
+		  workers_init(&other, "c", "a=b", &e));
+	workers_fini(&other);
 }
 
 static int
@@ -170,7 +170,7 @@ set_up(void **state)
 {
 	struct error e;
 
-	return !fleet_init(&fleet, "claude echo passthrough",
+	return !workers_init(&workers, "claude echo passthrough",
 			   "claude=claude cc=claude echo=echo "
 			   "openai=passthrough",
 			   &e);
@@ -179,7 +179,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	fleet_fini(&fleet);
+	workers_fini(&workers);
 	return 0;
 }
 

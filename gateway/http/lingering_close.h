@@ -12,6 +12,6 @@
 enum { LINGER_TIME = 2000 }; /* ms */
 
 /* Says that nothing more will come from us; `fd` stays the caller's. */
-void linger(struct list *lingering, struct loop *, int fd);
+void lingering_close(struct list *lingering, struct loop *, int fd);
 
-void linger_end_all(struct list *lingering);
+void lingering_close_end_all(struct list *lingering);

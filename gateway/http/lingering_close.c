@@ -1,4 +1,4 @@
-#include "gateway/linger.h"
+#include "gateway/http/lingering_close.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -11,7 +11,7 @@ enum {
 	PIECE = 64 << 10,
 };
 
-struct lingerer {
+struct lingering {
 	struct node node; /* in the list it was started with */
 	struct list *list;
 	struct loop *loop;
@@ -21,7 +21,7 @@ struct lingerer {
 };
 
 static void
-lingerer_free(struct lingerer *l)
+lingering_free(struct lingering *l)
 {
 	int fd = l->watch.fd;
 
@@ -35,26 +35,26 @@ lingerer_free(struct lingerer *l)
 static void
 on_end(struct timer *t)
 {
-	lingerer_free(container_of(t, struct lingerer, end));
+	lingering_free(container_of(t, struct lingering, end));
 }
 
 static void
 on_more(struct watch *w)
 {
-	struct lingerer *l = container_of(w, struct lingerer, watch);
+	struct lingering *l = container_of(w, struct lingering, watch);
 	char piece[PIECE];
 	ssize_t n = recv(w->fd, piece, sizeof piece, MSG_DONTWAIT);
 
 	if (n > 0)
 		l->read += (size_t)n;
 	if (n <= 0 || l->read > (size_t)MAX_READ << 20)
-		lingerer_free(l);
+		lingering_free(l);
 }
 
 void
-linger(struct list *lingering, struct loop *loop, int fd)
+lingering_close(struct list *lingering, struct loop *loop, int fd)
 {
-	struct lingerer *l;
+	struct lingering *l;
 	struct error e;
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
@@ -70,12 +70,12 @@ linger(struct list *lingering, struct loop *loop, int fd)
 	if (loop_watch(loop, &l->watch, own, EPOLLIN, on_more, &e))
 		return;
 	l->watch.fd = own;
-	lingerer_free(l);
+	lingering_free(l);
 }
 
 void
-linger_end_all(struct list *lingering)
+lingering_close_end_all(struct list *lingering)
 {
 	list_each (lingering, n)
-		lingerer_free(container_of(n, struct lingerer, node));
+		lingering_free(container_of(n, struct lingering, node));
 }

@@ -1,8 +1,8 @@
 /* completions - POST /v1/chat/completions and /v1/embeddings become turns */
 #include "gateway/gateway.h"
-#include "gateway/lobby.h"
+#include "gateway/admission.h"
 #include "gateway/reply.h"
-#include "gateway/turn.h"
+#include "gateway/exchange.h"
 
 /* One of the names by which callers may say the session. */
 struct said {
@@ -65,12 +65,12 @@ has_room(const struct gateway *g, struct error *e)
 	if (g->draining)
 		return fail_with(e, ERR_DRAINING,
 				 "this process is about to be replaced");
-	if (g->turn_count + g->guests >= g->settings.max_turns)
+	if (g->exchange_count + g->waiters >= g->settings.max_turns)
 		return fail_with(
 			e, ERR_QUEUE_FULL,
 			"admission_rejected: queue_full: %zu turns are "
 			"under way (BRIDGE_MAX_TURNS)",
-			g->turn_count);
+			g->exchange_count);
 	return true;
 }
 
@@ -82,11 +82,11 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 		return fail_with(e, ERR_CANCELLED, "the client has left");
 	if (!chat_parse(c, q->kind, q->body, e))
 		return false;
-	free(r->model); /* of before the lobby */
+	free(r->model); /* of before the admission */
 	r->model = copy(c->model);
 	q->cwd = c->cwd;
 	q->streamed = is_streamed(g, r, c);
-	if (!fleet_find(&g->fleet, c->model, &q->to, e)) {
+	if (!workers_find(&g->workers, c->model, &q->to, e)) {
 		c->param = "model";
 		return false;
 	}
@@ -108,10 +108,10 @@ ask(struct gateway *g, struct request *r, enum turn_kind kind)
 					    e.code == ERR_BAD_CWD
 				    ? c.param
 				    : NULL);
-	else if (member_is_there(q.to.member))
-		turn_start(g, r, &q);
+	else if (worker_link_is_up(q.to.link))
+		exchange_start(g, r, &q);
 	else
-		lobby_enter(g, r, q.to.member);
+		admission_wait(g, r, q.to.link);
 	chat_fini(&c);
 }
 

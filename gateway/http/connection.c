@@ -1,9 +1,9 @@
-#include "gateway/connection.h"
+#include "gateway/http/connection.h"
 
 #include <sys/socket.h>
 
-#include "gateway/linger.h"
-#include "gateway/request.h"
+#include "gateway/http/lingering_close.h"
+#include "gateway/http/request.h"
 #include "proto/log.h"
 
 static void
@@ -27,9 +27,9 @@ on_socket(struct watch *w)
  * if there is nothing to say, or when there was time to read what we say.
  */
 static void
-on_impatience(struct timer *t)
+on_deadline(struct timer *t)
 {
-	struct connection *c = container_of(t, struct connection, patience);
+	struct connection *c = container_of(t, struct connection, deadline);
 	struct request *r = c->request;
 	struct error e = { 0 };
 
@@ -45,7 +45,7 @@ on_impatience(struct timer *t)
 void
 connection_wait(struct connection *c, uint64_t ms)
 {
-	loop_set(c->http->loop, &c->patience, ms, on_impatience);
+	loop_set(c->http->loop, &c->deadline, ms, on_deadline);
 }
 
 struct connection *
@@ -67,7 +67,7 @@ connection_new(struct http *h, int fd)
 void
 connection_free(struct connection *c)
 {
-	loop_unset(c->http->loop, &c->patience);
+	loop_unset(c->http->loop, &c->deadline);
 	loop_unwatch(c->http->loop, &c->watch);
 	free(c);
 }

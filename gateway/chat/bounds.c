@@ -1,4 +1,4 @@
-#include "gateway/bounds.h"
+#include "gateway/chat/bounds.h"
 
 /* Where a string ends that begins at `at`; behind the end if it doesn't. */
 static size_t

@@ -1,11 +1,11 @@
-#include "gateway/chat.h"
+#include "gateway/chat/chat.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "gateway/bounds.h"
+#include "gateway/chat/bounds.h"
 #include "proto/utf8.h"
 
 /* Requests */

@@ -7,7 +7,7 @@
  * the time is kept here in which the next piece of a request must arrive: who
  * is too slow gets a 408 if it has said anything, and is cut off.
  */
-#include "gateway/http.h"
+#include "gateway/http/http.h"
 
 enum { HEAD_TIME = 15000 }; /* ms */
 
@@ -15,7 +15,7 @@ struct connection {
 	struct http *http;
 	int fd;		    /* stays MHD's */
 	struct watch watch; /* of its hanging up, and of room to write */
-	struct timer patience;
+	struct timer deadline;
 	struct request *request; /* the one under way, or NULL */
 	size_t step;		 /* bytes of the body since the last pause */
 	bool gone;

@@ -1,4 +1,4 @@
-#include "supervisor/ward.h"
+#include "supervisor/service.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -17,10 +17,10 @@ enum {			    /* milliseconds */
        CURIOUS_TIME = 30000,
 };
 
-static struct ward *
-ward_of(struct child *c)
+static struct service *
+service_of(struct child *c)
 {
-	return container_of(c, struct ward, child);
+	return container_of(c, struct service, child);
 }
 
 /* The conversation */
@@ -47,7 +47,7 @@ keep_report(struct report *r, const struct msg_ready *m)
 }
 
 static void
-hear_ready(struct ward *w, const struct msg_ready *m)
+hear_ready(struct service *w, const struct msg_ready *m)
 {
 	if (m->version != PROTO_VERSION || !str_is(m->name, w->name)) {
 		log_error("%s: speaks version %ju as %s: is of another build",
@@ -66,7 +66,7 @@ hear_ready(struct ward *w, const struct msg_ready *m)
 static void
 on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 {
-	struct ward *w = container_of(a, struct ward, hello);
+	struct service *w = container_of(a, struct service, hello);
 
 	if (reply && reply->type == MSG_READY)
 		hear_ready(w, &reply->body.ready);
@@ -75,7 +75,7 @@ on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 }
 
 static uint64_t
-hello_interval(const struct ward *w)
+hello_interval(const struct service *w)
 {
 	if (w->child.state == CHILD_STARTING || !w->supervisor->announced)
 		return HELLO_EARLY;
@@ -87,7 +87,7 @@ hello_interval(const struct ward *w)
 static void
 on_hello_time(struct timer *t)
 {
-	struct ward *w = container_of(t, struct ward, next_hello);
+	struct service *w = container_of(t, struct service, next_hello);
 	const struct msg_hello m = { .version = PROTO_VERSION };
 
 	loop_set(&w->supervisor->loop, t, hello_interval(w), on_hello_time);
@@ -97,7 +97,7 @@ on_hello_time(struct timer *t)
 }
 
 static void
-say_hello_now(struct ward *w)
+say_hello_now(struct service *w)
 {
 	loop_set(&w->supervisor->loop, &w->next_hello, 0, on_hello_time);
 }
@@ -106,11 +106,11 @@ static void
 on_connection(struct client *c)
 {
 	if (client_is_connected(c))
-		say_hello_now(container_of(c, struct ward, client));
+		say_hello_now(container_of(c, struct service, client));
 }
 
 static bool
-call(struct ward *w, struct error *e)
+call(struct service *w, struct error *e)
 {
 	struct supervisor *s = w->supervisor;
 	auto_free char *url = link_url(s->instance.run_dir, w->name, "req");
@@ -121,7 +121,7 @@ call(struct ward *w, struct error *e)
 }
 
 static void
-hang_up(struct ward *w)
+hang_up(struct service *w)
 {
 	loop_unset(&w->supervisor->loop, &w->next_hello);
 	client_fini(&w->client);
@@ -131,7 +131,7 @@ hang_up(struct ward *w)
 
 /* For people; what the launcher says is about the program it could not run. */
 static void
-note_exit(struct ward *w, int status)
+note_exit(struct service *w, int status)
 {
 	const char *text = process_status_text(status);
 
@@ -143,7 +143,7 @@ note_exit(struct ward *w, int status)
 }
 
 static void
-sweep_after(struct ward *w)
+sweep_after(struct service *w)
 {
 	auto_free char *mark = instance_mark(&w->supervisor->instance, w->name);
 	unsigned n = sweep(mark);
@@ -155,7 +155,7 @@ sweep_after(struct ward *w)
 static void
 on_ended(struct process *p)
 {
-	struct ward *w = container_of(p, struct ward, process);
+	struct service *w = container_of(p, struct service, process);
 	bool wanted =
 		child_is_up(&w->child) || w->child.state == CHILD_STARTING;
 
@@ -171,7 +171,7 @@ on_ended(struct process *p)
 }
 
 static bool
-launch(struct ward *w, struct error *e)
+launch(struct service *w, struct error *e)
 {
 	struct supervisor *s = w->supervisor;
 	auto_free char *program = program_of_ours(w->planned->program);
@@ -192,7 +192,7 @@ launch(struct ward *w, struct error *e)
 static bool
 start(struct child *c)
 {
-	struct ward *w = ward_of(c);
+	struct service *w = service_of(c);
 	struct error e = { 0 };
 
 	w->starts++;
@@ -209,7 +209,7 @@ start(struct child *c)
 static void
 end(struct child *c)
 {
-	process_signal(&ward_of(c)->process, SIGTERM);
+	process_signal(&service_of(c)->process, SIGTERM);
 }
 
 /*
@@ -219,7 +219,7 @@ end(struct child *c)
 static void
 on_farewell(struct ask *a, const struct msg *reply, const struct error *e)
 {
-	struct ward *w = container_of(a, struct ward, farewell);
+	struct service *w = container_of(a, struct service, farewell);
 
 	if (!e || e->code == ERR_TIMEOUT || e->code == ERR_WORKER_LOST ||
 	    w->child.state != CHILD_DRAINING)
@@ -231,7 +231,7 @@ on_farewell(struct ask *a, const struct msg *reply, const struct error *e)
 static void
 drain(struct child *c)
 {
-	struct ward *w = ward_of(c);
+	struct service *w = service_of(c);
 
 	client_ask(&w->client, MSG_DRAIN, NULL, &w->farewell, c->drain_ms,
 		   on_farewell);
@@ -240,11 +240,11 @@ drain(struct child *c)
 static void
 kill_it(struct child *c)
 {
-	process_signal(&ward_of(c)->process, SIGKILL);
+	process_signal(&service_of(c)->process, SIGKILL);
 }
 
 static void
-say_state(const struct ward *w)
+say_state(const struct service *w)
 {
 	const struct child *c = &w->child;
 
@@ -285,7 +285,7 @@ say_state(const struct ward *w)
 static void
 changed(struct child *c)
 {
-	struct ward *w = ward_of(c);
+	struct service *w = service_of(c);
 
 	say_state(w);
 	supervisor_look_soon(w->supervisor);
@@ -301,10 +301,10 @@ static const struct child_verbs verbs = {
 
 /* Its life */
 
-struct ward *
-ward_new(struct supervisor *s, const struct planned *planned)
+struct service *
+service_new(struct supervisor *s, const struct planned *planned)
 {
-	struct ward *w = xcalloc(1, sizeof *w);
+	struct service *w = xcalloc(1, sizeof *w);
 
 	w->supervisor = s;
 	w->planned = planned;
@@ -315,12 +315,12 @@ ward_new(struct supervisor *s, const struct planned *planned)
 	child_init(&w->child, &s->loop, &verbs);
 	if (getrandom(&w->child.noise, sizeof w->child.noise, 0) < 0)
 		w->child.noise = (uint32_t)getpid();
-	ward_retime(w);
+	service_retime(w);
 	return w;
 }
 
 void
-ward_free(struct ward *w)
+service_free(struct service *w)
 {
 	hang_up(w);
 	process_fini(&w->process);
@@ -330,7 +330,7 @@ ward_free(struct ward *w)
 }
 
 void
-ward_retime(struct ward *w)
+service_retime(struct service *w)
 {
 	w->child.drain_ms = w->supervisor->plan->settings.drain_ms;
 	w->child.hung_ms = w->supervisor->plan->settings.hung_ms;
@@ -338,7 +338,7 @@ ward_retime(struct ward *w)
 
 /* One that was stopped by hand stays so. */
 void
-ward_replan(struct ward *w, const struct planned *planned)
+service_replan(struct service *w, const struct planned *planned)
 {
 	const struct planned *before = w->planned;
 
@@ -357,7 +357,7 @@ ward_replan(struct ward *w, const struct planned *planned)
 }
 
 bool
-ward_probe(struct ward *w, struct error *e)
+service_probe(struct service *w, struct error *e)
 {
 	if (!w->is_worker)
 		return fail_with(e, ERR_INVALID, "%s has no harness", w->name);

@@ -17,7 +17,7 @@
  * 30 KiB - it answers with a page of its own in HTML; version 0.9.75 has no
  * way to change that.
  */
-#include "gateway/spout.h"
+#include "gateway/http/chunk_writer.h"
 #include "proto/loop.h"
 #include "proto/settings.h"
 
@@ -64,7 +64,7 @@ struct request {
 	uint64_t bytes;
 	const char *why; /* it ended as it did, for the log */
 	char *model;	 /* for the log; NULL: none was asked for */
-	struct spout spout;
+	struct chunk_writer writer;
 	bool is_blocked; /* the socket takes no more for now */
 	enum { NOT_YET, WELL, CUT } ending;
 	struct timer stall;

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * fleet - the workers: who is there, and which model leads to whom
+ * workers - the workers: who is there, and which model leads to whom
  *
  * A model id is "<prefix>/<rest>"; the supervisor says which prefix leads to
  * which worker, and what harness that is does not matter here.  For each
@@ -11,10 +11,10 @@
  */
 #include "proto/link.h"
 
-struct fleet;
+struct workers;
 
-struct member {
-	struct fleet *fleet;
+struct worker_link {
+	struct workers *workers;
 	char *name;
 	struct client client;
 	struct ask greeting;
@@ -26,7 +26,7 @@ struct member {
 };
 
 static inline bool
-member_is_there(const struct member *m)
+worker_link_is_up(const struct worker_link *m)
 {
 	return m->id != 0 && m->orders.reader.connected &&
 	       m->inlet.writer.connected;
@@ -34,23 +34,23 @@ member_is_there(const struct member *m)
 
 struct prefix {
 	char *name;
-	struct member *member;
+	struct worker_link *link;
 };
 
-struct fleet {
+struct workers {
 	struct loop *loop;
-	struct member members[MAX_CHILDREN];
+	struct worker_link links[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
-	size_t member_count, prefix_count;
-	void (*heard)(struct member *, const struct msg *);
-	void (*came)(struct member *);
-	void (*lost)(struct member *);
-	void (*broken)(struct member *, const struct error *);
+	size_t link_count, prefix_count;
+	void (*heard)(struct worker_link *, const struct msg *);
+	void (*came)(struct worker_link *);
+	void (*lost)(struct worker_link *);
+	void (*broken)(struct worker_link *, const struct error *);
 };
 
 /* Where a model id leads. */
 struct destination {
-	struct member *member;
+	struct worker_link *link;
 	const char *prefix;
 	struct str model; /* absent: the default */
 };
@@ -59,21 +59,21 @@ struct destination {
  * `workers` is "claude echo", `routes` is "claude=claude cc=claude".  The four
  * functions are to be set before; fini is needed even if it failed.
  */
-must_check bool fleet_init(struct fleet *, const char *workers,
-			   const char *routes, struct error *);
-must_check bool fleet_dial(struct fleet *, struct loop *, const char *directory,
-			   struct error *);
-void fleet_fini(struct fleet *);
+must_check bool workers_init(struct workers *, const char *workers,
+			     const char *routes, struct error *);
+must_check bool workers_dial(struct workers *, struct loop *,
+			     const char *directory, struct error *);
+void workers_fini(struct workers *);
 
 /* How many can take orders. */
-size_t fleet_present(const struct fleet *);
+size_t workers_present(const struct workers *);
 
 /* ERR_NO_MODEL, with the prefixes there are. */
-must_check bool fleet_find(struct fleet *, struct str model,
-			   struct destination *, struct error *);
+must_check bool workers_find(struct workers *, struct str model,
+			     struct destination *, struct error *);
 
 /* Does a bare prefix do, as it is the name of a harness or an alias of one?
  * The prefixes of providers lead to a worker that has no model of its own. */
-bool fleet_has_default(const struct fleet *, const struct destination *);
+bool workers_has_default(const struct workers *, const struct destination *);
 
-struct member *fleet_member(struct fleet *, struct str name);
+struct worker_link *workers_link(struct workers *, struct str name);

@@ -1,4 +1,4 @@
-#include "gateway/http.h"
+#include "gateway/http/http.h"
 
 #include <microhttpd.h>
 
@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway/connection.h"
-#include "gateway/linger.h"
-#include "gateway/request.h"
+#include "gateway/http/connection.h"
+#include "gateway/http/lingering_close.h"
+#include "gateway/http/request.h"
 #include "proto/log.h"
 
 enum {
@@ -109,7 +109,7 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 	r->path = copy(str_cut(str_of(uri ? uri : ""), '?', &arguments));
 	r->body = BUF_INIT(h->max_body);
 	r->headers = BUF_INIT(MAX_ANSWER_HEAD);
-	spout_init(&r->spout);
+	chunk_writer_init(&r->writer);
 	snprintf(r->id, sizeof r->id, "req_%016jx",
 		 (uintmax_t)(h->last_id += 0x9e3779b97f4a7c15));
 	list_append(&h->requests, &r->node);
@@ -124,7 +124,7 @@ log_end(const struct request *r)
 		 r->method ? r->method : "-", log_quote(str_of(r->path)),
 		 r->model ? " for " : "",
 		 r->model ? log_quote(str_of(r->model)) : "", r->status,
-		 (uintmax_t)r->bytes + r->spout.total,
+		 (uintmax_t)r->bytes + r->writer.total,
 		 (uintmax_t)(loop_now() - r->began), r->why);
 }
 
@@ -140,7 +140,7 @@ request_free(struct request *r)
 	connection_wait(r->connection, IDLE_TIME * 1000);
 	buf_fini(&r->body);
 	buf_fini(&r->headers);
-	spout_fini(&r->spout);
+	chunk_writer_fini(&r->writer);
 	free(r->path);
 	free(r->refusal);
 	free(r->model);
@@ -233,7 +233,7 @@ take_head(struct request *r, const char *method, const char *version)
 
 	r->method = method;
 	r->why = "answered";
-	r->spout.is_plain = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
+	r->writer.is_plain = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
 	r->stage = READING_BODY;
 	r->connection->step = 0;
 	connection_wait(r->connection, BODY_TIME);
@@ -287,7 +287,7 @@ take_all(struct request *r)
 {
 	bool refused = r->stage == REFUSED;
 
-	loop_unset(r->http->loop, &r->connection->patience);
+	loop_unset(r->http->loop, &r->connection->deadline);
 	r->stage = WAITING;
 	r->in_callback = true;
 	if (refused)
@@ -353,7 +353,7 @@ request_cut_short(struct request *r, const struct error *e)
 		  (int)body.len, body.ptr);
 	if (send(r->fd, head.ptr, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
 		r->bytes = body.len;
-	linger(&r->http->lingering, r->http->loop, r->fd);
+	lingering_close(&r->http->lingering, r->http->loop, r->fd);
 	buf_fini(&body);
 	buf_fini(&head);
 }
@@ -468,7 +468,7 @@ request_answer(struct request *r, int status, struct buf *body)
 	r->stage = ANSWERED;
 	r->left = r->taken = NULL;
 	r->bytes = body->len;
-	spout_clear(&r->spout);
+	chunk_writer_clear(&r->writer);
 	*body = BUF_INIT(body->max);
 	queue(r, status, response);
 }
@@ -483,7 +483,7 @@ request_answer(struct request *r, int status, struct buf *body)
 static ssize_t
 end_body(struct request *r, char *bytes)
 {
-	if (r->ending == WELL && !r->spout.is_plain)
+	if (r->ending == WELL && !r->writer.is_plain)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	shutdown(r->fd, SHUT_WR);
 	*bytes = '\n';
@@ -604,7 +604,7 @@ http_fini(struct http *h)
 	}
 	loop_unwatch(h->loop, &h->watch);
 	MHD_stop_daemon(h->daemon);
-	linger_end_all(&h->lingering);
+	lingering_close_end_all(&h->lingering);
 	loop_unset(h->loop, &h->run);
 	loop_unset(h->loop, &h->push);
 	h->daemon = NULL;

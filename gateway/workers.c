@@ -1,4 +1,4 @@
-#include "gateway/fleet.h"
+#include "gateway/workers.h"
 
 #include <stdio.h>
 
@@ -9,26 +9,26 @@ enum {
 	GREET_AGAIN = 1000, /* ms */
 };
 
-struct member *
-fleet_member(struct fleet *f, struct str name)
+struct worker_link *
+workers_link(struct workers *f, struct str name)
 {
-	for (size_t i = 0; i < f->member_count; i++)
-		if (str_is(name, f->members[i].name))
-			return &f->members[i];
+	for (size_t i = 0; i < f->link_count; i++)
+		if (str_is(name, f->links[i].name))
+			return &f->links[i];
 	return NULL;
 }
 
 static bool
-add_member(struct fleet *f, struct str name, struct error *e)
+add_member(struct workers *f, struct str name, struct error *e)
 {
-	struct member *m;
+	struct worker_link *m;
 
-	if (f->member_count == MAX_CHILDREN)
+	if (f->link_count == MAX_CHILDREN)
 		return fail_with(e, ERR_INVALID, "more than %d workers",
 				 MAX_CHILDREN);
-	m = &f->members[f->member_count++];
-	*m = (struct member){
-		.fleet = f,
+	m = &f->links[f->link_count++];
+	*m = (struct worker_link){
+		.workers = f,
 		.name = copy(name),
 		.client = CLIENT_INIT,
 		.inlet = INLET_INIT,
@@ -38,17 +38,17 @@ add_member(struct fleet *f, struct str name, struct error *e)
 }
 
 static bool
-add_prefix(struct fleet *f, struct str route, struct error *e)
+add_prefix(struct workers *f, struct str route, struct error *e)
 {
-	struct str member, prefix = str_cut(route, '=', &member);
+	struct str link, prefix = str_cut(route, '=', &link);
 	struct prefix *p;
 
 	if (f->prefix_count == MAX_PREFIXES)
 		return fail_with(e, ERR_INVALID, "more than %d prefixes",
 				 MAX_PREFIXES);
 	p = &f->prefixes[f->prefix_count];
-	p->member = member.ptr ? fleet_member(f, member) : NULL;
-	if (!p->member || !prefix.len)
+	p->link = link.ptr ? workers_link(f, link) : NULL;
+	if (!p->link || !prefix.len)
 		return fail_with(e, ERR_INVALID, "\"" STR_FMT "\" is no route",
 				 STR_ARG(route));
 	p->name = copy(prefix);
@@ -57,12 +57,12 @@ add_prefix(struct fleet *f, struct str route, struct error *e)
 }
 
 bool
-fleet_init(struct fleet *f, const char *workers, const char *routes,
-	   struct error *e)
+workers_init(struct workers *f, const char *workers, const char *routes,
+	     struct error *e)
 {
 	struct str list = str_of(workers), word;
 
-	f->member_count = f->prefix_count = 0;
+	f->link_count = f->prefix_count = 0;
 	while (str_word(&list, &word))
 		if (!add_member(f, word, e))
 			return false;
@@ -76,47 +76,47 @@ fleet_init(struct fleet *f, const char *workers, const char *routes,
 static void
 on_heard(struct inlet *i, const struct msg *m)
 {
-	struct member *who = container_of(i, struct member, inlet);
+	struct worker_link *who = container_of(i, struct worker_link, inlet);
 
-	who->fleet->heard(who, m);
+	who->workers->heard(who, m);
 }
 
 static void
 on_broken(struct inlet *i, const struct error *e)
 {
-	struct member *m = container_of(i, struct member, inlet);
+	struct worker_link *m = container_of(i, struct worker_link, inlet);
 
 	log_warn("worker %s: %s", m->name, e->text);
-	m->fleet->broken(m, e);
+	m->workers->broken(m, e);
 }
 
 /* All three connections stand, and it is known who is at their ends. */
 static void
-arrive(struct member *m)
+arrive(struct worker_link *m)
 {
-	if (m->is_known || !member_is_there(m))
+	if (m->is_known || !worker_link_is_up(m))
 		return;
 	m->is_known = true;
 	log_info("worker %s: is there", m->name);
-	m->fleet->came(m);
+	m->workers->came(m);
 }
 
-static void greet(struct member *);
+static void greet(struct worker_link *);
 
 static void
 on_again(struct timer *t)
 {
-	greet(container_of(t, struct member, again));
+	greet(container_of(t, struct worker_link, again));
 }
 
 static void
 on_present(struct ask *a, const struct msg *reply, const struct error *e)
 {
-	struct member *m = container_of(a, struct member, greeting);
+	struct worker_link *m = container_of(a, struct worker_link, greeting);
 
 	if (e || reply->type != MSG_PRESENT) {
 		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
-		loop_set(m->fleet->loop, &m->again, GREET_AGAIN, on_again);
+		loop_set(m->workers->loop, &m->again, GREET_AGAIN, on_again);
 		return;
 	}
 	m->id = reply->body.present.worker;
@@ -124,11 +124,11 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 }
 
 static void
-greet(struct member *m)
+greet(struct worker_link *m)
 {
 	const struct msg_greet greet = {};
 
-	loop_unset(m->fleet->loop, &m->again);
+	loop_unset(m->workers->loop, &m->again);
 	ask_drop(&m->greeting);
 	if (client_is_connected(&m->client))
 		client_ask(&m->client, MSG_GREET, &greet, &m->greeting,
@@ -140,7 +140,7 @@ greet(struct member *m)
  * their way are for a process that is no more, or will cancel them.
  */
 static void
-lose(struct member *m)
+lose(struct worker_link *m)
 {
 	if (m->is_known)
 		log_info("worker %s: is gone", m->name);
@@ -148,14 +148,14 @@ lose(struct member *m)
 	m->id = 0;
 	inlet_renew(&m->inlet);
 	outlet_renew(&m->orders);
-	m->fleet->lost(m);
+	m->workers->lost(m);
 	greet(m);
 }
 
 static void
 on_client(struct client *c)
 {
-	struct member *m = container_of(c, struct member, client);
+	struct worker_link *m = container_of(c, struct worker_link, client);
 
 	if (client_is_connected(c))
 		greet(m);
@@ -166,7 +166,7 @@ on_client(struct client *c)
 static void
 on_events(struct inlet *i)
 {
-	struct member *m = container_of(i, struct member, inlet);
+	struct worker_link *m = container_of(i, struct worker_link, inlet);
 
 	if (i->writer.connected)
 		arrive(m);
@@ -177,7 +177,7 @@ on_events(struct inlet *i)
 static void
 on_orders(struct outlet *o)
 {
-	struct member *m = container_of(o, struct member, orders);
+	struct worker_link *m = container_of(o, struct worker_link, orders);
 
 	if (o->reader.connected)
 		arrive(m);
@@ -186,7 +186,7 @@ on_orders(struct outlet *o)
 }
 
 static bool
-dial(struct member *m, struct loop *loop, const char *directory,
+dial(struct worker_link *m, struct loop *loop, const char *directory,
      struct error *e)
 {
 	static const struct hearing hearing = {
@@ -207,44 +207,44 @@ dial(struct member *m, struct loop *loop, const char *directory,
 }
 
 bool
-fleet_dial(struct fleet *f, struct loop *loop, const char *directory,
-	   struct error *e)
+workers_dial(struct workers *f, struct loop *loop, const char *directory,
+	     struct error *e)
 {
 	f->loop = loop;
-	for (size_t i = 0; i < f->member_count; i++)
-		if (!dial(&f->members[i], loop, directory, e))
+	for (size_t i = 0; i < f->link_count; i++)
+		if (!dial(&f->links[i], loop, directory, e))
 			return false;
 	return true;
 }
 
 void
-fleet_fini(struct fleet *f)
+workers_fini(struct workers *f)
 {
-	for (size_t i = 0; i < f->member_count; i++) {
-		if (timer_is_set(&f->members[i].again))
-			loop_unset(f->loop, &f->members[i].again);
-		client_fini(&f->members[i].client);
-		inlet_fini(&f->members[i].inlet);
-		outlet_fini(&f->members[i].orders);
-		free(f->members[i].name);
+	for (size_t i = 0; i < f->link_count; i++) {
+		if (timer_is_set(&f->links[i].again))
+			loop_unset(f->loop, &f->links[i].again);
+		client_fini(&f->links[i].client);
+		inlet_fini(&f->links[i].inlet);
+		outlet_fini(&f->links[i].orders);
+		free(f->links[i].name);
 	}
 	for (size_t i = 0; i < f->prefix_count; i++)
 		free(f->prefixes[i].name);
-	f->member_count = f->prefix_count = 0;
+	f->link_count = f->prefix_count = 0;
 }
 
 size_t
-fleet_present(const struct fleet *f)
+workers_present(const struct workers *f)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->member_count; i++)
-		n += member_is_there(&f->members[i]);
+	for (size_t i = 0; i < f->link_count; i++)
+		n += worker_link_is_up(&f->links[i]);
 	return n;
 }
 
 static bool
-fail_unknown(const struct fleet *f, struct str prefix, struct error *e)
+fail_unknown(const struct workers *f, struct str prefix, struct error *e)
 {
 	struct buf known = BUF_INIT(64 << 10);
 
@@ -260,7 +260,7 @@ fail_unknown(const struct fleet *f, struct str prefix, struct error *e)
 }
 
 static const struct prefix *
-find_prefix(const struct fleet *f, struct str name)
+find_prefix(const struct workers *f, struct str name)
 {
 	for (size_t i = 0; i < f->prefix_count; i++)
 		if (str_same(name, str_of(f->prefixes[i].name)))
@@ -269,8 +269,8 @@ find_prefix(const struct fleet *f, struct str name)
 }
 
 bool
-fleet_find(struct fleet *f, struct str model, struct destination *d,
-	   struct error *e)
+workers_find(struct workers *f, struct str model, struct destination *d,
+	     struct error *e)
 {
 	const struct prefix *p;
 	struct str rest, name;
@@ -287,14 +287,14 @@ fleet_find(struct fleet *f, struct str model, struct destination *d,
 				 MAX_MODEL);
 	if (!rest.len)
 		rest.ptr = NULL;
-	*d = (struct destination){ p->member, p->name, rest };
+	*d = (struct destination){ p->link, p->name, rest };
 	return true;
 }
 
 bool
-fleet_has_default(const struct fleet *f, const struct destination *d)
+workers_has_default(const struct workers *f, const struct destination *d)
 {
-	const struct prefix *own = find_prefix(f, str_of(d->member->name));
+	const struct prefix *own = find_prefix(f, str_of(d->link->name));
 
-	return !d->model.ptr && own && own->member == d->member;
+	return !d->model.ptr && own && own->link == d->link;
 }

@@ -1,11 +1,11 @@
-#include "gateway/gather.h"
+#include "gateway/fan_out.h"
 
 #include "proto/log.h"
 
-enum { GATHER_TIME = 2000 }; /* ms */
+enum { FAN_OUT_MS = 2000 }; /* ms */
 
 static void
-gather_free(struct gather *g)
+fan_out_free(struct fan_out *g)
 {
 	for (size_t i = 0; i < MAX_CHILDREN; i++)
 		ask_drop(&g->asks[i].ask);
@@ -17,13 +17,13 @@ gather_free(struct gather *g)
 static void
 on_left(struct request *r)
 {
-	gather_free(r->owner);
+	fan_out_free(r->owner);
 }
 
-struct gather *
-gather_new(struct request *r)
+struct fan_out *
+fan_out_new(struct request *r)
 {
-	struct gather *g = xcalloc(1, sizeof *g);
+	struct fan_out *g = xcalloc(1, sizeof *g);
 
 	g->request = r;
 	g->rows = json_array();
@@ -33,16 +33,16 @@ gather_new(struct request *r)
 }
 
 static void
-finish(struct gather *g)
+finish(struct fan_out *g)
 {
 	g->done(g);
-	gather_free(g);
+	fan_out_free(g);
 }
 
 static void
 on_answered(struct ask *a, const struct msg *reply, const struct error *e)
 {
-	struct gather *g = container_of(a, struct gathering_ask, ask)->gather;
+	struct fan_out *g = container_of(a, struct fan_out_ask, ask)->fan_out;
 
 	if (e) {
 		log_debug("left out: %s", e->text);
@@ -54,12 +54,12 @@ on_answered(struct ask *a, const struct msg *reply, const struct error *e)
 }
 
 void
-gather_start(struct gather *g, struct fleet *f, const struct inquiry *what)
+fan_out_start(struct fan_out *g, struct workers *f, const struct inquiry *what)
 {
-	for (size_t i = 0; i < f->member_count; i++) {
-		struct member *m = &f->members[i];
+	for (size_t i = 0; i < f->link_count; i++) {
+		struct worker_link *m = &f->links[i];
 
-		g->asks[i].gather = g;
+		g->asks[i].fan_out = g;
 		if (what->only && what->only != m)
 			continue;
 		if (!client_is_connected(&m->client)) {
@@ -68,14 +68,14 @@ gather_start(struct gather *g, struct fleet *f, const struct inquiry *what)
 		}
 		g->waiting++;
 		client_ask(&m->client, what->type, what->body, &g->asks[i].ask,
-			   GATHER_TIME, on_answered);
+			   FAN_OUT_MS, on_answered);
 	}
 	if (g->waiting == 0)
 		finish(g);
 }
 
 void
-gather_rows(struct gather *g, struct str json)
+fan_out_rows(struct fan_out *g, struct str json)
 {
 	json_t *rows = json_loadb(json.ptr, json.len, 0, NULL);
 

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * ward - one process of which the supervisor takes care
+ * service - one process of which the supervisor takes care
  *
  * The body of a child: its process, and the conversation with it.  HELLO is
  * asked again and again; what READY says is kept for whoever wants to know.
@@ -20,7 +20,7 @@ struct report {
 	char detail[MAX_DETAIL + 1];
 };
 
-struct ward {
+struct service {
 	struct supervisor *supervisor;
 	const struct planned *planned; /* NULL: to be gone once it is down */
 	char *name;
@@ -36,14 +36,14 @@ struct ward {
 	char last_exit[128]; /* for people; "": has never ended */
 };
 
-struct ward *ward_new(struct supervisor *, const struct planned *);
-void ward_free(struct ward *); /* kills, if it must */
+struct service *service_new(struct supervisor *, const struct planned *);
+void service_free(struct service *); /* kills, if it must */
 
 /* What is planned for it may have moved, or changed: then it is restarted. */
-void ward_replan(struct ward *, const struct planned *);
+void service_replan(struct service *, const struct planned *);
 
 /* The intervals in the supervisor's settings may have changed. */
-void ward_retime(struct ward *);
+void service_retime(struct service *);
 
 /* Has a worker look at its harness; ERR_UNAVAILABLE if it is not up. */
-must_check bool ward_probe(struct ward *, struct error *);
+must_check bool service_probe(struct service *, struct error *);

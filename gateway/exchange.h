@@ -9,31 +9,32 @@
  * How its events become an HTTP answer is the turn's `answer`: a stream, a
  * whole, or what an upstream has said, passed on.
  */
-#include "gateway/chat.h"
-#include "gateway/fleet.h"
-#include "gateway/http.h"
+#include "gateway/chat/chat.h"
+#include "gateway/workers.h"
+#include "gateway/http/http.h"
 
-struct turn;
+struct exchange;
 
 /* All MUST be set.  `finish` and `failed` give the request its answer. */
 struct answer {
-	void (*accepted)(struct turn *);
-	void (*started)(struct turn *); /* again, and its standing differs */
-	void (*text)(struct turn *, enum delta, struct str);
-	void (*tool)(struct turn *, struct str json);
-	void (*finish)(struct turn *, const struct msg_finish *);
-	void (*failed)(struct turn *, const struct error *);
+	void (*accepted)(struct exchange *);
+	void (*started)(
+		struct exchange *); /* again, and its standing differs */
+	void (*text)(struct exchange *, enum delta, struct str);
+	void (*tool)(struct exchange *, struct str json);
+	void (*finish)(struct exchange *, const struct msg_finish *);
+	void (*failed)(struct exchange *, const struct error *);
 };
 
 extern const struct answer answer_sse, answer_whole, answer_relay;
 
-struct turn {
+struct exchange {
 	struct node node; /* in a bucket of the gateway's */
 	struct gateway *gateway;
-	struct member *worker;
+	struct worker_link *worker;
 	struct request *request;
 	uint64_t id, seq;
-	struct timer patience; /* until the worker says anything */
+	struct timer deadline; /* until the worker says anything */
 	const struct answer *answer;
 	struct stamp stamp;
 	bool accepted;
@@ -67,34 +68,35 @@ struct question {
 };
 
 /* The request is the turn's from here on. */
-void turn_start(struct gateway *, struct request *, const struct question *);
+void exchange_start(struct gateway *, struct request *,
+		    const struct question *);
 
-struct turn *turn_find(struct gateway *, const struct member *, uint64_t id,
-		       uint64_t seq);
+struct exchange *exchange_find(struct gateway *, const struct worker_link *,
+			       uint64_t id, uint64_t seq);
 
-void turn_accepted(struct turn *, const struct msg_accepted *);
-void turn_started(struct turn *, const struct msg_started *);
-void turn_text(struct turn *, enum delta, struct str);
-void turn_tool(struct turn *, struct str json);
-void turn_head(struct turn *, const struct msg_head *);
-void turn_body(struct turn *, const struct msg_body *);
-void turn_finish(struct turn *, const struct msg_finish *);
+void exchange_accepted(struct exchange *, const struct msg_accepted *);
+void exchange_started(struct exchange *, const struct msg_started *);
+void exchange_text(struct exchange *, enum delta, struct str);
+void exchange_tool(struct exchange *, struct str json);
+void exchange_head(struct exchange *, const struct msg_head *);
+void exchange_body(struct exchange *, const struct msg_body *);
+void exchange_finish(struct exchange *, const struct msg_finish *);
 
 /* The worker says so, or is gone. */
-void turn_failed(struct turn *, const struct error *);
+void exchange_failed(struct exchange *, const struct error *);
 
 /* We say so, and the worker shall stop. */
-void turn_abort(struct turn *, const struct error *);
+void exchange_abort(struct exchange *, const struct error *);
 
 /* For answers: the worker may send so many more bytes. */
-void turn_pay(struct turn *);
-struct standing turn_standing(const struct turn *);
+void exchange_pay(struct exchange *);
+struct standing exchange_standing(const struct exchange *);
 
 /* Adds the headers by which a client learns what became of its session. */
-void turn_add_headers(struct turn *);
+void exchange_add_headers(struct exchange *);
 
 /* For relay: ends a turn whose answer has been given. */
-void turn_end(struct turn *);
+void exchange_end(struct exchange *);
 
-void relay_head(struct turn *, const struct msg_head *);
-void relay_body(struct turn *, const struct msg_body *);
+void relay_head(struct exchange *, const struct msg_head *);
+void relay_body(struct exchange *, const struct msg_body *);

@@ -1,4 +1,4 @@
-#include "gateway/spout.h"
+#include "gateway/http/chunk_writer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,19 +9,19 @@
 enum { SIZE_DIGITS = sizeof NO_SIZE - 3 };
 
 void
-spout_init(struct spout *s)
+chunk_writer_init(struct chunk_writer *s)
 {
-	*s = (struct spout){ .bytes = BUF_INIT(2 * MAX_UNSENT - 1) };
+	*s = (struct chunk_writer){ .bytes = BUF_INIT(2 * MAX_UNSENT - 1) };
 }
 
 void
-spout_fini(struct spout *s)
+chunk_writer_fini(struct chunk_writer *s)
 {
 	buf_fini(&s->bytes);
 }
 
 void
-spout_clear(struct spout *s)
+chunk_writer_clear(struct chunk_writer *s)
 {
 	buf_drop(&s->bytes, s->bytes.len);
 	s->sent = 0;
@@ -38,7 +38,7 @@ add(struct buf *b, struct str s)
 }
 
 struct buf *
-spout_begin(struct spout *s)
+chunk_writer_begin(struct chunk_writer *s)
 {
 	if (s->is_open)
 		return &s->bytes;
@@ -60,7 +60,7 @@ write_size(char *at, size_t len)
 }
 
 static void
-end_chunk(struct spout *s)
+end_chunk(struct chunk_writer *s)
 {
 	size_t len = s->bytes.len - s->chunk - (sizeof NO_SIZE - 1);
 
@@ -78,13 +78,13 @@ end_chunk(struct spout *s)
 }
 
 bool
-spout_push(struct spout *s, int fd, struct error *e)
+chunk_writer_push(struct chunk_writer *s, int fd, struct error *e)
 {
 	ssize_t n;
 
 	end_chunk(s);
-	while (spout_waiting(s) > 0) {
-		n = send(fd, s->bytes.ptr + s->sent, spout_waiting(s),
+	while (chunk_writer_waiting(s) > 0) {
+		n = send(fd, s->bytes.ptr + s->sent, chunk_writer_waiting(s),
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -5,7 +5,7 @@
  * Shared by http.c and request.c, and by nobody else: for all others there is
  * http.h.
  */
-#include "gateway/http.h"
+#include "gateway/http/http.h"
 
 /* It waits for us, and MHD does not look at it. */
 bool request_is_ours(const struct request *);

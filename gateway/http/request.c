@@ -1,4 +1,4 @@
-#include "gateway/request.h"
+#include "gateway/http/request.h"
 
 #include "proto/log.h"
 
@@ -89,7 +89,7 @@ request_sign(struct request *r)
 static bool
 is_over(const struct request *r)
 {
-	return r->ending != NOT_YET && spout_waiting(&r->spout) == 0;
+	return r->ending != NOT_YET && chunk_writer_waiting(&r->writer) == 0;
 }
 
 /* The client has gone, or takes nothing any more. */
@@ -100,7 +100,7 @@ request_lose(struct request *r)
 
 	r->why = "client left";
 	r->ending = CUT;
-	spout_clear(&r->spout);
+	chunk_writer_clear(&r->writer);
 	request_tell_owner(r);
 	if (suspended)
 		request_hand_back(r);
@@ -134,11 +134,11 @@ request_push(struct request *r)
 	struct error e;
 
 	list_remove(&r->http->unpushed, &r->unpushed);
-	if (!spout_push(&r->spout, r->fd, &e)) {
+	if (!chunk_writer_push(&r->writer, r->fd, &e)) {
 		request_lose(r);
 		return;
 	}
-	set_blocked(r, spout_waiting(&r->spout) > 0);
+	set_blocked(r, chunk_writer_waiting(&r->writer) > 0);
 	if (r->taken)
 		r->taken(r);
 	if (is_over(r))
@@ -172,7 +172,7 @@ struct buf *
 request_begin(struct request *r)
 {
 	push_soon(r);
-	return spout_begin(&r->spout);
+	return chunk_writer_begin(&r->writer);
 }
 
 static void

@@ -1,19 +1,19 @@
-/* spout loses no byte, whatever the socket takes, and frames what it sends */
-#include "gateway/spout.h"
+/* writer loses no byte, whatever the socket takes, and frames what it sends */
+#include "gateway/http/chunk_writer.h"
 #include "tests/unit/unit.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 static int ends[2];
-static struct spout spout;
+static struct chunk_writer writer;
 
 static void
 write_text(const char *text)
 {
 	struct error e;
 
-	assert_true(buf_add(spout_begin(&spout), str_of(text), &e));
+	assert_true(buf_add(chunk_writer_begin(&writer), str_of(text), &e));
 }
 
 static void
@@ -30,27 +30,27 @@ what_is_written_together_is_one_chunk(void **state)
 {
 	write_text("ab");
 	write_text("cd");
-	must(spout_push(&spout, ends[0], &e));
+	must(chunk_writer_push(&writer, ends[0], &e));
 	hears("000004\r\nabcd\r\n");
 	write_text("e");
-	must(spout_push(&spout, ends[0], &e));
+	must(chunk_writer_push(&writer, ends[0], &e));
 	hears("000001\r\ne\r\n");
 }
 
 static void
 nothing_is_not_the_end(void **state)
 {
-	spout_begin(&spout);
-	must(spout_push(&spout, ends[0], &e));
+	chunk_writer_begin(&writer);
+	must(chunk_writer_push(&writer, ends[0], &e));
 	hears("");
 }
 
 static void
 an_old_client_gets_no_chunks(void **state)
 {
-	spout.is_plain = true;
+	writer.is_plain = true;
 	write_text("abcd");
-	must(spout_push(&spout, ends[0], &e));
+	must(chunk_writer_push(&writer, ends[0], &e));
 	hears("abcd");
 }
 
@@ -58,8 +58,8 @@ static void
 what_is_forgotten_is_not_sent(void **state)
 {
 	write_text("abcd");
-	spout_clear(&spout);
-	must(spout_push(&spout, ends[0], &e));
+	chunk_writer_clear(&writer);
+	must(chunk_writer_push(&writer, ends[0], &e));
 	hears("");
 }
 
@@ -85,7 +85,7 @@ a_slow_client_gets_every_byte(void **state)
 	uint64_t got = 0, want = 0;
 	size_t bytes = 0;
 
-	spout.is_plain = true;
+	writer.is_plain = true;
 	for (int i = 0; i < 60000; i++) {
 		char text[] = { (char)('a' + i % 26), (char)('a' + i % 7), 0 };
 
@@ -94,16 +94,16 @@ a_slow_client_gets_every_byte(void **state)
 		for (int k = 0; k < 100; k++)
 			want = want * 31 + (unsigned char)text[k % 2];
 		if (i % 100 == 0)
-			must(spout_push(&spout, ends[0], &e));
+			must(chunk_writer_push(&writer, ends[0], &e));
 		if (i % 700 == 0)
 			bytes += drink(&got);
 	}
 	while (bytes < 6000000) {
-		must(spout_push(&spout, ends[0], &e));
+		must(chunk_writer_push(&writer, ends[0], &e));
 		bytes += drink(&got);
 	}
-	assert_int_equal(spout_waiting(&spout), 0);
-	assert_int_equal(spout.total, 6000000);
+	assert_int_equal(chunk_writer_waiting(&writer), 0);
+	assert_int_equal(writer.total, 6000000);
 	assert_true(got == want);
 }
 
@@ -114,20 +114,20 @@ it_is_seen_when_the_client_has_gone(void **state)
 
 	close(ends[1]);
 	write_text("x");
-	assert_false(spout_push(&spout, ends[0], &e));
+	assert_false(chunk_writer_push(&writer, ends[0], &e));
 }
 
 static int
 set_up(void **state)
 {
-	spout_init(&spout);
+	chunk_writer_init(&writer);
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
 }
 
 static int
 tear_down(void **state)
 {
-	spout_fini(&spout);
+	chunk_writer_fini(&writer);
 	close(ends[0]);
 	close(ends[1]);
 	return 0;

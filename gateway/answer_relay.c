@@ -5,9 +5,9 @@
  * byte of its body.  If it breaks off ours breaks off too: what is truncated
  * must look truncated.
  */
-#include "gateway/chat.h"
+#include "gateway/chat/chat.h"
 #include "gateway/reply.h"
-#include "gateway/turn.h"
+#include "gateway/exchange.h"
 
 #include <assert.h>
 
@@ -45,26 +45,26 @@ concerns_origins(struct str name)
 }
 
 static void
-pass_type(struct turn *t, const char *name, const char *value)
+pass_type(struct exchange *x, const char *name, const char *value)
 {
 	if (strcasecmp(name, "Content-Type"))
 		return;
-	t->is_events = str_starts(str_of(value), STR("text/event-stream"));
-	request_add(t->request, name, str_of(value));
+	x->is_events = str_starts(str_of(value), STR("text/event-stream"));
+	request_add(x->request, name, str_of(value));
 }
 
 static void
-pass_other(struct turn *t, const char *name, const char *value)
+pass_other(struct exchange *x, const char *name, const char *value)
 {
 	if (strcasecmp(name, "Content-Type") &&
 	    !concerns_connection(str_of(name)) &&
 	    !concerns_origins(str_of(name)))
-		request_add(t->request, name, str_of(value));
+		request_add(x->request, name, str_of(value));
 }
 
 static bool
-pass_each(struct turn *t, const json_t *all,
-	  void (*pass)(struct turn *, const char *, const char *))
+pass_each(struct exchange *x, const json_t *all,
+	  void (*pass)(struct exchange *, const char *, const char *))
 {
 	const char *name, *value;
 	json_t *one;
@@ -73,74 +73,74 @@ pass_each(struct turn *t, const json_t *all,
 	json_array_foreach (all, i, one) {
 		if (json_unpack(one, "[ss]", &name, &value) != 0)
 			return false;
-		pass(t, name, value);
+		pass(x, name, value);
 	}
 	return json_is_array(all);
 }
 
 /* What must be there goes first: there may not be room for all. */
 static bool
-pass_headers(struct turn *t, struct str json, struct error *e)
+pass_headers(struct exchange *x, struct str json, struct error *e)
 {
 	json_t *all = json_loadb(json.ptr, json.len, 0, NULL);
-	bool ok = pass_each(t, all, pass_type);
+	bool ok = pass_each(x, all, pass_type);
 
 	if (ok) {
-		turn_add_headers(t);
-		ok = pass_each(t, all, pass_other);
+		exchange_add_headers(x);
+		ok = pass_each(x, all, pass_other);
 	}
 	json_decref(all);
 	return ok || fail_with(e, ERR_PROTOCOL, "no headers in HEAD");
 }
 
 static void
-on_accepted(struct turn *t)
+on_accepted(struct exchange *x)
 {
 }
 
 /* What is a CLI's to say is not a relay's. */
 static void
-refuse(struct turn *t)
+refuse(struct exchange *x)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_PROTOCOL, "%s mixes a relay with its own words",
-		  t->worker->name);
-	turn_abort(t, &e);
+		  x->worker->name);
+	exchange_abort(x, &e);
 }
 
 static void
-on_text(struct turn *t, enum delta delta, struct str text)
+on_text(struct exchange *x, enum delta delta, struct str text)
 {
-	refuse(t);
+	refuse(x);
 }
 
 static void
-on_tool(struct turn *t, struct str json)
+on_tool(struct exchange *x, struct str json)
 {
-	refuse(t);
+	refuse(x);
 }
 
 /* Not needed: the last HEAD or BODY says that it is the last. */
 static void
-on_finish(struct turn *t, const struct msg_finish *m)
+on_finish(struct exchange *x, const struct msg_finish *m)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_TRUNCATED, "the upstream's answer has no end");
-	t->answer->failed(t, &e);
+	x->answer->failed(x, &e);
 }
 
 static void
-on_failed(struct turn *t, const struct error *e)
+on_failed(struct exchange *x, const struct error *e)
 {
-	struct request *r = t->request;
+	struct request *r = x->request;
 
-	if (!t->headed) {
+	if (!x->headed) {
 		reply_error(r, e, NULL);
 		return;
 	}
-	if (t->is_events) {
+	if (x->is_events) {
 		add(r, STR("\n\ndata: "));
 		chat_error(request_begin(r), e, NULL);
 		add(r, STR("\n\n"));
@@ -149,35 +149,35 @@ on_failed(struct turn *t, const struct error *e)
 }
 
 static void
-give_whole(struct turn *t, const struct msg_head *m)
+give_whole(struct exchange *x, const struct msg_head *m)
 {
 	struct buf body = BUF_INIT(MAX_DELTA);
 	struct error e;
 
 	if (!buf_add(&body, m->bytes, &e))
 		abort(); /* larger than messages.def allows */
-	request_answer(t->request, (int)m->status, &body);
-	turn_end(t);
+	request_answer(x->request, (int)m->status, &body);
+	exchange_end(x);
 }
 
 void
-relay_head(struct turn *t, const struct msg_head *m)
+relay_head(struct exchange *x, const struct msg_head *m)
 {
-	struct request *r = t->request;
+	struct request *r = x->request;
 	struct error e = { 0 };
 
-	if (t->headed || m->status < 200) {
+	if (x->headed || m->status < 200) {
 		fail_with(&e, ERR_PROTOCOL, "a HEAD that can't be");
-		turn_abort(t, &e);
+		exchange_abort(x, &e);
 		return;
 	}
-	if (!pass_headers(t, m->headers, &e)) {
-		turn_abort(t, &e);
+	if (!pass_headers(x, m->headers, &e)) {
+		exchange_abort(x, &e);
 		return;
 	}
-	t->headed = true;
+	x->headed = true;
 	if (m->last) {
-		give_whole(t, m);
+		give_whole(x, m);
 		return;
 	}
 	request_open(r, (int)m->status);
@@ -186,18 +186,18 @@ relay_head(struct turn *t, const struct msg_head *m)
 }
 
 void
-relay_body(struct turn *t, const struct msg_body *m)
+relay_body(struct exchange *x, const struct msg_body *m)
 {
-	if (!t->headed) {
-		refuse(t);
+	if (!x->headed) {
+		refuse(x);
 		return;
 	}
 	if (m->bytes.len)
-		add(t->request, m->bytes);
+		add(x->request, m->bytes);
 	if (!m->last)
 		return;
-	request_close(t->request);
-	turn_end(t);
+	request_close(x->request);
+	exchange_end(x);
 }
 
 const struct answer answer_relay = {

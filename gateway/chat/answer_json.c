@@ -1,0 +1,76 @@
+/* whole - an answer that is collected, and given all at once */
+#include "gateway/reply.h"
+#include "gateway/exchange.h"
+
+/* How its session stands is said at the end, when it is known. */
+static void
+on_standing(struct exchange *x)
+{
+}
+
+static bool
+collect(struct exchange *x, struct buf *to, struct str s)
+{
+	size_t all = x->text.len + x->reasoning.len + x->tools.len;
+	struct error e = { 0 };
+
+	if (all + s.len <= MAX_ANSWER && buf_add(to, s, &e)) {
+		exchange_pay(x);
+		return true;
+	}
+	fail_with(&e, ERR_TRUNCATED,
+		  "the answer is larger than %u bytes; it can be streamed",
+		  MAX_ANSWER);
+	exchange_abort(x, &e);
+	return false;
+}
+
+static void
+on_text(struct exchange *x, enum delta delta, struct str text)
+{
+	(void)collect(x, delta == DELTA_TEXT ? &x->text : &x->reasoning, text);
+}
+
+static void
+on_tool(struct exchange *x, struct str json)
+{
+	if (x->tools.len && !collect(x, &x->tools, STR(",")))
+		return;
+	(void)collect(x, &x->tools, json);
+}
+
+static void
+on_finish(struct exchange *x, const struct msg_finish *m)
+{
+	struct buf body = BUF_INIT(8 * (size_t)MAX_ANSWER); /* escaped */
+	const struct completion c = {
+		.text = buf_str(&x->text),
+		.reasoning = buf_str(&x->reasoning),
+		.tools = buf_str(&x->tools),
+		.standing = exchange_standing(x),
+		.finish_reason = m->reason,
+		.usage = m->usage,
+		.model = m->model,
+	};
+
+	chat_completion(&body, &x->stamp, &c);
+	exchange_add_headers(x);
+	reply_body(x->request, 200, &body);
+}
+
+static void
+on_failed(struct exchange *x, const struct error *e)
+{
+	if (x->accepted)
+		exchange_add_headers(x);
+	reply_error(x->request, e, NULL);
+}
+
+const struct answer answer_whole = {
+	.accepted = on_standing,
+	.started = on_standing,
+	.text = on_text,
+	.tool = on_tool,
+	.finish = on_finish,
+	.failed = on_failed,
+};
