@@ -9,17 +9,6 @@
 #include "gateway/reply.h"
 #include "gateway/exchange.h"
 
-#include <assert.h>
-
-static void
-add(struct request *r, struct str bytes)
-{
-	struct error e;
-	bool fits = buf_add(request_begin(r), bytes, &e);
-
-	assert(fits);
-}
-
 static bool
 concerns_connection(struct str name)
 {
@@ -141,9 +130,9 @@ on_failed(struct exchange *x, const struct error *e)
 		return;
 	}
 	if (x->is_events) {
-		add(r, STR("\n\ndata: "));
+		buf_put(request_begin(r), STR("\n\ndata: "));
 		chat_error(request_begin(r), e, NULL);
-		add(r, STR("\n\n"));
+		buf_put(request_begin(r), STR("\n\n"));
 	}
 	request_cut(r);
 }
@@ -182,7 +171,7 @@ relay_head(struct exchange *x, const struct msg_head *m)
 	}
 	request_open(r, (int)m->status);
 	if (m->bytes.len)
-		add(r, m->bytes);
+		buf_put(request_begin(r), m->bytes);
 }
 
 void
@@ -193,7 +182,7 @@ relay_body(struct exchange *x, const struct msg_body *m)
 		return;
 	}
 	if (m->bytes.len)
-		add(x->request, m->bytes);
+		buf_put(request_begin(x->request), m->bytes);
 	if (!m->last)
 		return;
 	request_close(x->request);

@@ -5,18 +5,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "proto/address.h"
 #include "proto/log.h"
-
-static bool
-is_loopback(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in *v4 = (const void *)a;
-	const struct sockaddr_in6 *v6 = (const void *)a;
-
-	if (a->ss_family == AF_INET)
-		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
 
 bool
 guard_init(struct guard *g, const struct settings *s, int fd, struct error *e)
@@ -29,7 +19,7 @@ guard_init(struct guard *g, const struct settings *s, int fd, struct error *e)
 	*g = (struct guard){ .settings = s };
 	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
 		return fail_errno(e, "getsockname");
-	g->is_loopback = is_loopback(&a);
+	g->is_loopback = address_is_loopback((struct sockaddr *)&a);
 	if (a.ss_family == AF_INET)
 		inet_ntop(AF_INET, &v4->sin_addr, g->bound, sizeof g->bound);
 	else if (a.ss_family == AF_INET6)
@@ -39,17 +29,6 @@ guard_init(struct guard *g, const struct settings *s, int fd, struct error *e)
 			 "listening on %s, which is not loopback, needs "
 			 "BRIDGE_BEARER",
 			 g->bound);
-}
-
-static bool
-is_listed(struct str list, struct str what)
-{
-	struct str word;
-
-	while (str_word(&list, &word))
-		if (str_same(word, what))
-			return true;
-	return false;
 }
 
 /* "[::1]:80" is "::1", "localhost:80" is "localhost". */
@@ -71,10 +50,10 @@ guard_host(const struct guard *g, struct str host, struct error *e)
 
 	if (s->bearer && !g->is_loopback)
 		return true;
-	if (name.len && (is_listed(STR("127.0.0.1 localhost ::1"), name) ||
+	if (name.len && (str_list_has(STR("127.0.0.1 localhost ::1"), name) ||
 			 str_same(name, str_of(g->bound)) ||
-			 is_listed(str_of(s->allowed_hosts), name) ||
-			 is_listed(str_of(s->allowed_hosts), host)))
+			 str_list_has(str_of(s->allowed_hosts), name) ||
+			 str_list_has(str_of(s->allowed_hosts), host)))
 		return true;
 	return fail_with(e, ERR_FORBIDDEN,
 			 "the Host %s is not a name of this server; more can "
@@ -87,9 +66,9 @@ guard_origin(const struct guard *g, struct str origin, struct error *e)
 {
 	struct str allowed = str_of(g->settings->allowed_origins);
 
-	if (!origin.ptr || is_listed(allowed, origin))
+	if (!origin.ptr || str_list_has(allowed, origin))
 		return true;
-	if (g->settings->bearer && is_listed(allowed, STR("*")))
+	if (g->settings->bearer && str_list_has(allowed, STR("*")))
 		return true;
 	return fail_with(e, ERR_FORBIDDEN,
 			 "the Origin %s may not call; those that may are named "

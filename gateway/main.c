@@ -3,9 +3,8 @@
 #include <sys/resource.h>
 
 #include "gateway/gateway.h"
+#include "proto/exit_code.h"
 #include "proto/log.h"
-
-enum { EXIT_WRONG_SETTINGS = 78 };
 
 /* Every client and every stream is a descriptor. */
 static void

@@ -94,6 +94,15 @@ buf_add(struct buf *b, struct str s, struct error *e)
 }
 
 void
+buf_put(struct buf *b, struct str s)
+{
+	struct error e;
+	bool fits = buf_add(b, s, &e);
+
+	assert(fits);
+}
+
+void
 buf_print(struct buf *b, const char *fmt, ...)
 {
 	char *text;

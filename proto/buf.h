@@ -23,6 +23,9 @@ void buf_fini(struct buf *);
 must_check bool buf_reserve(struct buf *, size_t more, struct error *);
 must_check bool buf_add(struct buf *, struct str, struct error *);
 
+/* Appends what is known to fit: asserts it. */
+void buf_put(struct buf *, struct str);
+
 /* Like printf; for text that is known to fit: asserts it. */
 void buf_print(struct buf *, const char *fmt, ...) printf_like(2);
 

@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
+#include "proto/exit_code.h"
 
 static int
 complain(const char *about, int code)

@@ -86,6 +86,15 @@ loop_now(void)
 	return now_us() / 1000;
 }
 
+uint64_t
+unix_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 /* The heap: timers[n]'s children are timers[2n + 1] and timers[2n + 2]. */
 
 static void

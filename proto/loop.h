@@ -98,3 +98,6 @@ void loop_drop(struct loop *, struct chore *);
 
 /* Monotonic, in milliseconds. */
 uint64_t loop_now(void);
+
+/* What the clock on the wall says, in milliseconds since 1970. */
+uint64_t unix_ms(void);

@@ -10,6 +10,7 @@
  */
 #include <sys/types.h>
 
+#include "proto/exit_code.h"
 #include "proto/loop.h"
 
 struct process {
@@ -30,9 +31,6 @@ struct spawn {
 	int pass;	  /* becomes descriptor 3; -1: none */
 	int death_signal; /* that it gets when we die */
 };
-
-/* What cli-bridge-launch exits with when it could not become the program. */
-enum { EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
 
 must_check bool process_start(struct process *, struct loop *,
 			      const struct spawn *,

@@ -95,3 +95,15 @@ str_word(struct str *list, struct str *word)
 	}
 	return word->len > 0;
 }
+
+/* Is `what` in a list of words, without regard to the case of ASCII? */
+static inline bool
+str_list_has(struct str list, struct str what)
+{
+	struct str word;
+
+	while (str_word(&list, &word))
+		if (str_same(word, what))
+			return true;
+	return false;
+}

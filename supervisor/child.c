@@ -239,15 +239,6 @@ static const struct rule {
 	/* clang-format on */
 };
 
-static uint64_t
-unix_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void
 move(struct child *c, enum child_state next)
 {

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "supervisor/control.h"
 #include "supervisor/report.h"
@@ -20,15 +19,6 @@ give_up(const char *about, const struct error *e)
 	return e->code == ERR_UNAVAILABLE || e->code == ERR_WORKER_LOST
 		       ? EXIT_NO_DAEMON
 		       : EXIT_FAILURE;
-}
-
-static uint64_t
-unix_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 /* The daemon's rows: all, or those that are named */

@@ -7,12 +7,7 @@
  */
 #include <stdbool.h>
 
-enum { /* exit codes: LSB's, as supervisorctl uses them */
-       EXIT_WRONG_USE = 2,
-       EXIT_NOT_ALL_UP = 3,
-       EXIT_NO_DAEMON = 4,
-       EXIT_WRONG_SETTINGS = 78, /* EX_CONFIG */
-};
+#include "proto/exit_code.h"
 
 struct order {
 	char **names; /* ends with NULL; empty: all, where that makes sense */

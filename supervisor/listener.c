@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proto/address.h"
 #include "proto/buf.h"
 
 enum {
@@ -24,15 +25,6 @@ union address {
 	struct sockaddr_storage storage;
 };
 
-static bool
-is_loopback(const union address *a)
-{
-	if (a->any.sa_family == AF_INET)
-		return ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return a->any.sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
-}
-
 /* An IPv6 address may have brackets, as in a URL. */
 static char *
 without_brackets(const char *host)
@@ -42,21 +34,6 @@ without_brackets(const char *host)
 	if (s.len >= 2 && s.ptr[0] == '[' && s.ptr[s.len - 1] == ']')
 		return copy((struct str){ s.ptr + 1, s.len - 2 });
 	return copy(s);
-}
-
-bool
-host_is_loopback(const char *host)
-{
-	auto_free char *name = without_brackets(host);
-	union address a = { 0 };
-
-	if (!strcasecmp(name, "localhost"))
-		return true;
-	if (inet_pton(AF_INET, name, &a.in.sin_addr) == 1)
-		a.any.sa_family = AF_INET;
-	else if (inet_pton(AF_INET6, name, &a.in6.sin6_addr) == 1)
-		a.any.sa_family = AF_INET6;
-	return is_loopback(&a);
 }
 
 static int
@@ -145,7 +122,7 @@ name_it(struct listener *l, struct error *e)
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return fail_with(e, ERR_INVALID,
 				 "LISTEN_FDS: is no TCP socket");
-	l->is_loopback = is_loopback(&a);
+	l->is_loopback = address_is_loopback(&a.any);
 	six = a.any.sa_family == AF_INET6;
 	l->url = copy_format("http://%s%s%s:%s", six ? "[" : "", host,
 			     six ? "]" : "", port);

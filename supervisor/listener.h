@@ -25,6 +25,3 @@ must_check bool listener_open(struct listener *, const char *host,
 must_check bool listener_fits(const struct listener *, const char *bearer,
 			      struct error *);
 void listener_fini(struct listener *);
-
-/* "127.0.0.1", "::1", "localhost": of what is written there. */
-bool host_is_loopback(const char *host);

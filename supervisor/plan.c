@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/address.h"
 #include "proto/buf.h"
 #include "proto/log.h"
 #include "proto/sweep.h"
@@ -406,7 +407,7 @@ check_bearer(const char *bearer, struct error *e)
 static bool
 check_trust(const struct settings *s, struct error *e)
 {
-	bool loopback = host_is_loopback(s->host);
+	bool loopback = host_is_loopback(str_of(s->host));
 
 	if (!loopback && !s->bearer)
 		return fail_with(e, ERR_INVALID,
@@ -419,7 +420,7 @@ check_trust(const struct settings *s, struct error *e)
 				 "\"%s\": must be %d characters or more",
 				 s->host, MIN_BEARER);
 	if (!s->bearer && s->allowed_origins &&
-	    list_has(s->allowed_origins, STR("*")))
+	    str_list_has(str_of(s->allowed_origins), STR("*")))
 		return fail_with(e, ERR_INVALID,
 				 "BRIDGE_ALLOWED_ORIGINS is "
 				 "\"*\", which needs BRIDGE_BEARER");

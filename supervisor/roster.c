@@ -19,23 +19,12 @@ static const struct {
 
 enum { PROVIDERS = sizeof providers / sizeof *providers };
 
-bool
-list_has(const char *list, struct str word)
-{
-	struct str left = str_of(list), one;
-
-	while (str_word(&left, &one))
-		if (str_same(one, word))
-			return true;
-	return false;
-}
-
 const struct harness_row *
 roster_find(struct str name)
 {
 	for (size_t i = 0; i < ROSTER_LEN; i++)
 		if (str_same(name, str_of(roster[i].name)) ||
-		    list_has(roster[i].aliases, name))
+		    str_list_has(str_of(roster[i].aliases), name))
 			return &roster[i];
 	return NULL;
 }

@@ -44,6 +44,3 @@ bool roster_is_key(struct str variable);
 
 /* In bytes, of any process there is without the operator's own. */
 size_t roster_longest_name(void);
-
-/* Is the word, in any case, in a list with commas or white space? */
-bool list_has(const char *list, struct str word);

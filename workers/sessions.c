@@ -3,13 +3,13 @@
 #include <assert.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <sqlite3.h>
 
 #include "proto/log.h"
+#include "proto/loop.h"
 
 enum { BUSY_TIME = 100 /* ms; nobody else should be there */ };
 
@@ -258,13 +258,4 @@ sessions_list(struct sessions *s, struct buf *to, unsigned limit,
 	buf_print(to, "%s", text);
 	free(text);
 	json_decref(rows);
-}
-
-uint64_t
-unix_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }

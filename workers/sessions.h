@@ -53,6 +53,3 @@ unsigned sessions_forget(struct sessions *, const char *id);
 /* Appends a JSON array, the last used first.  `backend` goes into each row. */
 void sessions_list(struct sessions *, struct buf *, unsigned limit,
 		   const char *backend);
-
-/* Milliseconds since 1970. */
-uint64_t unix_ms(void);

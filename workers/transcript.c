@@ -19,22 +19,12 @@ text_in(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static void
-add(struct buf *b, struct str s)
-{
-	struct error e = { 0 };
-	bool fits = buf_add(b, s, &e);
-
-	assert(fits);
-	(void)fits;
-}
-
 /* Not with buf_print(): it may have NULs in it. */
 static void
 add_string(struct buf *b, const json_t *string)
 {
-	add(b, (struct str){ json_string_value(string),
-			     json_string_length(string) });
+	buf_put(b, (struct str){ json_string_value(string),
+				 json_string_length(string) });
 }
 
 static json_t *
@@ -58,14 +48,14 @@ add_image(struct transcript *t, json_t *part)
 {
 	end_text(t);
 	json_array_append(t->parts, part);
-	add(&t->text, STR("\n"));
+	buf_put(&t->text, STR("\n"));
 }
 
 static void
 add_text(struct transcript *t, json_t *part)
 {
 	add_string(&t->text, json_object_get(part, "text"));
-	add(&t->text, STR("\n"));
+	buf_put(&t->text, STR("\n"));
 }
 
 static void
@@ -74,7 +64,7 @@ add_call(struct transcript *t, json_t *part)
 	buf_print(&t->text, "<tool_call id=\"%s\" name=\"%s\">\n",
 		  text_in(part, "id"), text_in(part, "name"));
 	add_string(&t->text, json_object_get(part, "arguments"));
-	add(&t->text, STR("\n</tool_call>\n"));
+	buf_put(&t->text, STR("\n</tool_call>\n"));
 }
 
 static void
@@ -82,7 +72,7 @@ add_result(struct transcript *t, json_t *part)
 {
 	buf_print(&t->text, "<tool_result id=\"%s\">\n", text_in(part, "id"));
 	add_string(&t->text, json_object_get(part, "text"));
-	add(&t->text, STR("\n</tool_result>\n"));
+	buf_put(&t->text, STR("\n</tool_result>\n"));
 }
 
 static const struct {
@@ -126,11 +116,12 @@ transcript_history(const struct talk *talk)
 	if (json_array_size(talk->history) == 0)
 		return NULL;
 	t.parts = json_array();
-	add(&t.text, STR("The conversation so far:\n"));
+	buf_put(&t.text, STR("The conversation so far:\n"));
 	json_array_foreach (talk->history, i, message)
 		add_message(&t, message);
-	add(&t.text, STR("\nEnd of the conversation so far. The user goes on "
-			 "with the next message:\n\n"));
+	buf_put(&t.text,
+		STR("\nEnd of the conversation so far. The user goes on "
+		    "with the next message:\n\n"));
 	end_text(&t);
 	buf_fini(&t.text);
 	return t.parts;
@@ -144,9 +135,9 @@ transcript_system(const struct talk *talk)
 
 	if (!talk->system_len)
 		return NULL;
-	add(&text, STR("<system>\n"));
-	add(&text, (struct str){ talk->system, talk->system_len });
-	add(&text, STR("\n</system>\n\n"));
+	buf_put(&text, STR("<system>\n"));
+	buf_put(&text, (struct str){ talk->system, talk->system_len });
+	buf_put(&text, STR("\n</system>\n\n"));
 	part = json_pack("{s:s, s:o}", "type", "text", "text",
 			 string_of(&text));
 	buf_fini(&text);
@@ -177,7 +168,7 @@ transcript_text(const json_t *all)
 
 	json_array_foreach (all, i, part) {
 		if (!strcmp(text_in(part, "type"), "image"))
-			add(&text, STR("[image]"));
+			buf_put(&text, STR("[image]"));
 		else
 			add_string(&text, json_object_get(part, "text"));
 	}

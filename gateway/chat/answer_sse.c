@@ -8,22 +8,13 @@
 /* What may be put into one event while the client is slow. */
 enum { MAX_EVENT = 128 << 10 };
 
-static void
-add(struct buf *b, struct str s)
-{
-	struct error e;
-	bool fits = buf_add(b, s, &e);
-
-	assert(fits);
-}
-
 static struct buf *
 begin_event(struct exchange *x)
 {
 	struct buf *b = request_begin(x->request);
 
 	x->event = b->len;
-	add(b, STR("data: "));
+	buf_put(b, STR("data: "));
 	x->spoke = loop_now();
 	x->words_end = 0;
 	return b;
@@ -32,7 +23,7 @@ begin_event(struct exchange *x)
 static void
 end_event(struct buf *b)
 {
-	add(b, STR("\n\n"));
+	buf_put(b, STR("\n\n"));
 }
 
 static void
@@ -40,7 +31,7 @@ begin(struct exchange *x)
 {
 	struct buf *b;
 
-	add(request_begin(x->request), STR(": ok\n\n"));
+	buf_put(request_begin(x->request), STR(": ok\n\n"));
 	b = begin_event(x);
 	chat_role(b, &x->stamp);
 	end_event(b);
@@ -57,7 +48,8 @@ on_beat(struct timer *timer)
 		x->spoke = loop_now();
 		x->words_end = 0;
 		if (!x->request->is_blocked) /* who is slow does not wait */
-			add(request_begin(x->request), STR(": keepalive\n\n"));
+			buf_put(request_begin(x->request),
+				STR(": keepalive\n\n"));
 		silence = 0;
 	}
 	loop_set(&x->gateway->loop, timer, every - silence, on_beat);
@@ -135,7 +127,7 @@ end(struct exchange *x)
 {
 	struct request *r = x->request;
 
-	add(request_begin(r), STR("data: [DONE]\n\n"));
+	buf_put(request_begin(r), STR("data: [DONE]\n\n"));
 	request_close(r);
 }
 

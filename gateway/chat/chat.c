@@ -188,17 +188,7 @@ chat_fini(struct chat *c)
 
 /* Answers */
 
-/* What is written here is bounded by what was asked and answered. */
-static void
-add(struct buf *b, struct str s)
-{
-	struct error e;
-	bool fits = buf_add(b, s, &e);
-
-	assert(fits);
-}
-
-#define ADD(b, literal) add(b, STR(literal))
+#define ADD(b, literal) buf_put(b, STR(literal))
 
 void
 chat_escape(struct buf *b, struct str s)
@@ -212,7 +202,7 @@ chat_escape(struct buf *b, struct str s)
 
 		if (c >= ' ' && c != '"' && c != '\\')
 			continue;
-		add(b, (struct str){ s.ptr + done, i - done });
+		buf_put(b, (struct str){ s.ptr + done, i - done });
 		done = i + 1;
 		if (c == '\n')
 			ADD(b, "\\n");
@@ -221,9 +211,9 @@ chat_escape(struct buf *b, struct str s)
 		else if (c == '\\')
 			ADD(b, "\\\\");
 		else
-			add(b, (struct str){ code, sizeof code });
+			buf_put(b, (struct str){ code, sizeof code });
 	}
-	add(b, (struct str){ s.ptr + done, s.len - done });
+	buf_put(b, (struct str){ s.ptr + done, s.len - done });
 }
 
 static void
@@ -249,7 +239,7 @@ add_json(struct buf *b, struct str json)
 {
 	size_t at = b->len;
 
-	add(b, json);
+	buf_put(b, json);
 	for (; at < b->len; at++)
 		if (b->ptr[at] == '\n' || b->ptr[at] == '\r')
 			b->ptr[at] = ' ';
@@ -270,7 +260,7 @@ stamp_init(struct stamp *s, uint64_t turn, struct str model, bool include_usage)
 		  "\"created\":%" PRId64 ",\"model\":",
 		  s->id, s->created);
 	quote(&head, model);
-	add(&head, (struct str){ ",", 2 }); /* with its end */
+	buf_put(&head, (struct str){ ",", 2 }); /* with its end */
 	s->head = head.ptr;
 }
 
@@ -296,7 +286,7 @@ static void
 add_chunk(struct buf *b, const struct stamp *s, const char *delta,
 	  struct str reason)
 {
-	add(b, str_of(s->head));
+	buf_put(b, str_of(s->head));
 	buf_print(b, "\"choices\":[{\"index\":0,\"delta\":%s,", delta);
 	ADD(b, "\"finish_reason\":");
 	if (reason.ptr)
@@ -317,7 +307,7 @@ chat_role(struct buf *b, const struct stamp *s)
 void
 chat_begin_delta(struct buf *b, const struct stamp *s, enum delta delta)
 {
-	add(b, str_of(s->head));
+	buf_put(b, str_of(s->head));
 	if (delta == DELTA_TEXT)
 		ADD(b, "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
 	else
@@ -383,7 +373,7 @@ chat_finish(struct buf *b, const struct stamp *s, struct str reason)
 void
 chat_usage(struct buf *b, const struct stamp *s, struct str usage)
 {
-	add(b, str_of(s->head));
+	buf_put(b, str_of(s->head));
 	ADD(b, "\"choices\":[],\"usage\":");
 	add_json(b, usage.ptr ? usage : STR("null"));
 	ADD(b, "}");

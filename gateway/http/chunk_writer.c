@@ -28,15 +28,6 @@ chunk_writer_clear(struct chunk_writer *s)
 	s->is_open = false;
 }
 
-static void
-add(struct buf *b, struct str s)
-{
-	struct error e;
-	bool fits = buf_add(b, s, &e);
-
-	assert(fits);
-}
-
 struct buf *
 chunk_writer_begin(struct chunk_writer *s)
 {
@@ -45,7 +36,7 @@ chunk_writer_begin(struct chunk_writer *s)
 	s->is_open = true;
 	s->chunk = s->bytes.len;
 	if (!s->is_plain)
-		add(&s->bytes, STR(NO_SIZE));
+		buf_put(&s->bytes, STR(NO_SIZE));
 	return &s->bytes;
 }
 
@@ -74,7 +65,7 @@ end_chunk(struct chunk_writer *s)
 		return;
 	}
 	write_size(s->bytes.ptr + s->chunk, len);
-	add(&s->bytes, STR("\r\n"));
+	buf_put(&s->bytes, STR("\r\n"));
 }
 
 bool

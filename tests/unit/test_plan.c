@@ -6,6 +6,7 @@
 
 #include "proto/buf.h"
 #include "supervisor/listener.h"
+#include "proto/address.h"
 #include "supervisor/plan.h"
 
 static struct plan *plan;
@@ -294,9 +295,9 @@ loopback_has_many_names(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		assert_true(host_is_loopback(ours[i]));
+		assert_true(host_is_loopback(str_of(ours[i])));
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		assert_false(host_is_loopback(others[i]));
+		assert_false(host_is_loopback(str_of(others[i])));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <unistd.h>
 
+#include "proto/address.h"
 #include "proto/settings.h"
 
 #define PREFIX "BRIDGE_PROVIDER_"
@@ -90,13 +91,18 @@ host_of(struct str url)
 	return at ? str_from(host, (size_t)(at - host.ptr) + 1) : host;
 }
 
-static bool
-is_loopback(struct str host)
+/* "[::1]:80" is "[::1]", "localhost:80" is "localhost". */
+static struct str
+without_port(struct str host)
 {
-	struct str port, name = str_cut(host, ':', &port);
+	const char *end = host.len && *host.ptr == '['
+				  ? memchr(host.ptr, ']', host.len)
+				  : NULL;
+	struct str port;
 
-	return str_same(name, STR("localhost")) ||
-	       str_starts(name, STR("127.")) || str_starts(host, STR("[::1]"));
+	if (!end)
+		return str_cut(host, ':', &port);
+	return (struct str){ host.ptr, (size_t)(end - host.ptr) + 1 };
 }
 
 static bool
@@ -128,7 +134,7 @@ set_address(struct provider *p, const char *variable, const char *base_url,
 	host = host_of(url);
 	p->base_url = copy(url);
 	p->host = copy(host);
-	p->is_local = is_loopback(host);
+	p->is_local = host_is_loopback(without_port(host));
 	return true;
 }
 
