@@ -8,13 +8,17 @@
  * "assistant", each an array of parts:
  *
  *      {"type":"text","text":T}
- *      {"type":"image","media_type":M,"data":BASE64} or
- * {"type":"image","url":U}
+ *      {"type":"image","media_type":M,"data":BASE64}
+ *      {"type":"image","url":U}
  *      {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
  *      {"type":"tool_result","id":I,"text":T}
  *
  * Nothing is cut or joined that the caller kept apart.  What can't be said to
- * a CLI is an error that names where it stands.
+ * a CLI is an error that names where it stands, or is listed as ignored.
+ *
+ * The last message is always the user's, for that is what a CLI answers.  Of a
+ * request that ends with instructions only, these are the question; one that
+ * ends with words of the assistant's gets a request to go on behind them.
  */
 #include <jansson.h>
 
@@ -25,8 +29,7 @@ struct conversation {
 	char *system; /* NULL: none; may have NULs in it, hence: */
 	size_t system_len;
 	json_t *messages;	  /* as above */
-	char ignored[MAX_DETAIL]; /* parameters that nobody honours: "n, seed"
-				   */
+	char ignored[MAX_DETAIL]; /* fields that nobody honours: "n, seed" */
 };
 
 must_check bool conversation_read(struct conversation *, struct str body,

@@ -252,8 +252,7 @@ an_error_of_a_worker_begins_with_its_field(void **state)
 {
 	is_about(ERR_INVALID, "messages[0].content[1].type is not supported",
 		 "messages[0].content[1].type");
-	is_about(ERR_INVALID, "messages: the last one must say something",
-		 "messages");
+	is_about(ERR_INVALID, "messages: nothing is asked", "messages");
 	is_about(ERR_UNSUPPORTED, "messages[2] is of nobody", "messages[2]");
 	is_about(ERR_UNSUPPORTED, "echo is for chat only", NULL);
 	is_about(ERR_INVALID, "a session id has no control characters", NULL);

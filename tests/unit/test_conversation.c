@@ -1,6 +1,8 @@
 /* What workers/conversation promises. */
 #include "tests/unit/unit.h"
 
+#include <glob.h>
+
 #include "workers/conversation.h"
 
 static struct conversation c;
@@ -23,6 +25,44 @@ messages_are(const char *want)
 
 	assert_string_equal(got, want);
 	free(got);
+}
+
+/* Every tests/data/conversation/NAME.json: a body, and what is heard of it. */
+static void
+is_heard_as_it_says(const char *path)
+{
+	json_error_t why;
+	json_t *all = json_load_file(path, 0, &why);
+	char *body = json_dumps(json_object_get(all, "body"), JSON_COMPACT);
+	char *want = json_dumps(json_object_get(all, "messages"), JSON_COMPACT);
+	const json_t *system = json_object_get(all, "system");
+
+	print_message("%s\n", path);
+	assert_non_null(all);
+	must(conversation_read(&c, str_of(body), &e));
+	messages_are(want);
+	assert_string_equal(c.ignored,
+			    json_string_value(json_object_get(all, "ignored")));
+	if (json_is_null(system))
+		assert_null(c.system);
+	else
+		assert_string_equal(c.system, json_string_value(system));
+	free(want);
+	free(body);
+	json_decref(all);
+	conversation_fini(&c);
+}
+
+static void
+whatever_clients_send_is_heard(void **state)
+{
+	glob_t found;
+
+	assert_int_equal(glob(DATA "/conversation/*.json", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc > 30);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		is_heard_as_it_says(found.gl_pathv[i]);
+	globfree(&found);
 }
 
 static void
@@ -88,17 +128,52 @@ an_error_names_the_place(void **state)
 }
 
 static void
-the_last_word_must_be_the_users_and_not_be_blank(void **state)
+an_image_that_cannot_be_one_is_refused_by_its_name(void **state)
+{
+#define IMAGE(url)                                                          \
+	"{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_" \
+	"url\","                                                            \
+	"\"image_url\":{\"url\":\"" url "\"}}]}]}"
+
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image without a media type: it "
+		"must be data:image/png;base64,... or the like",
+		IMAGE("data:;base64,AAAA"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that is not valid base64",
+		IMAGE("data:image/png;base64,A\\u0000A"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that is not valid base64",
+		IMAGE("data:image/png;base64,"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is a data URL, but not of base64",
+		IMAGE("data:image/svg+xml,%3Csvg/%3E"));
+	refuses(ERR_INVALID, "messages[0].content[0] has no image URL",
+		IMAGE(""));
+}
+
+static void
+a_request_that_asks_nothing_is_refused(void **state)
 {
 	static const char why[] =
-		"messages: the last one must say something, and be of the "
-		"user or a tool";
+		"messages: nothing is asked: the last message is blank";
 
 	refuses(ERR_INVALID, why,
-		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
-		"{\"role\":\"assistant\",\"content\":\"ho\"}]}");
-	refuses(ERR_INVALID, why,
 		"{\"messages\":[{\"role\":\"user\",\"content\":\" \\n \"}]}");
+	refuses(ERR_INVALID, why,
+		"{\"messages\":[{\"role\":\"system\",\"content\":\" \"}]}");
+	refuses(ERR_INVALID, why,
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+		"{\"role\":\"assistant\",\"content\":\"ho\"},"
+		"{\"role\":\"user\",\"content\":\" \"}]}");
+}
+
+static void
+integers_of_any_size_are_no_fault(void **state)
+{
+	reads("{\"seed\":123456789012345678901234567890,\"messages\":"
+	      "[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	assert_string_equal(c.ignored, "seed");
 }
 
 static void
@@ -118,6 +193,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_clients_send_is_heard),
 		cmocka_unit_test_teardown(
 			a_string_and_an_array_of_parts_say_the_same, fini),
 		cmocka_unit_test_teardown(
@@ -128,7 +204,10 @@ main(void)
 		cmocka_unit_test_teardown(what_nobody_honours_is_named, fini),
 		cmocka_unit_test(an_error_names_the_place),
 		cmocka_unit_test(
-			the_last_word_must_be_the_users_and_not_be_blank),
+			an_image_that_cannot_be_one_is_refused_by_its_name),
+		cmocka_unit_test(a_request_that_asks_nothing_is_refused),
+		cmocka_unit_test_teardown(integers_of_any_size_are_no_fault,
+					  fini),
 		cmocka_unit_test_teardown(
 			an_answer_is_known_again_whatever_its_white_space,
 			fini),
