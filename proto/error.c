@@ -23,17 +23,37 @@ mend(struct error *e)
 	e->text[utf8_whole(str_of(e->text))] = '\0';
 }
 
+static void
+say(struct error *e, enum error_code code, const char *fmt, va_list ap)
+{
+	e->code = code;
+	e->retry_ms = 0;
+	e->field_len = 0;
+	vsnprintf(e->text, sizeof e->text, fmt, ap);
+}
+
 bool
 fail_with(struct error *e, enum error_code code, const char *fmt, ...)
 {
 	va_list ap;
 
-	e->code = code;
-	e->retry_ms = 0;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	say(e, code, fmt, ap);
 	va_end(ap);
 	mend(e);
+	return false;
+}
+
+bool
+fail_about(struct error *e, enum error_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(e, code, fmt, ap);
+	va_end(ap);
+	mend(e);
+	e->field_len = (uint16_t)strcspn(e->text, " :");
 	return false;
 }
 
@@ -44,10 +64,8 @@ fail_errno(struct error *e, const char *fmt, ...)
 	va_list ap;
 	size_t n;
 
-	e->code = ERR_SYSTEM;
-	e->retry_ms = 0;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	say(e, ERR_SYSTEM, fmt, ap);
 	va_end(ap);
 	n = strlen(e->text);
 	snprintf(e->text + n, sizeof e->text - n, ": %s", why ? why : "?");

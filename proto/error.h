@@ -24,6 +24,8 @@ enum error_code {
 struct error {
 	enum error_code code; /* ERR_NONE in a zeroed struct */
 	uint32_t retry_ms;    /* when to come back; 0: nobody knows */
+	uint16_t field_len;   /* so many bytes of the text name the field of
+			       * the request that is wrong; 0: none does */
 	char text[MAX_ERROR_TEXT];
 };
 
@@ -35,6 +37,13 @@ struct error {
  * fail_with(...)`.  The text is cut to fit, never inside a character.
  */
 bool fail_with(struct error *e, enum error_code, const char *fmt, ...)
+	printf_like(3);
+
+/*
+ * Like fail_with(), of a request with a wrong field: the text begins with the
+ * field's name, which ends before the first space or colon.
+ */
+bool fail_about(struct error *e, enum error_code, const char *fmt, ...)
 	printf_like(3);
 
 /* Like fail_with() with ERR_SYSTEM, and adds what errno says. */

@@ -692,6 +692,7 @@ fini(void)
 
 const struct engine engine = {
 	.has_slots = true,
+	.has_sessions = true,
 	.init = init,
 	.fini = fini,
 	.accept = accept_turn,

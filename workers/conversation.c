@@ -170,9 +170,9 @@ find_question(struct reader *r, struct error *e)
 	else if (n && conversation_unanswered(c) == n)
 		ask_to_go_on(c);
 	return says_something(c) ||
-	       fail_with(e, ERR_INVALID,
-			 "messages: nothing is asked: the last message is "
-			 "blank");
+	       fail_about(e, ERR_INVALID,
+			  "messages: nothing is asked: the last message is "
+			  "blank");
 }
 
 static bool

@@ -58,6 +58,9 @@ struct engine {
 	/* MAY be false: turns are not limited by max_running. */
 	bool has_slots;
 
+	/* MAY be false: a turn's session is nothing to wait for. */
+	bool has_sessions;
+
 	/* MUST be set.  `worker` is the engine's to keep.  fini comes also
 	 * after a failed init; it ends everything that runs, at once, and
 	 * leaves the turns to the worker. */

@@ -27,8 +27,8 @@ reading_fail(const struct reading *r, const char *what, struct error *e)
 
 	if (r->in_part)
 		snprintf(part, sizeof part, ".content[%zu]", r->part);
-	return fail_with(e, ERR_INVALID, "messages[%zu]%s%s", r->message, part,
-			 what);
+	return fail_about(e, ERR_INVALID, "messages[%zu]%s%s", r->message, part,
+			  what);
 }
 
 static void

@@ -304,6 +304,7 @@ turn_fail(struct turn *t, const struct error *e)
 		.code = e->code,
 		.why = str_of(e->text),
 		.retry_ms = e->retry_ms,
+		.field_len = e->field_len,
 	};
 
 	assert(t->state != TURN_ENDED);

@@ -51,7 +51,8 @@ session_is_busy(const struct worker *w, const char *session)
 	list_each (&w->running, n) {
 		const struct turn *t = container_of(n, struct turn, node);
 
-		if (session && t->session && !strcmp(t->session, session))
+		if (engine.has_sessions && session && t->session &&
+		    !strcmp(t->session, session))
 			return true;
 	}
 	return false;

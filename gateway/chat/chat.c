@@ -432,19 +432,6 @@ chat_completion(struct buf *b, const struct stamp *s,
 	ADD(b, "}");
 }
 
-/* "messages[0].content: is wrong", but not "a session id has ...". */
-static struct str
-leading_path(struct str text)
-{
-	static const char in_path[] = "abcdefghijklmnopqrstuvwxyz_.[]"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-	size_t len = strspn(text.ptr, in_path);
-	bool ends = text.ptr[len] == ':' ||
-		    (text.ptr[len] == ' ' && memchr(text.ptr, '[', len));
-
-	return len && ends ? (struct str){ text.ptr, len } : (struct str){ 0 };
-}
-
 struct str
 chat_param(const struct error *e)
 {
@@ -453,11 +440,9 @@ chat_param(const struct error *e)
 		return STR("cwd");
 	case ERR_NO_MODEL:
 		return STR("model");
-	case ERR_INVALID:
-	case ERR_UNSUPPORTED:
-		return leading_path(str_of(e->text));
 	default:
-		return (struct str){ 0 };
+		return (struct str){ e->field_len ? e->text : NULL,
+				     e->field_len };
 	}
 }
 

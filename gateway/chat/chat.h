@@ -82,8 +82,8 @@ void chat_completion(struct buf *, const struct stamp *,
 		     const struct completion *);
 
 /*
- * The field that an error of a worker is about, which travels as words only:
- * they begin with it.  Absent: none, or nobody knows.
+ * The field of the request that an error is about; absent: none.  What a vendor
+ * or a CLI says is never read for one.
  */
 struct str chat_param(const struct error *);
 

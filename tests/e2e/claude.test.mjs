@@ -272,6 +272,10 @@ test('what the vendor refuses is a typed error, not text', async t => {
     cloud.reset();
     cloud.always({ status: 400, error: 'prompt is too long: 300000 tokens > 200000 maximum' });
     await bridge.refuses(400, 'context_length_exceeded', 'claude', 'hi');
+    cloud.always({ status: 400, error: 'the stars are wrong' });
+    const refused = await bridge.refuses(400, 'invalid_value', 'claude', 'hi');
+    assert.match(refused.json.error.message, /^claude: .*the stars are wrong/);
+    assert.equal(refused.json.error.param, null, 'what a vendor refuses is no field of the bridge\'s');
   });
   await t.test('a truncated stream is no finished answer, and no word comes twice', async () => {
     cloud.reset();

@@ -117,6 +117,16 @@ test('a vendor is relayed verbatim', async t => {
     }
   });
 
+  await t.test('a session is nothing that a provider\'s requests wait for', async () => {
+    cloud.next({ hang: true }, { text: 'here' });
+    const headers = { 'x-session-id': 'shared' };
+    const first = bridge.streams('openai/x', 'one', {}, { headers });
+    await waitFor('it is under way', () => cloud.openStreams === 1);
+    assert.equal((await bridge.answers('openai/x', 'two', {}, headers)).content, 'here');
+    first.leaves();
+    await waitFor('it is over', () => cloud.openStreams === 0);
+  });
+
   await t.test('embeddings', async () => {
     const body = model => JSON.stringify({ model, input: ['a', 'b'] });
     const expected = await relayed(cloud.url, '/v1/embeddings', body('fake-embed'));

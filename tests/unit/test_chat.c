@@ -231,35 +231,46 @@ an_error_is_openais(void **state)
 }
 
 static void
-is_about(enum error_code code, const char *text, const char *field)
+is_about(const struct error *e, const char *field)
 {
 	struct buf b = BUF_INIT(4096);
-	struct error e = { 0 };
-	struct str param;
+	struct str param = chat_param(e);
 
-	fail_with(&e, code, "%s", text);
-	param = chat_param(&e);
 	if (!field)
 		assert_null(param.ptr);
 	else
 		assert_str(param, field);
-	chat_error(&b, &e, NULL);
+	chat_error(&b, e, NULL);
 	json_decref(read_back(&b));
 }
 
 static void
-an_error_of_a_worker_begins_with_its_field(void **state)
+an_error_says_itself_which_field_is_wrong(void **state)
 {
-	is_about(ERR_INVALID, "messages[0].content[1].type is not supported",
-		 "messages[0].content[1].type");
-	is_about(ERR_INVALID, "messages: nothing is asked", "messages");
-	is_about(ERR_UNSUPPORTED, "messages[2] is of nobody", "messages[2]");
-	is_about(ERR_UNSUPPORTED, "echo is for chat only", NULL);
-	is_about(ERR_INVALID, "a session id has no control characters", NULL);
-	is_about(ERR_INVALID, "", NULL);
-	is_about(ERR_BAD_CWD, "there is no directory x", "cwd");
-	is_about(ERR_NO_MODEL, "there is no model x", "model");
-	is_about(ERR_TIMEOUT, "claude: was silent", NULL);
+	struct error e = { 0 };
+
+	fail_about(&e, ERR_INVALID, "messages[%d].content is wrong", 2);
+	is_about(&e, "messages[2].content");
+	fail_about(&e, ERR_UNSUPPORTED, "messages: they are too many");
+	is_about(&e, "messages");
+	fail_with(&e, ERR_BAD_CWD, "there is no directory x");
+	is_about(&e, "cwd");
+	fail_with(&e, ERR_NO_MODEL, "there is no model x");
+	is_about(&e, "model");
+}
+
+/* Who has told it may be anybody, and put it as if it were a field. */
+static void
+words_of_others_name_no_field(void **state)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_INVALID, "claude: the vendor answered with 400");
+	is_about(&e, NULL);
+	fail_with(&e, ERR_UNSUPPORTED, "messages[2]: they said");
+	is_about(&e, NULL);
+	fail_with(&e, ERR_INVALID, "%s", "");
+	is_about(&e, NULL);
 }
 
 /* `n` times `piece`, as the value of something. */
@@ -329,7 +340,8 @@ main(void)
 		cmocka_unit_test(a_tool_may_be_written_on_many_lines),
 		cmocka_unit_test(a_completion_says_all),
 		cmocka_unit_test(an_error_is_openais),
-		cmocka_unit_test(an_error_of_a_worker_begins_with_its_field),
+		cmocka_unit_test(an_error_says_itself_which_field_is_wrong),
+		cmocka_unit_test(words_of_others_name_no_field),
 		cmocka_unit_test(what_is_too_deep_or_too_much_is_refused),
 		cmocka_unit_test(what_stands_in_a_string_is_no_value),
 		cmocka_unit_test(integers_may_be_larger_than_ours),

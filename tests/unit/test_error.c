@@ -29,6 +29,19 @@ a_new_error_forgets_when_the_old_one_could_be_retried(void **state)
 	assert_int_equal(e.retry_ms, 0);
 }
 
+static void
+it_knows_which_field_of_a_request_is_wrong(void **state)
+{
+	struct error e = { 0 };
+
+	fail_about(&e, ERR_INVALID, "a.b[%d]: is wrong", 3);
+	assert_int_equal(e.field_len, strlen("a.b[3]"));
+	fail_about(&e, ERR_INVALID, "n is wrong");
+	assert_int_equal(e.field_len, 1);
+	fail_with(&e, ERR_INVALID, "n: is wrong");
+	assert_int_equal(e.field_len, 0);
+}
+
 /* One more byte in front each time, so that the cut is at every place. */
 static void
 it_is_never_cut_inside_a_character(void **state)
@@ -66,6 +79,7 @@ main(void)
 		cmocka_unit_test(it_says_what_errno_says),
 		cmocka_unit_test(
 			a_new_error_forgets_when_the_old_one_could_be_retried),
+		cmocka_unit_test(it_knows_which_field_of_a_request_is_wrong),
 		cmocka_unit_test(it_is_never_cut_inside_a_character),
 		cmocka_unit_test(every_code_has_a_name_and_a_status),
 	};

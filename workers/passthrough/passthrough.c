@@ -69,10 +69,10 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (!check_provider(p, t->harness, e))
 		return false;
 	if (!t->model)
-		return fail_with(e, ERR_INVALID,
-				 "model: write \"%s/<model>\", for a provider "
-				 "has no default model",
-				 t->harness);
+		return fail_about(e, ERR_INVALID,
+				  "model: write \"%s/<model>\", for a provider "
+				  "has no default model",
+				  t->harness);
 	a->relay = true;
 	snprintf(a->ignored, sizeof a->ignored, "%s%s%s",
 		 t->session ? "session_id" : "",

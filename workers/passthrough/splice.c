@@ -194,7 +194,7 @@ splice_model(struct buf *out, struct str body, struct str model,
 	if (!sees(&c, '}'))
 		return fail_invalid(e);
 	if (!found)
-		return fail_with(e, ERR_INVALID, "model: is missing");
+		return fail_about(e, ERR_INVALID, "model: is missing");
 	return buf_add(out, (struct str){ copied, (size_t)(c.end - copied) },
 		       e);
 }
