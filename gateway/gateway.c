@@ -369,7 +369,9 @@ gateway_on_drain(struct gateway *g, const struct msg_drain *m)
 	const struct msg_done done = {};
 
 	reply_done(&g->server, &done);
-	log_info("draining, %zu turns are under way", g->exchange_count);
+	if (g->exchange_count)
+		log_info("draining, %zu turns are under way",
+			 g->exchange_count);
 	drain(g);
 }
 

@@ -97,7 +97,7 @@ arrive(struct worker_link *m)
 	if (m->is_known || !worker_link_is_up(m))
 		return;
 	m->is_known = true;
-	log_info("worker %s: is there", m->name);
+	log_debug("worker %s: is there", m->name);
 	m->workers->came(m);
 }
 
@@ -114,6 +114,9 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 {
 	struct worker_link *m = container_of(a, struct worker_link, greeting);
 
+	/* The end of its process is no failure: greet() follows its return. */
+	if (e && !client_is_connected(&m->client))
+		return;
 	if (e || reply->type != MSG_PRESENT) {
 		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
 		loop_set(m->workers->loop, &m->again, GREET_AGAIN, on_again);
@@ -143,7 +146,7 @@ static void
 lose(struct worker_link *m)
 {
 	if (m->is_known)
-		log_info("worker %s: is gone", m->name);
+		log_debug("worker %s: is gone", m->name);
 	m->is_known = false;
 	m->id = 0;
 	inlet_renew(&m->inlet);

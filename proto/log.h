@@ -7,8 +7,13 @@
  *   2026-01-31T12:00:00.123Z info worker.claude: turn 7: cancelled
  *
  * Levels: error, somebody must look; warn, something is not as it was meant;
- * info, the lives of processes and turns; debug, every message.  User text
- * goes through log_quote(), which cuts and escapes it.  errno is kept.
+ * info, what an operator wants to read; debug, every process and every message.
+ *
+ * A line never waits for whoever reads it: lines that could not be written are
+ * counted, and the next one that is written says how many there were.  A line
+ * is one line, whatever is in it, and can't command the terminal that shows
+ * it: control characters are escaped.  User text also goes through
+ * log_quote(), so that one sees where it ends.  errno is kept.
  */
 #include "proto/error.h"
 #include "proto/str.h"
@@ -26,6 +31,9 @@ void log_error(const char *fmt, ...) printf_like(1);
 void log_warn(const char *fmt, ...) printf_like(1);
 void log_info(const char *fmt, ...) printf_like(1);
 void log_debug(const char *fmt, ...) printf_like(1);
+
+/* A line without time and name, for whoever typed the command that fails. */
+void log_tell(const char *fmt, ...) printf_like(1);
 
 /* For one log call: good until the fourth next one. */
 const char *log_quote(struct str);

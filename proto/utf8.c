@@ -38,6 +38,12 @@ utf8_char(const unsigned char *s, size_t left)
 	return len;
 }
 
+size_t
+utf8_first(struct str s)
+{
+	return s.len ? utf8_char((const unsigned char *)s.ptr, s.len) : 0;
+}
+
 /* Most text is ASCII: eight bytes at a time. */
 static size_t
 skip_ascii(const unsigned char *s, size_t left)

@@ -5,6 +5,9 @@
 /* No overlong forms, no surrogates, nothing beyond U+10FFFF. */
 bool utf8_valid(struct str);
 
+/* The length of the character that `s` begins with; 0 if that is none. */
+size_t utf8_first(struct str s);
+
 /*
  * How many bytes of `s` there are before a character that is cut off at its
  * end: s.len if none is.  Looks at the last three bytes only.

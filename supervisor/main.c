@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proto/log.h"
+#include "proto/output.h"
 #include "supervisor/commands.h"
 #include "supervisor/supervisor.h"
 
@@ -92,13 +93,15 @@ serve(struct environment *environment)
 	struct error e = { 0 };
 	bool ok;
 
+	output_own(STDOUT_FILENO);
+	output_own(STDERR_FILENO);
 	log_open("supervisor", LOG_INFO);
 	raise_descriptor_limit();
 	ok = supervisor_init(&s, environment, &e) && loop_run(&s.loop, &e);
 	supervisor_fini(&s);
 	if (ok)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "cli-bridge: %s\n", e.text);
+	log_tell("cli-bridge: %s", e.text);
 	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
 }
 

@@ -163,7 +163,7 @@ on_ended(struct process *p)
 	if (wanted)
 		log_warn("%s: died: %s", w->name, w->last_exit);
 	else
-		log_info("%s: has ended: %s", w->name, w->last_exit);
+		log_debug("%s: has ended: %s", w->name, w->last_exit);
 	hang_up(w);
 	sweep_after(w);
 	supervisor_reap(w->supervisor);
@@ -243,6 +243,17 @@ kill_it(struct child *c)
 	process_signal(&service_of(c)->process, SIGKILL);
 }
 
+/* That all are up at the start is one line; who comes later, or again, is
+ * news. */
+static void
+say_up(const struct service *w)
+{
+	void (*say)(const char *, ...) =
+		w->supervisor->announced ? log_info : log_debug;
+
+	say("%s: is up, as process %d", w->name, (int)w->process.pid);
+}
+
 static void
 say_state(const struct service *w)
 {
@@ -250,12 +261,11 @@ say_state(const struct service *w)
 
 	switch (c->state) {
 	case CHILD_STARTING:
-		log_info("%s: starting", w->name);
+		log_debug("%s: starting", w->name);
 		break;
 	case CHILD_RUNNING:
 		if (!c->ready_since)
-			log_info("%s: is up, as process %d", w->name,
-				 (int)w->process.pid);
+			say_up(w);
 		break;
 	case CHILD_FAILING:
 		log_error("%s: %s: killed", w->name,
@@ -263,7 +273,7 @@ say_state(const struct service *w)
 					 : "does not get ready");
 		break;
 	case CHILD_DRAINING:
-		log_info("%s: draining", w->name);
+		log_debug("%s: draining", w->name);
 		break;
 	case CHILD_KILLED:
 		log_warn("%s: does not end: killed", w->name);

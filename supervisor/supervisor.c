@@ -2,9 +2,10 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <stdio.h>
+#include <unistd.h>
 
 #include "proto/log.h"
+#include "proto/output.h"
 #include "proto/sweep.h"
 #include "supervisor/notify.h"
 #include "supervisor/roster.h"
@@ -127,6 +128,19 @@ gateway_reaches_all(struct supervisor *s)
 	       loop_now() >= s->announce_by;
 }
 
+/* For scripts that wait for it, and may have stopped reading. */
+static void
+print_ready(const char *url)
+{
+	auto_free char *line = copy_format("cli-bridge ready at %s\n", url);
+	struct output out = OUTPUT_INIT(STDOUT_FILENO);
+
+	if (!output_line(&out, line, strlen(line)))
+		log_warn("ready at %s, which could not be written to standard "
+			 "output",
+			 url);
+}
+
 static void
 announce(struct supervisor *s)
 {
@@ -134,8 +148,10 @@ announce(struct supervisor *s)
 	    !all_were_tried(s) || !gateway_reaches_all(s))
 		return;
 	s->announced = true;
-	printf("cli-bridge ready at %s\n", s->listener.url);
-	fflush(stdout);
+	log_info("ready: %zu of %zu workers are up; \"cli-bridge verify\" says "
+		 "which harnesses can work, and what the others need",
+		 workers_up(s), s->plan->count - 1);
+	print_ready(s->listener.url);
 	notify("READY=1");
 }
 

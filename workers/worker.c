@@ -357,8 +357,9 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 static void
 worker_on_drain(struct worker *w, const struct msg_drain *m)
 {
-	log_info("draining: %zu running, %zu waiting", w->running.len,
-		 w->waiting.len);
+	if (w->running.len || w->waiting.len)
+		log_info("draining: %zu running, %zu waiting", w->running.len,
+			 w->waiting.len);
 	w->draining = true;
 	reply_ok(w);
 	leave_if_drained(w);
@@ -388,13 +389,22 @@ keep_text(char *to, size_t size, const char *text)
 	to[utf8_whole(str_of(to))] = '\0';
 }
 
+/* How it is at the start is in the supervisor's summary; changes are news. */
+static void
+log_health(const struct worker *w, enum health health, const char *detail)
+{
+	void (*say)(const char *, ...) = w->probes ? log_info : log_debug;
+
+	say("health: %s%s%s", health_name(health), detail ? ": " : "",
+	    detail ? detail : "");
+}
+
 void
 worker_set_health(struct worker *w, enum health health, const char *version,
 		  const char *detail)
 {
 	if (health != w->health)
-		log_info("health: %s%s%s", health_name(health),
-			 detail ? ": " : "", detail ? detail : "");
+		log_health(w, health, detail);
 	w->health = health;
 	w->probes++;
 	keep_text(w->harness_version, sizeof w->harness_version, version);

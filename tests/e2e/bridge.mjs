@@ -225,8 +225,13 @@ export class Client {
 
 // ---- the bridge ----
 
+const READY = /cli-bridge ready at (http:\/\/\S+?)\/?\s/;
+
 class Bridge {
-  constructor({ env, backends, build, directory }) {
+  constructor({ env, backends, build, directory, within, stdio, ready }) {
+    this.within = within;
+    this.stdio = stdio;
+    this.readyLine = ready;
     this.directory = directory;
     this.dataDirectory = join(directory, 'data');
     this.command = join(build, 'cli-bridge');
@@ -250,14 +255,15 @@ class Bridge {
     this.output = '';
     this.exit = null;
     this.url = null;
-    this.daemon = spawn(this.command, ['serve'], { cwd: this.directory, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.daemon.stdout.on('data', text => { this.output += text; });
-    this.daemon.stderr.on('data', text => { this.log += text; });
+    const [program, ...args] = [...this.within, this.command, 'serve'];
+    this.daemon = spawn(program, args, { cwd: this.directory, env: this.env, stdio: this.stdio });
+    this.daemon.stdout?.on('data', text => { this.output += text; });
+    this.daemon.stderr?.on('data', text => { this.log += text; });
     const daemon = this.daemon;
     daemon.on('error', problem => { this.log += problem; this.exit = { code: null, signal: null }; });
     daemon.on('exit', (code, signal) => { if (daemon === this.daemon) this.exit = { code, signal }; });
-    await waitFor('the ready line', () => this.output.includes('\n') || this.exit);
-    this.url = this.output.match(/http:\/\/\S+/)?.[0].replace(/\/$/, '');
+    await waitFor('the ready line', () => this.readyLine.test(this.output + this.log) || this.exit);
+    this.url = this.output.match(READY)?.[1];
     return this;
   }
 
@@ -398,11 +404,12 @@ async function ends(bridge, t, expectedExit) {
 }
 
 // `env` may be a function of the bridge's home.  `exit` is what it must exit with in the end, if not with 0 after
-// SIGTERM.  With `waits` false it is left to the test to see what becomes of it.
-export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true } = {}) {
+// SIGTERM.  With `waits` false it is left to the test to see what becomes of it.  `within` are the words of a
+// command that runs it, and `stdio` is what it gets, as in spawn().
+export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true, ready = READY, within = [], stdio = ['ignore', 'pipe', 'pipe'] } = {}) {
   const directory = mkdtempSync('/tmp/bridge-');
   const variables = typeof env === 'function' ? env(join(directory, 'home')) : env;
-  const bridge = new Bridge({ env: variables, backends, build, directory });
+  const bridge = new Bridge({ env: variables, backends, build, directory, within, stdio, ready });
   t.after(async () => {
     try {
       await ends(bridge, t, exit ?? { code: 0, signal: null });
