@@ -70,6 +70,13 @@ check_preflight(struct request *r, struct str origin, struct error *e)
 }
 
 static bool
+check_key(const struct gateway *g, const struct request *r, struct error *e)
+{
+	return guard_key(&g->guard, header(r, "Authorization"),
+			 header(r, "X-Api-Key"), e);
+}
+
+static bool
 check_route(struct gateway *g, struct request *r, struct error *e)
 {
 	const char *allow = NULL;
@@ -79,14 +86,13 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 	if (!routes_find(str_of(r->method), path, &r->route, &allow, e)) {
 		struct error unknown = { 0 };
 
-		if (!guard_key(&g->guard, header(r, "Authorization"), &unknown))
+		if (!check_key(g, r, &unknown))
 			*e = unknown;
 		else
 			request_add(r, "Allow", str_of(allow));
 		return false;
 	}
-	if (r->route->key == NEEDS_KEY &&
-	    !guard_key(&g->guard, header(r, "Authorization"), e))
+	if (r->route->key == NEEDS_KEY && !check_key(g, r, e))
 		return false;
 	r->wants_body = r->route->body == JSON_BODY;
 	return !r->wants_body || guard_type(header(r, "Content-Type"),
@@ -98,8 +104,8 @@ static bool
 check_repeated(const struct request *r, struct error *e)
 {
 	static const char *const names[] = {
-		"Host",		"Origin",   "Authorization",
-		"X-Session-Id", "X-Resume", "X-Conversation-Id",
+		"Host",		"Origin",   "Authorization",	 "X-Api-Key",
+		"X-Session-Id", "X-Resume", "X-Conversation-Id", "X-Cwd",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -48,7 +48,8 @@ guard_host(const struct guard *g, struct str host, struct error *e)
 	const struct settings *s = g->settings;
 	struct str name = without_port(host);
 
-	if (s->bearer && !g->is_loopback)
+	/* HTTP/1.0 needs none, and no browser speaks that. */
+	if (!host.ptr || (s->bearer && !g->is_loopback))
 		return true;
 	if (name.len && (str_list_has(STR("127.0.0.1 localhost ::1"), name) ||
 			 str_same(name, str_of(g->bound)) ||
@@ -88,20 +89,34 @@ is_same_secret(struct str given, struct str secret)
 	return !different;
 }
 
-bool
-guard_key(const struct guard *g, struct str authorization, struct error *e)
+static bool
+is_bearer(struct str authorization, struct str secret)
 {
 	struct str key, scheme = str_cut(authorization, ' ', &key);
 
+	return str_same(scheme, STR("Bearer")) && key.ptr &&
+	       is_same_secret(str_trim(key), secret);
+}
+
+bool
+guard_key(const struct guard *g, struct str authorization, struct str x_api_key,
+	  struct error *e)
+{
+	struct str secret = str_of(g->settings->bearer);
+
+	x_api_key = str_trim(x_api_key);
 	if (!g->settings->bearer)
 		return true;
-	if (str_same(scheme, STR("Bearer")) && key.ptr &&
-	    is_same_secret(str_trim(key), str_of(g->settings->bearer)))
-		return true;
-	return fail_with(e, ERR_UNAUTHORIZED,
-			 authorization.ptr
-				 ? "the bearer is wrong"
-				 : "Authorization: Bearer <key> is needed");
+	if (!authorization.len && !x_api_key.len)
+		return fail_with(
+			e, ERR_UNAUTHORIZED,
+			"a key is needed: send \"Authorization: Bearer "
+			"KEY\" or \"x-api-key: KEY\"");
+	if (authorization.len && !is_bearer(authorization, secret))
+		return fail_with(e, ERR_UNAUTHORIZED,
+				 "the bearer in Authorization is wrong");
+	return !x_api_key.len || is_same_secret(x_api_key, secret) ||
+	       fail_with(e, ERR_UNAUTHORIZED, "the key in x-api-key is wrong");
 }
 
 bool

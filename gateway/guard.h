@@ -25,7 +25,8 @@ must_check bool guard_host(const struct guard *, struct str host,
 			   struct error *);
 must_check bool guard_origin(const struct guard *, struct str origin,
 			     struct error *);
+/* One header with the key is enough; if both are there both must be right. */
 must_check bool guard_key(const struct guard *, struct str authorization,
-			  struct error *);
+			  struct str x_api_key, struct error *);
 must_check bool guard_type(struct str content_type, struct str encoding,
 			   struct error *);

@@ -15,14 +15,45 @@ static const struct route routes[] = {
 
 enum { ROUTES = sizeof routes / sizeof *routes };
 
-/* "/v1/models/" is "/models"; "/" stays. */
+/* The path in "http://host/path", the form in which proxies are asked. */
+static struct str
+without_origin(struct str target)
+{
+	struct str rest, scheme = str_cut(target, ':', &rest);
+	const char *slash;
+
+	if ((!str_same(scheme, STR("http")) &&
+	     !str_same(scheme, STR("https"))) ||
+	    !rest.ptr || !str_starts(rest, STR("//")))
+		return target;
+	rest = str_from(rest, 2);
+	slash = rest.len ? memchr(rest.ptr, '/', rest.len) : NULL;
+	return slash ? str_from(rest, (size_t)(slash - rest.ptr)) : STR("/");
+}
+
+/* Clients that join a base URL and a path badly send one slash too many. */
+static struct str
+with_one_slash(struct str path)
+{
+	while (str_starts(path, STR("//")))
+		path = str_from(path, 1);
+	return path;
+}
+
+/*
+ * "/v1/models/" is "/models", "/v1" is "/".  The slashes within an id are its
+ * own.
+ */
 static struct str
 plain(struct str path)
 {
-	const struct str version = STR("/v1/");
+	const struct str version = STR("/v1");
 
-	if (str_starts(path, version))
-		path = str_from(path, version.len - 1);
+	path = with_one_slash(without_origin(path));
+	if (str_eq(path, version))
+		return STR("/");
+	if (str_starts(path, STR("/v1/")))
+		path = with_one_slash(str_from(path, version.len));
 	while (path.len > 1 && path.ptr[path.len - 1] == '/')
 		path.len--;
 	return path;

@@ -71,39 +71,6 @@ chat_check_session(struct str id, struct error *e)
 }
 
 static bool
-read_session(struct chat *c, struct error *e)
-{
-	struct str resume = { 0 };
-
-	if (!read_text(c, "session_id", &c->session, e) ||
-	    !read_text(c, "resume_id", &resume, e))
-		return false;
-	if (c->session.ptr && resume.ptr && !str_eq(c->session, resume)) {
-		c->param = "resume_id";
-		return fail_with(e, ERR_INVALID,
-				 "session_id and resume_id are not the same");
-	}
-	c->param = c->session.ptr ? "session_id" : "resume_id";
-	if (!c->session.ptr)
-		c->session = resume;
-	if (c->session.ptr && !chat_check_session(c->session, e))
-		return false;
-	c->param = NULL;
-	return true;
-}
-
-static bool
-read_cwd(struct chat *c, struct error *e)
-{
-	if (!read_text(c, "cwd", &c->cwd, e))
-		return false;
-	if (!c->cwd.ptr || (*c->cwd.ptr == '/' && c->cwd.len <= MAX_PATH))
-		return true;
-	c->param = "cwd";
-	return fail_with(e, ERR_BAD_CWD, "\"cwd\" must be an absolute path");
-}
-
-static bool
 read_stream_options(struct chat *c, struct error *e)
 {
 	json_t *options = field(c, "stream_options");
@@ -174,7 +141,9 @@ chat_parse(struct chat *c, enum turn_kind kind, struct str body,
 	if (!c->model.len)
 		return fail_field(c, e, "model", "a string that is not empty");
 	return (kind != TURN_CHAT || check_messages(c, e)) &&
-	       read_session(c, e) && read_cwd(c, e) &&
+	       read_text(c, "session_id", &c->session, e) &&
+	       read_text(c, "resume_id", &c->resume, e) &&
+	       read_text(c, "cwd", &c->cwd, e) &&
 	       read_flag(c, "stream", &c->says_streamed, &c->streamed, e) &&
 	       read_stream_options(c, e);
 }

@@ -15,7 +15,7 @@
 /* A request.  The strings are lent by `root`; absent if they are. */
 struct chat {
 	json_t *root;
-	struct str model, session, cwd;
+	struct str model, session, resume, cwd;
 	bool streamed, says_streamed;
 	bool include_usage;
 	const char *param; /* the field that was wrong; NULL: none */

@@ -1,62 +1,41 @@
 /* completions - POST /v1/chat/completions and /v1/embeddings become turns */
 #include "gateway/gateway.h"
+#include "gateway/accept.h"
 #include "gateway/admission.h"
+#include "gateway/chat/terms.h"
 #include "gateway/reply.h"
 #include "gateway/exchange.h"
 
-/* One of the names by which callers may say the session. */
-struct said {
-	const char *where;
-	struct str id;
-};
-
-static bool
-agree(struct str *session, const struct said *s, const char **param,
-      struct error *e)
+static struct said
+header(const struct request *r, const char *name)
 {
-	if (!s->id.ptr)
-		return true;
-	*param = s->where;
-	if (!chat_check_session(s->id, e))
-		return false;
-	if (session->ptr && !str_eq(*session, s->id))
-		return fail_with(
-			e, ERR_INVALID,
-			"%s names another session than what else names "
-			"one",
-			s->where);
-	*session = s->id;
-	return true;
+	return (struct said){ name, str_of(request_header(r, name)) };
 }
 
 static bool
-find_session(const struct request *r, const struct chat *c, struct str *session,
-	     const char **param, struct error *e)
+find_terms(const struct request *r, const struct chat *c, struct question *q,
+	   const char **param, struct error *e)
 {
-	static const char *const headers[] = { "X-Session-Id", "X-Resume",
-					       "X-Conversation-Id" };
+	const struct said session[] = {
+		{ "session_id", c->session },	{ "resume_id", c->resume },
+		header(r, "X-Session-Id"),	header(r, "X-Resume"),
+		header(r, "X-Conversation-Id"),
+	};
+	const struct said cwd[] = { { "cwd", c->cwd }, header(r, "X-Cwd") };
 
-	*session = c->session;
-	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-		struct said s = { headers[i],
-				  str_of(request_header(r, headers[i])) };
-
-		if (!agree(session, &s, param, e))
-			return false;
-	}
-	return true;
+	return terms_session(session, sizeof session / sizeof *session,
+			     &q->session, param, e) &&
+	       terms_cwd(cwd, sizeof cwd / sizeof *cwd, &q->cwd, param, e);
 }
 
 static bool
 is_streamed(const struct gateway *g, const struct request *r,
 	    const struct chat *c)
 {
-	const char *accept = request_header(r, "Accept");
-
 	if (c->says_streamed)
 		return c->streamed;
 	return g->settings.stream_default ||
-	       (accept && strcasestr(accept, "text/event-stream"));
+	       accept_prefers_events(str_of(request_header(r, "Accept")));
 }
 
 static bool
@@ -84,13 +63,12 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 		return false;
 	free(r->model); /* of before the admission */
 	r->model = copy(c->model);
-	q->cwd = c->cwd;
 	q->streamed = is_streamed(g, r, c);
 	if (!workers_find(&g->workers, c->model, &q->to, e)) {
 		c->param = "model";
 		return false;
 	}
-	return find_session(r, c, &q->session, &c->param, e) && has_room(g, e);
+	return find_terms(r, c, q, &c->param, e) && has_room(g, e);
 }
 
 static void

@@ -29,6 +29,47 @@ paths_are_found_with_and_without_version_and_slash(void **state)
 	assert_ptr_equal(route->handler, handle_root);
 }
 
+static void
+the_root_is_found_with_and_without_version(void **state)
+{
+	static const char *const paths[] = { "/",    "//",   "/v1",
+					     "/v1/", "//v1", "/v1//" };
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		must(finds("GET", paths[i], &e));
+		assert_ptr_equal(route->handler, handle_root);
+	}
+}
+
+static void
+a_slash_too_many_is_no_other_path(void **state)
+{
+	static const char *const paths[] = { "//v1/models", "///models",
+					     "/v1//models", "//v1//models/" };
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		must(finds("GET", paths[i], &e));
+		assert_ptr_equal(route->handler, handle_list_models);
+	}
+}
+
+static void
+a_target_may_be_a_whole_url(void **state)
+{
+	must(finds("GET", "http://localhost:3344/v1/models", &e));
+	assert_ptr_equal(route->handler, handle_list_models);
+	must(finds("GET", "HTTPS://bridge.example//models", &e));
+	assert_ptr_equal(route->handler, handle_list_models);
+	must(finds("GET", "http://localhost", &e));
+	assert_ptr_equal(route->handler, handle_root);
+	must(finds("GET", "http://localhost/v1/models/a/b", &e));
+	assert_ptr_equal(route->handler, handle_show_model);
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"http:/models\"",
+		  finds("GET", "http:/models", &e));
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"ftp://a/models\"",
+		  finds("GET", "ftp://a/models", &e));
+}
+
 static const char *
 tail(const char *path)
 {
@@ -50,6 +91,8 @@ an_id_may_contain_slashes(void **state)
 	must(finds("GET", "/v1/models/a/b/c", &e));
 	assert_ptr_equal(route->handler, handle_show_model);
 	assert_string_equal(tail("/v1/models/a/b/c"), "a/b/c");
+	assert_string_equal(tail("//v1//models/a//b"), "a//b");
+	assert_string_equal(tail("http://localhost/v1/models/a/b"), "a/b");
 	must(finds("DELETE", "/sessions/x", &e));
 	assert_string_equal(tail("/sessions/x"), "x");
 }
@@ -72,8 +115,8 @@ what_is_not_there_is_not_found(void **state)
 {
 	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v2/models\"",
 		  finds("GET", "/v2/models", &e));
-	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v1\"",
-		  finds("GET", "/v1", &e));
+	must_fail(ERR_NOT_FOUND, "there is nothing at \"/v1x\"",
+		  finds("GET", "/v1x", &e));
 	must_fail(ERR_NOT_FOUND, "there is nothing at \"/modelsx\"",
 		  finds("GET", "/modelsx", &e));
 	must_fail(ERR_NOT_FOUND, "there is nothing at \"\"",
@@ -171,9 +214,9 @@ set_up(void **state)
 	struct error e;
 
 	return !workers_init(&workers, "claude echo passthrough",
-			   "claude=claude cc=claude echo=echo "
-			   "openai=passthrough",
-			   &e);
+			     "claude=claude cc=claude echo=echo "
+			     "openai=passthrough",
+			     &e);
 }
 
 static int
@@ -189,6 +232,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			paths_are_found_with_and_without_version_and_slash),
+		cmocka_unit_test(the_root_is_found_with_and_without_version),
+		cmocka_unit_test(a_slash_too_many_is_no_other_path),
+		cmocka_unit_test(a_target_may_be_a_whole_url),
 		cmocka_unit_test(an_id_may_contain_slashes),
 		cmocka_unit_test(an_id_may_be_escaped),
 		cmocka_unit_test(what_is_not_there_is_not_found),

@@ -1,0 +1,79 @@
+#include "gateway/chat/terms.h"
+
+#include "gateway/chat/chat.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
+
+/* The first place that says something; NULL: none does. */
+static const struct said *
+find_said(const struct said *said, size_t places)
+{
+	for (size_t i = 0; i < places; i++)
+		if (said[i].what.len)
+			return &said[i];
+	return NULL;
+}
+
+static bool
+agree(const struct said *first, const struct said *said, size_t places,
+      const char **where, struct error *e)
+{
+	for (size_t i = 0; i < places; i++) {
+		if (!said[i].what.len || str_eq(said[i].what, first->what))
+			continue;
+		*where = said[i].where;
+		return fail_with(e, ERR_INVALID,
+				 "%s and %s differ; say it once, or the same",
+				 first->where, said[i].where);
+	}
+	return true;
+}
+
+bool
+terms_session(const struct said *said, size_t places, struct str *session,
+	      const char **where, struct error *e)
+{
+	const struct said *first = find_said(said, places);
+
+	*session = (struct str){ 0 };
+	if (!first)
+		return true;
+	*where = first->where;
+	if (!chat_check_session(first->what, e) ||
+	    !agree(first, said, places, where, e))
+		return false;
+	*session = first->what;
+	return true;
+}
+
+static bool
+check_cwd(const struct said *said, struct error *e)
+{
+	struct str path = said->what;
+
+	if (*path.ptr != '/' || memchr(path.ptr, '\0', path.len))
+		return fail_with(e, ERR_BAD_CWD, "%s must be an absolute path",
+				 said->where);
+	if (path.len > MAX_PATH)
+		return fail_with(e, ERR_BAD_CWD,
+				 "%s has %zu bytes; a path has at most %d",
+				 said->where, path.len, MAX_PATH);
+	return utf8_valid(path) ||
+	       fail_with(e, ERR_BAD_CWD, "%s must be UTF-8", said->where);
+}
+
+bool
+terms_cwd(const struct said *said, size_t places, struct str *cwd,
+	  const char **where, struct error *e)
+{
+	const struct said *first = find_said(said, places);
+
+	*cwd = (struct str){ 0 };
+	if (!first)
+		return true;
+	*where = first->where;
+	if (!check_cwd(first, e) || !agree(first, said, places, where, e))
+		return false;
+	*cwd = first->what;
+	return true;
+}
