@@ -17,6 +17,7 @@
 #include "proto/log.h"
 #include "workers/conversation.h"
 #include "workers/engine.h"
+#include "workers/failure.h"
 #include "workers/pool.h"
 #include "workers/probe.h"
 #include "workers/sessions.h"
@@ -210,11 +211,15 @@ suits(const struct warm *w, const struct job *job)
 	       (!c->system || same_system(&w->talk, c));
 }
 
+/* Every failure of a turn passes here, whoever has found it. */
 static void
 fail(struct turn *t, const struct error *e)
 {
+	struct error why = *e;
+
 	job_of(t)->warm = NULL;
-	turn_fail(t, e);
+	failure_settle(&why);
+	turn_fail(t, &why);
 }
 
 static void
@@ -415,7 +420,7 @@ fail_lost(struct turn *t)
 	fail_with(&e, ERR_HARNESS,
 		  "%s does not know the session that it was to begin",
 		  t->worker->name);
-	turn_fail(t, &e);
+	fail(t, &e);
 }
 
 /*
@@ -448,7 +453,7 @@ on_over(struct warm *w, const struct outcome *o)
 	    (job->forgotten || (o->error && !job->resumed)))
 		warm_retire(w);
 	if (o->error)
-		turn_fail(t, o->error);
+		fail(t, o->error);
 	else
 		turn_finish(t, o->reason, o->usage, o->model);
 }
@@ -463,7 +468,7 @@ cancel(struct turn *t)
 	if (job->warm)
 		warm_stop(job->warm, &e);
 	else if (timer_is_set(&job->pause))
-		turn_fail(t, &e);
+		fail(t, &e);
 }
 
 static void

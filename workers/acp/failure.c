@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "workers/failure.h"
+
 /*
  * An error has a code, which is the protocol's, or, from gemini, an HTTP
  * status; words in "message", which may be JSON of the vendor's; and more
@@ -10,19 +12,8 @@
  * "429 too many", "... (HTTP 401).", "... Last error: 500 ...".
  */
 
-static const struct {
-	json_int_t status;
-	enum error_code code;
-} by_status[] = {
-	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
-	{ 402, ERR_QUOTA },	 { 403, ERR_FORBIDDEN },
-	{ 404, ERR_NO_MODEL },	 { 408, ERR_TIMEOUT },
-	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
-	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
-	{ 529, ERR_OVERLOADED },
-};
-
-/* In lower case; the first that is found counts. */
+/* Words that tell more than a status does, in lower case; the first that is
+ * found counts. */
 static const struct {
 	const char *word;
 	enum error_code code;
@@ -34,8 +25,6 @@ static const struct {
 	{ "insufficient_quota", ERR_QUOTA },
 	{ "rate limit", ERR_RATE_LIMIT },
 	{ "overloaded", ERR_OVERLOADED },
-	{ "context length", ERR_CONTEXT },
-	{ "maximum context", ERR_CONTEXT },
 	{ "is not found for api version", ERR_NO_MODEL },
 	{ "model not found", ERR_NO_MODEL },
 	{ "terminated", ERR_UPSTREAM },
@@ -44,15 +33,6 @@ static const struct {
 	{ "socket hang up", ERR_UPSTREAM },
 	{ "connection error", ERR_UPSTREAM },
 };
-
-static enum error_code
-code_of_status(json_int_t status)
-{
-	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
-		if (status == by_status[i].status)
-			return by_status[i].code;
-	return status >= 500 && status < 600 ? ERR_UPSTREAM : ERR_NONE;
-}
 
 static enum error_code
 code_of_words(const char *words)
@@ -90,34 +70,21 @@ status_in(const char *words)
 	return status >= 400 && status < 600 ? status : 0;
 }
 
-/*
- * What a client would send again at once: but a turn that has spoken may have
- * used tools, and must not run twice because of a half-sentence.
- */
-static bool
-invites_a_retry(enum error_code code)
-{
-	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
-	       code == ERR_OVERLOADED || code == ERR_HARNESS;
-}
-
 static bool
 is_the_word_telling(enum error_code code)
 {
-	return code == ERR_QUOTA || code == ERR_CONTEXT || code == ERR_NO_MODEL;
+	return code == ERR_QUOTA || code == ERR_NO_MODEL;
 }
 
 static enum error_code
 code_of(json_int_t status, const char *words, bool has_spoken)
 {
 	enum error_code word = code_of_words(words);
-	enum error_code code = code_of_status(status);
+	enum error_code code = failure_of_status((long)status);
 
 	if (code == ERR_NONE || is_the_word_telling(word))
 		code = word != ERR_NONE ? word : code;
-	if (code == ERR_NONE)
-		code = ERR_HARNESS;
-	return has_spoken && invites_a_retry(code) ? ERR_TRUNCATED : code;
+	return failure_code(code, words, has_spoken);
 }
 
 void
@@ -132,11 +99,8 @@ acp_explain_words(const struct talk *t, json_int_t status, const char *words,
 		words += 7;
 	if (!status)
 		status = status_in(words);
-	fail_with(e, code_of(status, words, talk_has_spoken(t)), "%s: %s",
-		  talk_name(t), words);
-	if (e->code == ERR_LOGIN)
-		fail_with(e, ERR_LOGIN, "%s: %s (%s)", talk_name(t), words,
-			  kind->log_in);
+	failure_tell(e, code_of(status, words, talk_has_spoken(t)),
+		     talk_name(t), str_of(words), kind->log_in);
 }
 
 /* A message that is JSON of the vendor's has its words further inside. */

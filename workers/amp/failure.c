@@ -1,8 +1,11 @@
 #include "workers/amp/amp.h"
 
+#include "workers/failure.h"
+
 /*
- * What went wrong it tells in words for people only, of which some have been
- * seen and some are guessed; what is not found here is told as it is.
+ * amp says what went wrong in words for people only.  Some of these have been
+ * seen, others are guessed; words that are not found here are passed on as a
+ * failure of the harness.
  */
 static const struct {
 	const char *words;
@@ -22,8 +25,6 @@ static const struct {
 	{ "Rate limit", ERR_RATE_LIMIT },
 	{ "Too Many Requests", ERR_RATE_LIMIT },
 	{ "verloaded", ERR_OVERLOADED },
-	{ "context window", ERR_CONTEXT },
-	{ "too long", ERR_CONTEXT },
 	{ "nknown agent mode", ERR_NO_MODEL },
 	{ "nvalid mode", ERR_NO_MODEL },
 	{ "Internal Server Error", ERR_UPSTREAM },
@@ -36,20 +37,16 @@ code_of(struct str words)
 		if (words.len && memmem(words.ptr, words.len, by_words[i].words,
 					strlen(by_words[i].words)))
 			return by_words[i].code;
-	return ERR_HARNESS;
+	return ERR_NONE;
 }
 
-/* A turn that has spoken may have used tools: it must not run again by
- * itself. */
 void
 amp_explain(const struct talk *t, struct str words, struct error *e)
 {
-	enum error_code code = code_of(words);
+	auto_free char *text = copy(words);
+	enum error_code code =
+		failure_code(code_of(words), text, talk_has_spoken(t));
 
-	if (talk_has_spoken(t) && code != ERR_LOGIN && code != ERR_QUOTA)
-		code = ERR_TRUNCATED;
-	fail_with(e, code, "amp: " STR_FMT "%s", STR_ARG(words),
-		  code == ERR_LOGIN ? " (set AMP_ENV_AMP_API_KEY, or run amp "
-				      "login)"
-				    : "");
+	failure_tell(e, code, "amp", words,
+		     "set AMP_ENV_AMP_API_KEY, or run amp login");
 }

@@ -2,23 +2,14 @@
 
 #include <time.h>
 
+#include "workers/failure.h"
+
 /*
  * A result with is_error says what the vendor answered in api_error_status,
  * and what the CLI makes of it in the assistant line before, our `failure`.
  * The words it gives are for people, and change; they are passed on, and only
  * where there is nothing else are they looked at.
  */
-
-static const struct {
-	json_int_t status;
-	enum error_code code;
-} by_status[] = {
-	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
-	{ 403, ERR_FORBIDDEN },	 { 404, ERR_NO_MODEL },
-	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
-	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
-	{ 529, ERR_OVERLOADED },
-};
 
 static const struct {
 	const char *word;
@@ -44,26 +35,6 @@ code_of_word(const char *word)
 	return ERR_NONE;
 }
 
-static enum error_code
-code_of_status(json_int_t status)
-{
-	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
-		if (status == by_status[i].status)
-			return by_status[i].code;
-	return status >= 500 ? ERR_UPSTREAM : ERR_NONE;
-}
-
-/*
- * What a client would send again at once: but a turn that has spoken may have
- * used tools, and must not run twice because of a half-sentence.
- */
-static bool
-invites_a_retry(enum error_code code)
-{
-	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
-	       code == ERR_OVERLOADED || code == ERR_HARNESS;
-}
-
 /*
  * claudish makes a 400 of whatever it is refused for good, and puts into words
  * what it was; and likewise of a model for which it knows no vendor.
@@ -83,31 +54,6 @@ status_of(const struct talk *t, const json_t *result)
 	return at ? strtol(at + strlen("(HTTP "), NULL, 10) : status;
 }
 
-/* The most telling first: a prompt that is too long is a 400 as well. */
-static enum error_code
-code_of(const struct talk *t, const json_t *result)
-{
-	const struct claude *c = t->state;
-	json_int_t status = status_of(t, result);
-	enum error_code code;
-
-	code = code_of_word(json_text(result, "terminal_reason"));
-	if (code == ERR_NONE)
-		code = code_of_status(status);
-	if (code == ERR_NONE)
-		code = code_of_word(c->failure);
-	if (code == ERR_NONE)
-		code = code_of_word(json_text(result, "api_error"));
-	if (code == ERR_RATE_LIMIT && c->resets_at)
-		code = ERR_QUOTA;
-	if (code == ERR_NONE && (status || json_text(result, "api_error")))
-		code = ERR_UPSTREAM;
-	if (code == ERR_NONE)
-		code = ERR_HARNESS;
-	return talk_has_spoken(t) && invites_a_retry(code) ? ERR_TRUNCATED
-							   : code;
-}
-
 static const char *
 words_of(const json_t *result)
 {
@@ -121,6 +67,28 @@ words_of(const json_t *result)
 	return words ? words : "no reason given";
 }
 
+/* The most telling first: a prompt that is too long is a 400 as well. */
+static enum error_code
+code_of(const struct talk *t, const json_t *result)
+{
+	const struct claude *c = t->state;
+	json_int_t status = status_of(t, result);
+	enum error_code code;
+
+	code = code_of_word(json_text(result, "terminal_reason"));
+	if (code == ERR_NONE)
+		code = failure_of_status((long)status);
+	if (code == ERR_NONE)
+		code = code_of_word(c->failure);
+	if (code == ERR_NONE)
+		code = code_of_word(json_text(result, "api_error"));
+	if (code == ERR_RATE_LIMIT && c->resets_at)
+		code = ERR_QUOTA;
+	if (code == ERR_NONE && (status || json_text(result, "api_error")))
+		code = ERR_UPSTREAM;
+	return failure_code(code, words_of(result), talk_has_spoken(t));
+}
+
 void
 claude_explain(const struct talk *t, const json_t *result, struct error *e)
 {
@@ -129,10 +97,8 @@ claude_explain(const struct talk *t, const json_t *result, struct error *e)
 	int64_t seconds = c->resets_at - (int64_t)time(NULL);
 	struct error none;
 
-	fail_with(e, code_of(t, result), "%s: %s", name, words_of(result));
-	if (e->code == ERR_LOGIN)
-		fail_with(e, ERR_LOGIN, "%s: %s (%s)", name, words_of(result),
-			  harness_of(name, &none)->log_in);
+	failure_tell(e, code_of(t, result), name, str_of(words_of(result)),
+		     harness_of(name, &none)->log_in);
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;
 	if (seconds > UINT32_MAX / 1000)

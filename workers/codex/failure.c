@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "workers/failure.h"
+
 /*
  * An error has a message for people and codexErrorInfo for programs: a word,
  * or {"aWord":{"httpStatusCode":N}}.  What the vendor refuses with 400 is
@@ -30,17 +32,6 @@ static const struct {
 	{ "badRequest", ERR_INVALID },
 };
 
-static const struct {
-	int status;
-	enum error_code code;
-} by_status[] = {
-	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
-	{ 403, ERR_FORBIDDEN },	 { 404, ERR_NO_MODEL },
-	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
-	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
-	{ 529, ERR_OVERLOADED },
-};
-
 /* Where there is nothing else; the first that is found. */
 static const struct {
 	const char *words;
@@ -50,8 +41,6 @@ static const struct {
 	{ "does not exist", ERR_NO_MODEL },
 	{ "Model provider", ERR_NO_MODEL },
 	{ "Missing environment variable", ERR_LOGIN },
-	{ "run out of room in the model's context", ERR_CONTEXT },
-	{ "ran out of room in the model's context", ERR_CONTEXT },
 	{ "maximum length of", ERR_TOO_LARGE },
 	{ "Quota exceeded", ERR_QUOTA },
 	{ "usage limit", ERR_QUOTA },
@@ -69,15 +58,6 @@ code_of_word(const char *word)
 		if (!strcmp(word, by_word[i].word))
 			return by_word[i].code;
 	return ERR_NONE;
-}
-
-static enum error_code
-code_of_status(int status)
-{
-	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
-		if (status == by_status[i].status)
-			return by_status[i].code;
-	return status >= 500 ? ERR_UPSTREAM : ERR_NONE;
 }
 
 /* "unexpected status 404 Not Found: ...", "last status: 429 Too Many ..." */
@@ -99,7 +79,7 @@ codex_code_of_words(const char *words)
 			return by_words[i].code;
 	if (words && *words == '{')
 		return ERR_INVALID; /* the vendor's own, see above */
-	return code_of_status(status_in(words));
+	return failure_of_status(status_in(words));
 }
 
 int
@@ -145,25 +125,12 @@ plain_words(const char *words)
 	return text;
 }
 
-/* What a client would send again at once: but a turn that has spoken may have
- * used tools, and must not run twice because of a half-sentence. */
-static bool
-invites_a_retry(enum error_code code)
-{
-	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
-	       code == ERR_OVERLOADED || code == ERR_HARNESS ||
-	       code == ERR_TIMEOUT;
-}
-
 static void
 put(struct error *e, enum error_code code, const char *words)
 {
 	auto_free char *plain = plain_words(words);
 
-	if (code == ERR_LOGIN)
-		fail_with(e, code, "codex: %s (run codex login)", plain);
-	else
-		fail_with(e, code, "codex: %s", plain);
+	failure_tell(e, code, "codex", str_of(plain), "run codex login");
 }
 
 /*
@@ -195,13 +162,10 @@ codex_explain(const json_t *error, bool has_spoken, struct error *e)
 	enum error_code code = code_of_word(json_text(error, "codexErrorInfo"));
 
 	if (code == ERR_NONE)
-		code = code_of_status(codex_status_of(error));
+		code = failure_of_status(codex_status_of(error));
 	if (code == ERR_NONE)
 		code = codex_code_of_words(words);
-	if (code == ERR_NONE)
-		code = ERR_HARNESS;
-	if (has_spoken && invites_a_retry(code))
-		code = ERR_TRUNCATED;
+	code = failure_code(code, words, has_spoken);
 	put(e, code, words);
 	if (code == ERR_RATE_LIMIT)
 		e->retry_ms = pause_in(words);
@@ -213,6 +177,6 @@ codex_explain_refusal(const json_t *error, struct error *e)
 	const char *words = json_text(error, "message");
 	enum error_code code = codex_code_of_words(words);
 
-	put(e, code == ERR_NONE ? ERR_HARNESS : code,
+	put(e, failure_code(code, words, false),
 	    words ? words : "no reason given");
 }

@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 
+#include "workers/failure.h"
+
 /*
  * A turn ends with the reason that it has for it; the vendor's own answer is
  * in the words of the error before, which begin with the HTTP status.
@@ -24,50 +26,28 @@ static const struct {
 	{ "process_exit", ERR_CRASHED },
 };
 
-static const struct {
-	long status;
-	enum error_code code;
-} by_status[] = {
-	{ 404, ERR_NO_MODEL },
-	{ 413, ERR_TOO_LARGE },
-	{ 503, ERR_OVERLOADED },
-	{ 529, ERR_OVERLOADED },
-};
-
-/* How vendors call a prompt that is too long; each has its own words. */
-static bool
-is_too_long(const char *words)
-{
-	return strstr(words, "context length") || strstr(words, "too long") ||
-	       strstr(words, "context window");
-}
-
 static enum error_code
-code_of(const char *reason, const char *words)
+code_of_reason(const char *reason)
 {
-	enum error_code code = ERR_HARNESS;
-	long status =
-		isdigit((unsigned char)*words) ? strtol(words, NULL, 10) : 0;
-
 	for (size_t i = 0; reason && i < sizeof by_reason / sizeof *by_reason;
 	     i++)
 		if (!strcmp(reason, by_reason[i].reason))
-			code = by_reason[i].code;
-	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
-		if (status == by_status[i].status)
-			code = by_status[i].code;
-	if (code == ERR_INVALID && is_too_long(words))
-		code = ERR_CONTEXT;
-	return code;
+			return by_reason[i].code;
+	return ERR_NONE;
 }
 
-/* Of a turn that has spoken, which must not be run again for half a sentence.
- */
-static bool
-invites_a_retry(enum error_code code)
+/* The vendor's status says more than a reason that only says who failed. */
+static enum error_code
+code_of(const char *reason, const char *words, bool has_spoken)
 {
-	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
-	       code == ERR_OVERLOADED || code == ERR_HARNESS;
+	enum error_code code = code_of_reason(reason), status = ERR_NONE;
+
+	if (isdigit((unsigned char)*words))
+		status = failure_of_status(strtol(words, NULL, 10));
+	if (status != ERR_NONE &&
+	    (code == ERR_NONE || code == ERR_INVALID || code == ERR_UPSTREAM))
+		code = status;
+	return failure_code(code, words, has_spoken);
 }
 
 void
@@ -76,21 +56,18 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 	const char *words = f->words[0] ? f->words
 			    : reason	? reason
 					: "no reason given";
-	enum error_code code = code_of(reason, f->words);
+	enum error_code code =
+		code_of(reason, f->words, talk_has_spoken(f->talk));
 
-	if (talk_has_spoken(f->talk) && invites_a_retry(code))
-		code = ERR_TRUNCATED;
 	if (code == ERR_CANCELLED)
 		fail_with(e, code, "cancelled");
-	else if (code == ERR_LOGIN)
-		fail_with(e, code, "factory: %s (%s)", words, factory.log_in);
 	else if (reason && !strcmp(reason, "permission_rejected"))
 		fail_with(e, code,
 			  "factory: it may not do that with the permission "
 			  "mode %s",
 			  f->talk->permission_mode);
 	else
-		fail_with(e, code, "factory: %s", words);
+		failure_tell(e, code, "factory", str_of(words), factory.log_in);
 }
 
 static const struct {

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "workers/failure.h"
+
 /*
  * One stream tells of all sessions, one event a line: {"directory","payload":
  * {"type","properties":{"sessionID",...}}}.
@@ -127,7 +129,7 @@ on_retry(struct talk *t, const json_t *status)
 	    number(status, "attempt") <= 1 && wait <= PATIENCE_MS)
 		return;
 	if (o->step_spoke ||
-	    (talk_has_spoken(t) && opencode_invites_retry(code)))
+	    (talk_has_spoken(t) && failure_invites_retry(code)))
 		code = ERR_TRUNCATED;
 	fail_with(&why, code, "opencode: %s", words ? words : "it would retry");
 	if (code == ERR_RATE_LIMIT || code == ERR_QUOTA)

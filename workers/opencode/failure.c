@@ -1,6 +1,6 @@
 #include "workers/opencode/opencode.h"
 
-#include <ctype.h>
+#include "workers/failure.h"
 
 /*
  * An error has a name of the CLI's, and words that are mostly the vendor's;
@@ -16,18 +16,6 @@ static const struct {
 	{ "ContextOverflowError", ERR_CONTEXT },
 	{ "MessageOutputLengthError", ERR_TRUNCATED },
 	{ "MessageAbortedError", ERR_CANCELLED },
-};
-
-static const struct {
-	json_int_t status;
-	enum error_code code;
-} by_status[] = {
-	{ 400, ERR_INVALID },	 { 401, ERR_LOGIN },
-	{ 402, ERR_QUOTA },	 { 403, ERR_FORBIDDEN },
-	{ 404, ERR_NO_MODEL },	 { 408, ERR_TIMEOUT },
-	{ 413, ERR_TOO_LARGE },	 { 429, ERR_RATE_LIMIT },
-	{ 503, ERR_OVERLOADED }, { 504, ERR_TIMEOUT },
-	{ 529, ERR_OVERLOADED },
 };
 
 /* In lower case; the most telling first. */
@@ -80,15 +68,6 @@ code_of_name(const char *name)
 	return ERR_NONE;
 }
 
-static enum error_code
-code_of_status(json_int_t status)
-{
-	for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++)
-		if (status == by_status[i].status)
-			return by_status[i].code;
-	return status ? ERR_UPSTREAM : ERR_NONE;
-}
-
 /* A rate limit that only money lifts. */
 static bool
 is_quota(const json_t *about)
@@ -108,22 +87,12 @@ code_of(const json_t *error)
 	enum error_code code = code_of_name(json_text(error, "name"));
 
 	if (code == ERR_NONE)
-		code = code_of_status(status);
+		code = failure_of_status((long)status);
 	if (code == ERR_RATE_LIMIT && is_quota(about))
 		code = ERR_QUOTA;
 	if (code == ERR_NONE)
 		code = opencode_code_of_words(json_text(about, "message"));
-	return code == ERR_NONE ? ERR_HARNESS : code;
-}
-
-/* What a client would send again at once: but a turn that has spoken may have
- * used tools, and must not run twice because of a half-sentence. */
-bool
-opencode_invites_retry(enum error_code code)
-{
-	return code == ERR_RATE_LIMIT || code == ERR_UPSTREAM ||
-	       code == ERR_OVERLOADED || code == ERR_HARNESS ||
-	       code == ERR_TIMEOUT;
+	return code == ERR_NONE && status ? ERR_UPSTREAM : code;
 }
 
 /* Behind the first line there is a list of functions. */
@@ -141,16 +110,10 @@ opencode_explain(const json_t *error, bool has_spoken, struct error *e)
 	const char *words =
 		json_text(json_object_get(error, "data"), "message");
 	const char *name = json_text(error, "name");
-	enum error_code code = code_of(error);
+	enum error_code code = failure_code(code_of(error), words, has_spoken);
 	const char *what = words && *words ? words : name;
-	struct str line = first_line(what ? what : "no reason given");
 
-	if (has_spoken && opencode_invites_retry(code))
-		code = ERR_TRUNCATED;
-	if (code == ERR_LOGIN)
-		fail_with(e, code,
-			  "opencode: " STR_FMT " (run: opencode auth login)",
-			  STR_ARG(line));
-	else
-		fail_with(e, code, "opencode: " STR_FMT, STR_ARG(line));
+	failure_tell(e, code, "opencode",
+		     first_line(what ? what : "no reason given"),
+		     "run: opencode auth login");
 }

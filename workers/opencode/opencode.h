@@ -158,7 +158,6 @@ json_t *parts_record(struct opencode *, const char *id, const char *type);
 /* failure.c: of an error object, of the words of a retry. */
 void opencode_explain(const json_t *error, bool has_spoken, struct error *);
 enum error_code opencode_code_of_words(const char *words);
-bool opencode_invites_retry(enum error_code);
 
 static inline const char *
 directory_of(const struct talk *t)
