@@ -16,6 +16,7 @@
 
 #include "proto/log.h"
 #include "workers/conversation.h"
+#include "workers/cwd.h"
 #include "workers/engine.h"
 #include "workers/failure.h"
 #include "workers/pool.h"
@@ -89,24 +90,6 @@ new_uuid(void)
 			   b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static bool
-check_cwd(const char *cwd, struct error *e)
-{
-	struct stat st;
-
-	if (cwd[0] != '/')
-		return fail_with(e, ERR_BAD_CWD,
-				 "cwd is \"%s\", but must be an absolute path",
-				 cwd);
-	if (stat(cwd, &st) < 0)
-		return fail_with(e, ERR_BAD_CWD, "cwd \"%s\": %s", cwd,
-				 strerrordesc_np(errno));
-	if (!S_ISDIR(st.st_mode))
-		return fail_with(e, ERR_BAD_CWD,
-				 "cwd \"%s\" is not a directory", cwd);
-	return true;
-}
-
 /* The session as it is now, and with it where the turn is to run. */
 static bool
 look_up(struct turn *t, struct error *e)
@@ -129,6 +112,26 @@ look_up(struct turn *t, struct error *e)
 			       : job->session.cwd ? job->session.cwd
 						  : pool.workspace));
 	return true;
+}
+
+/* Where nobody has asked for a directory, the operator has chosen it. */
+static bool
+check_cwd(const struct turn *t, struct error *e)
+{
+	const struct job *job = job_of(t);
+	auto_free char *variable = NULL;
+	struct error why = { 0 };
+
+	if (cwd_check(job->cwd, &why))
+		return true;
+	*e = why;
+	if (t->cwd || job->session.cwd)
+		return false;
+	variable = settings_variable("", t->worker->name, "CWD");
+	return fail_with(e, ERR_NOT_SET_UP,
+			 "%s names a directory that is of "
+			 "no use: %s",
+			 variable, why.text);
 }
 
 static const char *
@@ -173,7 +176,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 		return false;
 	if (!conversation_read(&job->conversation, t->body, e))
 		return false;
-	if (!look_up(t, e) || !check_cwd(job->cwd, e))
+	if (!look_up(t, e) || !check_cwd(t, e))
 		return false;
 	snprintf(a->ignored, sizeof a->ignored, "%s",
 		 job->conversation.ignored);
@@ -211,14 +214,22 @@ suits(const struct warm *w, const struct job *job)
 	       (!c->system || same_system(&w->talk, c));
 }
 
-/* Every failure of a turn passes here, whoever has found it. */
+/*
+ * Every failure of a turn passes here, whoever has found it.  A directory that
+ * has vanished since the turn was accepted makes a CLI fail in many ways: that
+ * is the caller's affair, and no fault of the CLI's or the bridge's.
+ */
 static void
 fail(struct turn *t, const struct error *e)
 {
+	struct job *job = job_of(t);
 	struct error why = *e;
 
-	job_of(t)->warm = NULL;
+	job->warm = NULL;
 	failure_settle(&why);
+	if (job->cwd && (why.code == ERR_SYSTEM || why.code == ERR_HARNESS ||
+			 why.code == ERR_CRASHED))
+		(void)check_cwd(t, &why);
 	turn_fail(t, &why);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "proto/buf.h"
+#include "workers/image.h"
 #include "workers/json.h"
 
 void
@@ -143,6 +144,8 @@ static bool
 add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	  struct error *e)
 {
+	const char *media_type, *problem;
+
 	if (!type.len)
 		return reading_fail(
 			r,
@@ -152,10 +155,13 @@ add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	if (!is_base64(bytes))
 		return reading_fail(r, " is an image that is not valid base64",
 				    e);
+	media_type = image_type(type, bytes, &problem);
+	if (!media_type)
+		return reading_fail(r, problem, e);
 	json_array_append_new(parts,
-			      json_pack("{s:s, s:s%, s:s%}", "type", "image",
-					"media_type", type.ptr, type.len,
-					"data", bytes.ptr, bytes.len));
+			      json_pack("{s:s, s:s, s:s%}", "type", "image",
+					"media_type", media_type, "data",
+					bytes.ptr, bytes.len));
 	return true;
 }
 
@@ -171,6 +177,19 @@ takes_base64(struct str head, struct str *type)
 	       str_same(str_from(head, head.len - base64.len), base64);
 }
 
+/* It must lead to a web server: a CLI might open a file of the machine's. */
+static bool
+is_web_url(struct str url)
+{
+	const struct str http = STR("http://"), https = STR("https://");
+	struct str begin = { url.ptr, http.len };
+
+	if (url.len >= http.len && str_same(begin, http))
+		return true;
+	begin.len = https.len;
+	return url.len >= https.len && str_same(begin, https);
+}
+
 /* data:image/png;base64,AAAA or a URL that the harness may fetch itself. */
 static bool
 read_image_url(struct reading *r, json_t *parts, struct str url,
@@ -182,6 +201,12 @@ read_image_url(struct reading *r, json_t *parts, struct str url,
 	if (!url.len)
 		return reading_fail(r, " has no image URL", e);
 	if (url.len < scheme.len || !str_same(begin, scheme)) {
+		if (!is_web_url(url))
+			return reading_fail(
+				r,
+				" has an image URL that is neither http:, "
+				"https: nor data:",
+				e);
 		json_array_append_new(parts,
 				      json_pack("{s:s, s:s%}", "type", "image",
 						"url", url.ptr, url.len));

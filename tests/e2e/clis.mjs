@@ -50,7 +50,8 @@ const openai = isSide => () => startOpenAI({ isSide: asked => asksForModels(aske
 // program(home) is where it is; configure(home, cloud) writes what it reads, and returns its environment.
 // shell(command) is a call of its own tool for commands: a behaviour's toolUse.  reads names the files that
 // it takes instructions from, of its user's (in the home) and of a project's.  once(text) is how to ask it by
-// hand, all permissions given, and quiet what it needs then that the bridge gives it by itself.
+// hand, all permissions given, and quiet what it needs then that the bridge gives it by itself.  full is what its
+// vendor answers when the conversation does not fit into the model's context.
 const known = {
   claude: {
     start: () => startAnthropic(),
@@ -61,6 +62,7 @@ const known = {
     }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },
+    full: 'prompt is too long: 213462 tokens > 200000 maximum',
     once: text => ['--dangerously-skip-permissions', '-p', text],
     quiet: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' },
   },
@@ -83,6 +85,7 @@ wire_api = "responses"
     },
     shell: cmd => ({ name: 'exec_command', input: { cmd } }),
     reads: { user: '.codex/AGENTS.md', project: 'AGENTS.md' },
+    full: 'Your input exceeds the context window of this model. Please adjust your input and try again.',
     once: text => ['exec', '--disable', 'plugins', '--dangerously-bypass-approvals-and-sandbox', '--skip-git-repo-check', text],
     quiet: {},
   },
@@ -110,6 +113,7 @@ wire_api = "responses"
     },
     shell: command => ({ name: 'bash', input: { command } }),
     reads: { user: '.config/opencode/AGENTS.md', project: 'AGENTS.md' },
+    full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['run', '--format', 'json', text],
     quiet: {
       OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
@@ -129,6 +133,7 @@ wire_api = "responses"
     },
     shell: command => ({ name: 'run_shell_command', input: { command } }),
     reads: { user: '.gemini/GEMINI.md', project: 'GEMINI.md' },
+    full: 'The input token count (1196265) exceeds the maximum number of tokens allowed (1048576).',
     once: text => ['-m', 'gemini-2.5-flash', '--skip-trust', '--yolo', '-p', text],
     quiet: { GEMINI_CLI_NO_RELAUNCH: 'true', NO_BROWSER: 'true' },
   },
@@ -142,6 +147,7 @@ wire_api = "responses"
     },
     shell: command => ({ name: 'run_shell_command', input: { command, is_background: false, description: 'run it' } }),
     reads: { user: '.qwen/QWEN.md', project: 'QWEN.md' },
+    full: '<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]',
     once: text => ['--yolo', '-p', text],
     quiet: { QWEN_CODE_NO_RELAUNCH: '1' },
   },
@@ -155,6 +161,7 @@ wire_api = "responses"
     }),
     shell: command => ({ name: 'Bash', input: { command } }),
     reads: { user: '.kimi-code/AGENTS.md', project: 'AGENTS.md' },
+    full: 'Invalid request: Your request exceeded model token limit: 262144 (requested: 270000)',
     once: text => ['-p', text],
     quiet: { KIMI_DISABLE_TELEMETRY: '1', KIMI_CODE_NO_AUTO_UPDATE: '1' },
   },
@@ -168,6 +175,7 @@ wire_api = "responses"
     }),
     shell: command => ({ name: 'bash', input: { command, description: 'run it' } }),
     reads: { user: '.copilot/copilot-instructions.md', project: 'AGENTS.md' },
+    full: 'prompt token count of 130000 exceeds the limit of 128000',
     once: text => ['--allow-all-tools', '-p', text],
     quiet: { COPILOT_AUTO_UPDATE: 'false' },
   },
@@ -188,6 +196,7 @@ wire_api = "responses"
       input: { command, summary: 'Run what was asked for', riskLevel: 'low', riskLevelReason: 'It changes nothing.' },
     }),
     reads: { user: '.factory/AGENTS.md', project: 'AGENTS.md' },
+    full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['exec', '--skip-permissions-unsafe', '-m', 'custom:fake-large', text],
     quiet: {},
   },
@@ -209,6 +218,7 @@ wire_api = "responses"
     },
     shell: command => ({ name: 'bash', input: { command } }),
     reads: { user: '.pi/agent/AGENTS.md', project: 'AGENTS.md' },
+    full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['-p', text],
     quiet: { PI_OFFLINE: '1', PI_TELEMETRY: '0' },
   },
@@ -221,6 +231,7 @@ wire_api = "responses"
     }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },
+    full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['--models-skip-update', '--no-auto-approve', '--dangerously-skip-permissions', '--model', 'll@fake-large', '-p', text],
     quiet: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDISH_DISABLE_TELEMETRY: '1' },
   },

@@ -276,7 +276,7 @@ test('codex: one without an app-server is talked with by codex exec', async t =>
   });
 
   await t.test('an image is refused', () => bridge.refuses(400, 'unsupported_parameter', 'codex',
-    [{ role: 'user', content: [{ type: 'text', text: 'look' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }], { cwd }));
+    [{ role: 'user', content: [{ type: 'text', text: 'look' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }] }], { cwd }));
 
   await t.test('no process is left', () => isGone(() => bridge.clisOf('codex'), { within: 3000 }));
 });

@@ -378,6 +378,7 @@ export function suite({
       await t.test('503', () => fails({ status: 503 }, undefined, REFUSED));
     }
     await t.test('400', () => fails({ status: 400, error: 'the stars are wrong' }, undefined, ['invalid_value', 'harness_failed', 'upstream_failed']));
+    await t.test('a conversation that does not fit', () => fails({ status: 400, error: cli.full }, 400, ['context_length_exceeded']));
     if (model)
       await t.test('a model that the vendor does not know', async () => {
         const upstream = model.upstream ?? model.id;

@@ -150,6 +150,54 @@ an_image_that_cannot_be_one_is_refused_by_its_name(void **state)
 		IMAGE("data:image/svg+xml,%3Csvg/%3E"));
 	refuses(ERR_INVALID, "messages[0].content[0] has no image URL",
 		IMAGE(""));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has an image URL that is neither "
+		"http:, https: nor data:",
+		IMAGE("file:///etc/passwd"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is of a type that is not an image's: "
+		"PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and HEIF can be sent",
+		IMAGE("data:application/pdf;base64,iVBORw0KGgo="));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that cannot be decoded: it "
+		"begins like none of PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and "
+		"HEIF",
+		IMAGE("data:image/png;base64,aGVsbG8sIHdvcmxk"));
+}
+
+/* What each kind of image begins with, and what it is called then. */
+static void
+an_image_has_the_type_that_its_bytes_have(void **state)
+{
+	static const struct {
+		const char *begins, *type;
+	} images[] = {
+		{ "iVBORw0KGgo=", "image/png" },
+		{ "iVBO\\nRw0K\\nGgo=", "image/png" },
+		{ "/9j/4AAQ", "image/jpeg" },
+		{ "_9j_4AAQ", "image/jpeg" },
+		{ "R0lGODlh", "image/gif" },
+		{ "UklGRiQAAABXRUJQ", "image/webp" },
+		{ "Qk0AAAAA", "image/bmp" },
+		{ "AAAAIGZ0eXBhdmlm", "image/avif" },
+		{ "AAAAGGZ0eXBoZWlj", "image/heic" },
+	};
+
+	for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+		auto_free char *body = copy_format(
+			IMAGE("data:image/jpg;base64,%s"), images[i].begins);
+		const json_t *part;
+
+		must(conversation_read(&c, str_of(body), &e));
+		part = json_array_get(
+			json_object_get(json_array_get(c.messages, 0),
+					"content"),
+			0);
+		assert_string_equal(
+			json_string_value(json_object_get(part, "media_type")),
+			images[i].type);
+		conversation_fini(&c);
+	}
 }
 
 static void
@@ -205,6 +253,7 @@ main(void)
 		cmocka_unit_test(an_error_names_the_place),
 		cmocka_unit_test(
 			an_image_that_cannot_be_one_is_refused_by_its_name),
+		cmocka_unit_test(an_image_has_the_type_that_its_bytes_have),
 		cmocka_unit_test(a_request_that_asks_nothing_is_refused),
 		cmocka_unit_test_teardown(integers_of_any_size_are_no_fault,
 					  fini),
