@@ -22,7 +22,7 @@ test('a directory that cannot be worked in', async t => {
   });
 
   await t.test('has a name that is too long', async () => {
-    await refuses(`/${'x'.repeat(5000)}`, /has 5001 bytes, and may have 4096/);
+    await refuses(`/${'x'.repeat(5000)}`, /has 5001 bytes; a path has at most 4096/);
     await refuses(`/${'x'.repeat(300)}`, /File name too long/);
   });
 
