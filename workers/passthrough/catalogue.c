@@ -4,7 +4,7 @@
 #include "workers/passthrough/offer.h"
 
 enum {
-	ANSWER_MS = 5000,
+	SILENCE_MS = 20000,
 	FRESH_MS = 5 * 60 * 1000,
 	AGAIN_MS = 60 * 1000, /* after a failure */
 };
@@ -58,8 +58,8 @@ catalogue_fini(struct catalogue *c)
 static bool
 take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 {
-	if (x->error.code) {
-		*e = x->error;
+	if (x->failure) {
+		*e = *x->failure;
 		return false;
 	}
 	if (x->head.status != 200)
@@ -109,7 +109,7 @@ ask(struct catalogue *c, struct shelf *s)
 		.host = s->provider->host,
 		.key = s->provider->key,
 		.is_direct = s->provider->is_local,
-		.total_ms = ANSWER_MS,
+		.silence_ms = SILENCE_MS,
 	};
 
 	s->exchange = exchange_start(c->upstream, &r, on_answer, s);

@@ -11,10 +11,11 @@
 #include "proto/buf.h"
 
 struct head {
-	int status;	 /* 0: not known yet */
-	bool whole;	 /* all of it is there; what else comes is a trailer */
-	bool is_events;	 /* text/event-stream */
-	struct buf json; /* to be read when it is whole */
+	int status;	/* 0: not known yet */
+	bool whole;	/* all of it is there; what else comes is a trailer */
+	bool is_events; /* text/event-stream */
+	unsigned left_out; /* headers that there was no room for */
+	struct buf json;   /* to be read when it is whole */
 };
 
 #define HEAD_INIT ((struct head){ .json = BUF_INIT(MAX_HEADERS) })
@@ -26,6 +27,7 @@ void head_reset(struct head *);
 
 /*
  * One line, with or without its end; an empty one ends the head, unless that
- * is one of 100 to 199: then another follows.  Fails if there is too much.
+ * is one of 100 to 199: then another follows.  Fails if the status is none: an
+ * answer is worth more than a header for which there is no room.
  */
 must_check bool head_line(struct head *, struct str line, struct error *);

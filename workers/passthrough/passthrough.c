@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#include "proto/log.h"
 #include "workers/passthrough/catalogue.h"
 #include "workers/passthrough/splice.h"
 #include "workers/worker.h"
@@ -107,22 +108,32 @@ is_due(const struct relay *r)
 }
 
 static void
+begin_with(struct relay *r, struct exchange *x, bool last)
+{
+	r->has_begun = true;
+	if (x->head.left_out)
+		log_warn("turn %ju: %u headers of %s are left out: they have "
+			 "more than %u bytes",
+			 (uintmax_t)r->turn->id, x->head.left_out,
+			 x->request.host, MAX_HEADERS);
+	turn_head(r->turn, x->head.status, buf_str(&x->head.json),
+		  buf_str(&x->bytes), last);
+}
+
+/* The turn may be gone when this returns, and `r` with it. */
+static void
 pass_on(struct relay *r, bool last)
 {
 	struct exchange *x = r->exchange;
-	struct turn *t = r->turn;
 
 	if (last) {
 		r->exchange = NULL;
 		buf_fini(&r->body);
 	}
-	if (r->has_begun) {
-		turn_body(t, buf_str(&x->bytes), last);
-	} else {
-		r->has_begun = true;
-		turn_head(t, x->head.status, buf_str(&x->head.json),
-			  buf_str(&x->bytes), last);
-	}
+	if (r->has_begun)
+		turn_body(r->turn, buf_str(&x->bytes), last);
+	else
+		begin_with(r, x, last);
 	buf_drop(&x->bytes, x->bytes.len);
 }
 
@@ -131,13 +142,13 @@ on_end(struct relay *r)
 {
 	struct exchange *x = r->exchange;
 
-	if (x->error.code == ERR_NONE) {
+	if (!x->failure) {
 		pass_on(r, true);
 		return;
 	}
 	if (r->has_begun)
 		pass_on(r, false);
-	fail(r->turn, &x->error);
+	fail(r->turn, x->failure);
 }
 
 static void

@@ -8,9 +8,11 @@
 
 enum {
 	CONNECT_MS = 10000,
-	KEPT_CONNECTIONS = 128, /* idle, over all hosts */
-	KEPT_EXCHANGES = 128,	/* with their handles and buffers */
-	AT_ONCE = 256 << 10,	/* bytes gathered before they are shown */
+	KEPT_CONNECTIONS = 128,	   /* idle, over all hosts */
+	KEPT_EXCHANGES = 128,	   /* with their handles and buffers */
+	AT_ONCE_BYTES = 256 << 10, /* gathered before they are shown */
+	SMALL_BYTES = 32 << 10,	   /* of a body that leaves at once, with the
+				    * headers: no progress can be seen */
 };
 
 static void
@@ -28,20 +30,70 @@ has_news(struct exchange *x)
 		list_append(&x->upstream->news, &x->news_node);
 }
 
+/* The first reason counts: what follows from it does not explain it. */
+static void
+fail(struct exchange *x, enum error_code code, const char *what)
+{
+	if (x->failure)
+		return;
+	x->failure = xcalloc(1, sizeof *x->failure);
+	fail_with(x->failure, code, "%s %s", x->request.host, what);
+}
+
+/* Silence */
+
+static void on_silence(struct timer *);
+
+static void
+listen_for_silence(struct exchange *x)
+{
+	if (x->request.silence_ms)
+		loop_set(x->upstream->loop, &x->silence, x->request.silence_ms,
+			 on_silence);
+}
+
+/* Signs of life are many, so they only leave a note for the timer. */
+static void
+lives(struct exchange *x)
+{
+	x->lived_at = loop_now();
+}
+
+static const char *
+words_for_silence(enum stage stage)
+{
+	switch (stage) {
+	case CONNECTING:
+	case SENDING:
+		return "took no more of the request";
+	case THINKING:
+		return "did not begin to answer";
+	case ANSWERING:
+		break;
+	}
+	return "said no more";
+}
+
 /* What curl calls: none of it leads out of here, news are shown later. */
 
 static size_t
 on_header(char *bytes, size_t one, size_t len, void *owner)
 {
 	struct exchange *x = owner;
+	struct error e;
 
-	if (!head_line(&x->head, (struct str){ bytes, len }, &x->refusal))
+	lives(x);
+	x->stage = ANSWERING;
+	if (!head_line(&x->head, (struct str){ bytes, len }, &e)) {
+		fail(x, e.code, e.text);
 		return 0;
+	}
 	if (x->head.whole)
 		has_news(x);
 	return len;
 }
 
+/* Only after a head: "101 Switching Protocols" is none that we asked for. */
 static size_t
 on_bytes(char *bytes, size_t one, size_t len, void *owner)
 {
@@ -49,8 +101,13 @@ on_bytes(char *bytes, size_t one, size_t len, void *owner)
 	struct error e;
 	bool fits;
 
+	if (!x->head.whole) {
+		fail(x, ERR_UPSTREAM, "speaks something else than HTTP");
+		return 0;
+	}
+	lives(x);
 	has_news(x);
-	if (x->bytes.len >= AT_ONCE) {
+	if (x->bytes.len >= AT_ONCE_BYTES) {
 		x->full = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
@@ -59,11 +116,26 @@ on_bytes(char *bytes, size_t one, size_t len, void *owner)
 	return len;
 }
 
+/* Only of a large body: every byte of it that is taken is a sign of life. */
+static int
+on_progress(void *owner, curl_off_t to_come, curl_off_t came,
+	    curl_off_t to_send, curl_off_t sent)
+{
+	struct exchange *x = owner;
+
+	if ((uint64_t)sent > x->sent)
+		lives(x);
+	x->sent = (uint64_t)sent;
+	if (x->stage == SENDING && x->sent >= x->request.body.len)
+		x->stage = THINKING;
+	return 0;
+}
+
 /*
- * Before each attempt to send the request.  A GET may be sent again, and so
- * may a POST of which not a byte has left.  Here and not by denying curl the
- * means to rewind: so it can take the body as a whole, and send a small one in
- * one packet with the headers.
+ * It is connected, and the request is about to be sent.  A GET may be sent
+ * again, and so may a POST of which not a byte has left.  Here and not by
+ * denying curl the means to rewind: so it can take the body as a whole, and
+ * send a small one in one packet with the headers.
  */
 static int
 on_attempt(void *owner, char *ip, char *local_ip, int port, int local_port)
@@ -73,13 +145,15 @@ on_attempt(void *owner, char *ip, char *local_ip, int port, int local_port)
 	long sent = 0;
 
 	x->was_tried = true;
+	x->stage = x->request.body.len > SMALL_BYTES ? SENDING : THINKING;
+	lives(x);
+	listen_for_silence(x);
 	if (!is_second || !x->request.body.ptr)
 		return CURL_PREREQFUNC_OK;
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	if (sent == 0)
 		return CURL_PREREQFUNC_OK;
-	fail_with(&x->refusal, ERR_UPSTREAM,
-		  "it closed the connection without an answer");
+	fail(x, ERR_UPSTREAM, "closed the connection without an answer");
 	return CURL_PREREQFUNC_ABORT;
 }
 
@@ -98,6 +172,8 @@ set_constants(struct exchange *x)
 	SET(x->easy, CURLOPT_WRITEDATA, x);
 	SET(x->easy, CURLOPT_PREREQFUNCTION, on_attempt);
 	SET(x->easy, CURLOPT_PREREQDATA, x);
+	SET(x->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(x->easy, CURLOPT_XFERINFODATA, x);
 	SET(x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(x->easy, CURLOPT_USERAGENT, "cli-bridge/" VERSION);
 	SET(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
@@ -120,7 +196,7 @@ exchange_new(struct upstream *u)
 
 	x->upstream = u;
 	x->head = HEAD_INIT;
-	x->bytes = BUF_INIT(AT_ONCE + CURL_MAX_WRITE_SIZE);
+	x->bytes = BUF_INIT(AT_ONCE_BYTES + CURL_MAX_WRITE_SIZE);
 	x->easy = curl_easy_init();
 	assert(x->easy);
 	set_constants(x);
@@ -134,6 +210,7 @@ exchange_free(struct exchange *x)
 	curl_slist_free_all(x->headers);
 	head_fini(&x->head);
 	buf_fini(&x->bytes);
+	free(x->failure);
 	free(x);
 }
 
@@ -162,7 +239,10 @@ recycle(struct exchange *x)
 	head_reset(&x->head);
 	buf_drop(&x->bytes, x->bytes.len);
 	x->has_ended = x->paused = x->full = x->was_tried = false;
-	x->error = x->refusal = (struct error){ 0 };
+	x->stage = CONNECTING;
+	x->sent = 0;
+	free(x->failure);
+	x->failure = NULL;
 	list_append(&u->idle, &x->node);
 }
 
@@ -171,16 +251,6 @@ exchange_cancel(struct exchange *x)
 {
 	stop(x);
 	recycle(x);
-}
-
-static void on_silence(struct timer *);
-
-static void
-listen_for_it(struct exchange *x)
-{
-	if (x->request.silence_ms)
-		loop_set(x->upstream->loop, &x->silence, x->request.silence_ms,
-			 on_silence);
 }
 
 void
@@ -199,40 +269,47 @@ exchange_resume(struct exchange *x)
 	if (!x->paused && !x->full)
 		return;
 	x->paused = x->full = false;
-	listen_for_it(x);
+	lives(x);
+	listen_for_silence(x);
 	/* Hands over what curl still has, and sets its timer. */
 	curl_easy_pause(x->easy, CURLPAUSE_CONT);
 }
 
 /* How it ended */
 
-static bool
-explain(const struct exchange *x, struct error *e)
+/* Nobody else can tell curl's own words from somebody's. */
+static const char *
+curls_words(const struct exchange *x)
 {
-	const char *host = x->request.host;
-	bool has_words = x->words[0] && utf8_valid(str_of(x->words));
-	const char *words =
-		has_words ? x->words : curl_easy_strerror(x->result);
+	return x->words[0] && utf8_valid(str_of(x->words))
+		       ? x->words
+		       : curl_easy_strerror(x->result);
+}
 
-	if (x->refusal.code)
-		return fail_with(e, x->refusal.code, "%s: %s", host,
-				 x->refusal.text);
-	switch ((CURLcode)x->result) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-		return fail_with(e, ERR_UPSTREAM, "%s can't be reached: %s",
-				 host, words);
-	case CURLE_OPERATION_TIMEDOUT:
-		return fail_with(e, ERR_UPSTREAM, "%s: no answer in time: %s",
-				 host, words);
-	default:
-		break;
+static void
+explain(struct exchange *x)
+{
+	auto_free char *what = NULL;
+
+	if (x->stage == CONNECTING) {
+		what = copy_format("can't be reached: %s", curls_words(x));
+		fail(x, ERR_UPSTREAM, what);
+	} else if (x->head.whole) {
+		what = copy_format("broke off its answer: %s", curls_words(x));
+		fail(x, ERR_TRUNCATED, what);
+	} else if (x->result == CURLE_OUT_OF_MEMORY) { /* as it calls that */
+		fail(x, ERR_UPSTREAM, "sent a header that is too long");
+	} else if (x->result == CURLE_GOT_NOTHING ||
+		   x->result == CURLE_RECV_ERROR ||
+		   x->result == CURLE_SEND_ERROR) {
+		what = copy_format("closed the connection without an answer: "
+				   "%s",
+				   curls_words(x));
+		fail(x, ERR_UPSTREAM, what);
+	} else {
+		what = copy_format("gave no answer: %s", curls_words(x));
+		fail(x, ERR_UPSTREAM, what);
 	}
-	if (x->head.whole)
-		return fail_with(e, ERR_TRUNCATED,
-				 "%s broke off its answer: %s", host, words);
-	return fail_with(e, ERR_UPSTREAM, "%s failed: %s", host, words);
 }
 
 static void
@@ -240,8 +317,10 @@ show_end(struct exchange *x)
 {
 	stop(x);
 	x->has_ended = true;
-	if (x->result != CURLE_OK && !x->error.code)
-		explain(x, &x->error);
+	if (x->result != CURLE_OK)
+		explain(x);
+	else if (!x->head.whole)
+		fail(x, ERR_UPSTREAM, "speaks something else than HTTP");
 	x->heard(x);
 	recycle(x);
 }
@@ -250,9 +329,16 @@ static void
 on_silence(struct timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, silence);
+	uint64_t ms = x->request.silence_ms, silent = loop_now() - x->lived_at;
+	auto_free char *what = NULL;
 
-	fail_with(&x->error, ERR_TIMEOUT, "no stream output for %ju ms",
-		  (uintmax_t)x->request.silence_ms);
+	if (silent < ms) {
+		loop_set(x->upstream->loop, t, ms - silent, on_silence);
+		return;
+	}
+	what = copy_format("%s for %ju ms", words_for_silence(x->stage),
+			   (uintmax_t)ms);
+	fail(x, ERR_TIMEOUT, what);
 	x->result = CURLE_OPERATION_TIMEDOUT;
 	show_end(x);
 }
@@ -288,7 +374,6 @@ show_news(struct multi *m)
 			show_end(x);
 			continue;
 		}
-		listen_for_it(x);
 		x->heard(x);
 	}
 }
@@ -400,13 +485,12 @@ exchange_start(struct upstream *u, const struct request *r, exchange_fn *heard,
 	x->owner = owner;
 	x->words[0] = '\0';
 	SET(x->easy, CURLOPT_URL, r->url);
-	SET(x->easy, CURLOPT_TIMEOUT_MS, (long)r->total_ms);
+	SET(x->easy, CURLOPT_NOPROGRESS, r->body.len > SMALL_BYTES ? 0L : 1L);
 	SET(x->easy, CURLOPT_PROXY, r->is_direct ? "" : NULL);
 	set_version(x, r);
 	set_headers(x, r);
 	set_method(x, r);
 	list_append(&u->active, &x->node);
-	listen_for_it(x);
 	code = curl_multi_add_handle(u->multi.handle, x->easy);
 	assert(code == CURLM_OK);
 	return x;

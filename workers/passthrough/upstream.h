@@ -6,6 +6,11 @@
  * used again.  What has arrived is gathered while one wake-up lasts and then
  * shown once, so that an answer that came in one piece is passed on in one.
  *
+ * An exchange goes through stages, each with a deadline of its own that begins
+ * with it: connecting has ten seconds; while the request is sent every byte
+ * that the server takes counts as progress; then the server may think, and
+ * pause between bytes, for `silence_ms` each time.
+ *
  * Nothing is ever sent twice.  curl by itself repeats a request if a kept
  * connection turns out to be dead, even when the server may have begun to work
  * on it: that is allowed only as long as nothing had been sent.
@@ -32,8 +37,15 @@ struct request {
 	struct str body;     /* absent: GET, and else POST of JSON */
 	bool wants_events;   /* rather than one JSON */
 	bool is_direct;	     /* never through a proxy */
-	uint64_t silence_ms; /* how long not a byte may come; 0: for ever */
-	uint64_t total_ms;   /* how long it may take in all; 0: for ever */
+	uint64_t silence_ms; /* how long no byte may be taken or come, once
+			      * it is connected; 0: for ever */
+};
+
+enum stage {
+	CONNECTING,
+	SENDING,   /* the server has not taken all of the request */
+	THINKING,  /* it has, and has not said a word */
+	ANSWERING, /* some of the answer is there */
 };
 
 /*
@@ -47,8 +59,7 @@ struct exchange {
 	struct head head; /* to be read when it is whole */
 	struct buf bytes; /* of the body, undecoded */
 	bool has_ended;
-	struct error
-		error; /* of one that has ended; ERR_NONE: it is complete */
+	struct error *failure; /* of one that has ended; NULL: it is complete */
 	exchange_fn *heard;
 	void *owner;
 
@@ -58,9 +69,11 @@ struct exchange {
 	void *easy;
 	struct curl_slist *headers;
 	struct request request;
+	enum stage stage;
+	uint64_t sent; /* bytes of the body that the server has taken */
 	struct timer silence;
-	struct error refusal; /* why we don't go on; ERR_NONE: we do */
-	int result;	      /* curl's */
+	uint64_t lived_at; /* loop_now() of its last sign of life */
+	int result;	   /* curl's */
 	bool paused, full, was_tried;
 	char words[256]; /* curl's */
 };
