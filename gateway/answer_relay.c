@@ -4,10 +4,15 @@
  * Its status, its headers but for those that concern a connection, and every
  * byte of its body.  If it breaks off ours breaks off too: what is truncated
  * must look truncated.
+ *
+ * The one thing that is added is comments, to a stream of events whose sender
+ * is silent, and only between two events: proxies and clients give up a
+ * connection on which nothing happens, and a vendor may think for minutes.
  */
 #include "gateway/chat/chat.h"
-#include "gateway/reply.h"
 #include "gateway/exchange.h"
+#include "gateway/gateway.h"
+#include "gateway/reply.h"
 
 static bool
 concerns_connection(struct str name)
@@ -33,21 +38,62 @@ concerns_origins(struct str name)
 	       str_same((struct str){ name.ptr, prefix.len }, prefix);
 }
 
-static void
-pass_type(struct exchange *x, const char *name, const char *value)
+/* A proxy in front of us must not gather events, whoever has sent them. */
+static bool
+concerns_buffering(const struct exchange *x, const char *name)
 {
-	if (strcasecmp(name, "Content-Type"))
+	return x->is_events && !strcasecmp(name, "X-Accel-Buffering");
+}
+
+static bool
+is_essential(const char *name)
+{
+	return !strcasecmp(name, "Content-Type") ||
+	       !strcasecmp(name, "Content-Encoding");
+}
+
+static bool
+is_useful(const char *name)
+{
+	static const char *const names[] = { "Retry-After", "retry-after-ms",
+					     "x-should-retry", "X-Request-Id",
+					     "Location" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcasecmp(name, names[i]))
+			return true;
+	return strcasestr(name, "ratelimit") != NULL;
+}
+
+/* Without these nobody can read the body. */
+static void
+pass_essential(struct exchange *x, const char *name, const char *value)
+{
+	struct str text = str_of(value), rest;
+
+	if (!is_essential(name))
 		return;
-	x->is_events = str_starts(str_of(value), STR("text/event-stream"));
-	request_add(x->request, name, str_of(value));
+	if (!strcasecmp(name, "Content-Type"))
+		x->is_events = str_same(str_trim(str_cut(text, ';', &rest)),
+					STR("text/event-stream"));
+	else if (!str_same(text, STR("identity")))
+		x->is_encoded = true;
+	request_add(x->request, name, text);
+}
+
+static void
+pass_useful(struct exchange *x, const char *name, const char *value)
+{
+	if (is_useful(name))
+		request_add(x->request, name, str_of(value));
 }
 
 static void
 pass_other(struct exchange *x, const char *name, const char *value)
 {
-	if (strcasecmp(name, "Content-Type") &&
+	if (!is_essential(name) && !is_useful(name) &&
 	    !concerns_connection(str_of(name)) &&
-	    !concerns_origins(str_of(name)))
+	    !concerns_origins(str_of(name)) && !concerns_buffering(x, name))
 		request_add(x->request, name, str_of(value));
 }
 
@@ -67,16 +113,19 @@ pass_each(struct exchange *x, const json_t *all,
 	return json_is_array(all);
 }
 
-/* What must be there goes first: there may not be room for all. */
+/* In the order of their weight: there may not be room for all. */
 static bool
 pass_headers(struct exchange *x, struct str json, struct error *e)
 {
 	json_t *all = json_loadb(json.ptr, json.len, 0, NULL);
-	bool ok = pass_each(x, all, pass_type);
+	bool ok = pass_each(x, all, pass_essential);
 
 	if (ok) {
 		exchange_add_headers(x);
-		ok = pass_each(x, all, pass_other);
+		if (x->is_events)
+			request_add(x->request, "X-Accel-Buffering", STR("no"));
+		ok = pass_each(x, all, pass_useful) &&
+		     pass_each(x, all, pass_other);
 	}
 	json_decref(all);
 	return ok || fail_with(e, ERR_PROTOCOL, "no headers in HEAD");
@@ -93,7 +142,8 @@ refuse(struct exchange *x)
 {
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_PROTOCOL, "%s mixes a relay with its own words",
+	fail_with(&e, ERR_PROTOCOL,
+		  "%s sends words of its own in a relayed answer",
 		  x->worker->name);
 	exchange_abort(x, &e);
 }
@@ -120,6 +170,39 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 	x->answer->failed(x, &e);
 }
 
+/* Whoever is slow does not wait, and what is encoded can't be spoken into. */
+static void
+comment(struct exchange *x)
+{
+	if (event_boundary_is_here(&x->boundary) && !x->request->is_blocked)
+		buf_put(request_begin(x->request), STR(": keepalive\n\n"));
+}
+
+static void
+on_beat(struct timer *timer)
+{
+	struct exchange *x = container_of(timer, struct exchange, beat);
+	uint64_t every = x->gateway->settings.heartbeat_ms;
+	uint64_t silence = loop_now() - x->spoke;
+
+	if (silence >= every) {
+		x->spoke = loop_now();
+		comment(x);
+		silence = 0;
+	}
+	loop_set(&x->gateway->loop, timer, every - silence, on_beat);
+}
+
+static void
+write_on(struct exchange *x, struct str bytes)
+{
+	if (!bytes.len)
+		return;
+	event_boundary_feed(&x->boundary, bytes);
+	x->spoke = loop_now();
+	buf_put(request_begin(x->request), bytes);
+}
+
 static void
 on_failed(struct exchange *x, const struct error *e)
 {
@@ -129,7 +212,7 @@ on_failed(struct exchange *x, const struct error *e)
 		reply_error(r, e, NULL);
 		return;
 	}
-	if (x->is_events) {
+	if (x->is_events && !x->is_encoded) {
 		buf_put(request_begin(r), STR("\n\ndata: "));
 		chat_error(request_begin(r), e, NULL);
 		buf_put(request_begin(r), STR("\n\n"));
@@ -156,7 +239,9 @@ relay_head(struct exchange *x, const struct msg_head *m)
 	struct error e = { 0 };
 
 	if (x->headed || m->status < 200) {
-		fail_with(&e, ERR_PROTOCOL, "a HEAD that can't be");
+		fail_with(&e, ERR_PROTOCOL,
+			  "%s sends a second HEAD, or one that is not final",
+			  x->worker->name);
 		exchange_abort(x, &e);
 		return;
 	}
@@ -170,8 +255,10 @@ relay_head(struct exchange *x, const struct msg_head *m)
 		return;
 	}
 	request_open(r, (int)m->status);
-	if (m->bytes.len)
-		buf_put(request_begin(r), m->bytes);
+	write_on(x, m->bytes);
+	if (x->is_events && !x->is_encoded)
+		loop_set(&x->gateway->loop, &x->beat,
+			 x->gateway->settings.heartbeat_ms, on_beat);
 }
 
 void
@@ -181,8 +268,7 @@ relay_body(struct exchange *x, const struct msg_body *m)
 		refuse(x);
 		return;
 	}
-	if (m->bytes.len)
-		buf_put(request_begin(x->request), m->bytes);
+	write_on(x, m->bytes);
 	if (!m->last)
 		return;
 	request_close(x->request);

@@ -10,6 +10,7 @@
  * whole, or what an upstream has said, passed on.
  */
 #include "gateway/chat/chat.h"
+#include "gateway/event_boundary.h"
 #include "gateway/workers.h"
 #include "gateway/http/http.h"
 
@@ -53,8 +54,10 @@ struct exchange {
 	struct buf text, reasoning, tools;
 
 	/* Of a relay. */
-	bool headed;	/* there was a HEAD */
-	bool is_events; /* it is a stream of events */
+	bool headed;	 /* there was a HEAD */
+	bool is_events;	 /* it is a stream of events */
+	bool is_encoded; /* the upstream has encoded it, as gzip or so */
+	struct event_boundary boundary; /* of all that was written */
 };
 
 /* What is asked. */
