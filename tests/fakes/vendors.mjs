@@ -12,7 +12,8 @@
 //   {}                                the default answer, which proves what the model was shown
 //   { text, chunks, thinking }        what to say; chunks are the deltas when words are not wanted
 //   { toolUse: { name, input, id } }  ends the answer with a call of a tool
-//   { delayMs, firstDelayMs }         between deltas; before the first byte
+//   { delayMs, firstDelayMs }         between deltas; before the first byte.  A model can ask for the same by its
+//                                     name: fake-large@think:15000,pause:20
 //   { usage, stopReason, headers }    overrides of the answer's trimmings
 //   { status, error, type, headers }  an error in the vendor's envelope
 //   { hang: true }                    takes the request, never answers
@@ -22,6 +23,8 @@
 // What a CLI asks on its own account (is this model there? is the network there?) is answered kindly,
 // uses up no behaviour and is kept apart in sideRequests; so is what the option isSide says of a request.
 // refuse('name') makes a model unknown to both.  Each dialect is a file in vendors/.
+//
+// With the option takes: n it takes n bytes of each request in a second, and with 0 none of its body.
 //
 // On its own: node vendors.mjs anthropic|openai|gemini [port]
 
@@ -34,9 +37,29 @@ import { gemini } from './vendors/gemini.mjs';
 import { openai } from './vendors/openai.mjs';
 import { sendJson } from './vendors/words.mjs';
 
+// What a model's name asks for: { firstDelayMs, delayMs }.
+const SLOWNESS = { think: 'firstDelayMs', pause: 'delayMs' };
+const slownessOf = model => Object.fromEntries([...`${model}`.split('@')[1]?.matchAll(/(think|pause):(\d+)/g) ?? []]
+  .map(([, what, ms]) => [SLOWNESS[what], Number(ms)]));
+
+// A body is read as slowly as is asked for; its sender has to wait.
+const TAKES_EVERY_MS = 20;
+
+function takeSlowly(req, bytesPerSecond) {
+  req.pause();
+  let allowed = 0;
+  const timer = setInterval(() => {
+    allowed = Math.min(allowed + bytesPerSecond * TAKES_EVERY_MS / 1000, bytesPerSecond);
+    if (allowed > 0)
+      req.resume();
+  }, TAKES_EVERY_MS);
+  req.on('data', piece => { if ((allowed -= piece.length) <= 0) req.pause(); });
+  req.on('close', () => clearInterval(timer));
+}
+
 // The part that all vendors share: a server, a record of what it was asked, and a queue of what to do.
 // openStreams is how many requests are being answered now, aborted how many of their clients left early.
-async function start(dialect, { port = 0, record = true, isSide = () => false }) {
+async function start(dialect, { port = 0, record = true, isSide = () => false, takes = Infinity }) {
   const queue = [], refused = new Set();
   let standing = null, serial = 0;
 
@@ -80,7 +103,7 @@ async function start(dialect, { port = 0, record = true, isSide = () => false })
       return converse ? converse(res, asked, { text: 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
 
     const next = queue.shift() ?? standing ?? {};
-    const behaviour = typeof next === 'function' ? next(asked) : next;
+    const behaviour = { ...slownessOf(asked.model), ...typeof next === 'function' ? next(asked) : next };
     cloud.openStreams++;
     res.cut = () => { res.isCut = true; res.destroy(); };
     res.on('close', () => {
@@ -102,6 +125,8 @@ async function start(dialect, { port = 0, record = true, isSide = () => false })
 
   const server = http.createServer((req, res) => {
     const pieces = [];
+    if (takes !== Infinity)
+      takeSlowly(req, takes);
     req.on('data', piece => pieces.push(piece));
     req.on('error', () => {});
     req.on('end', () => answer(req, res, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)).catch(problem => {
