@@ -1,6 +1,7 @@
 // passthrough: what a hop costs.  The same requests go to a server directly, through nginx, and through the
-// bridge, in turns, many times; added is what is above the direct call.
+// bridge, in turns, many times; added is what is above the direct call.  And what many open streams cost in memory.
 
+import { memoryOf } from '../e2e/bridge.mjs';
 import { median } from './numbers.mjs';
 import { bridgeFor, cleanly, load, portOf, startOrigin, startProxy, temporaryDirectory } from './tools.mjs';
 import { startOpenAI } from '../fakes/vendors.mjs';
@@ -8,6 +9,7 @@ import { startOpenAI } from '../fakes/vendors.mjs';
 const ROUNDS = 7, MS = 500;
 const CLIENTS = [1, 16, 64];
 const STREAMS = 16, CHUNKS = 50, CHUNK_MS = 5;
+const MANY = 1000, MANY_CHUNKS = 20, MANY_CHUNK_MS = 200;
 
 const ANSWER = JSON.stringify({
   id: 'chatcmpl-1', object: 'chat.completion', created: 1700000000, model: 'fast',
@@ -83,4 +85,29 @@ async function measure(cleanup) {
   return rows;
 }
 
-export const proxy = () => cleanly(measure);
+// Many streams that are open at once, and say little: what each of them costs in memory.
+async function measureOpenStreams(cleanup) {
+  const directory = temporaryDirectory(cleanup);
+  const vendor = await startOpenAI({ record: false });
+  cleanup.after(() => vendor.close());
+  vendor.always({ chunks: Array.from({ length: MANY_CHUNKS }, (_, n) => ` word${n}`), delayMs: MANY_CHUNK_MS });
+  const bridge = await bridgeFor(cleanup, { backends: ['passthrough'], env: { BRIDGE_PROVIDER_STREAM_BASE_URL: `${vendor.url}/v1` } });
+  const pids = [await bridge.pid('gateway'), await bridge.pid('passthrough')];
+  const result = await load(directory, portOf(bridge.url), {
+    clients: MANY, requests: MANY, mark: '{"content":"', body: question('stream/fast', { stream: true }),
+  });
+  const [gateway, worker] = pids.map(memoryOf);
+  const what = `passthrough: ${MANY.toLocaleString('en')} streams of ${MANY_CHUNKS}`;
+  const ideal = MANY_CHUNKS * MANY_CHUNK_MS / 1000;
+  const lost = MANY * MANY_CHUNKS - result.marks;
+  return [
+    { what: `${what}, ${MANY_CHUNK_MS} ms apart`, unit: 's', ours: result.seconds, theirs: ideal, than: 'if for nothing', ratio: result.seconds / ideal,
+      goal: `${result.requests}/${MANY} complete${lost ? `, ${lost} chunks lost` : ''}` },
+    { what: `${what}, gateway at its peak`, unit: 'MB', ours: gateway.peak },
+    { what: `${what}, worker at its peak`, unit: 'MB', ours: worker.peak },
+    { what: `${what}, both at their peaks`, unit: 'MB', ours: gateway.peak + worker.peak, goal: '<= 24 MB' },
+  ];
+}
+
+export const openStreams = () => cleanly(measureOpenStreams);
+export const proxy = async () => [...await cleanly(measure), ...await openStreams()];
