@@ -1,4 +1,4 @@
-/* whole - an answer that is collected, and given all at once */
+/* answer_json - an answer that is collected, and given all at once */
 #include "gateway/reply.h"
 #include "gateway/exchange.h"
 
@@ -39,10 +39,13 @@ on_tool(struct exchange *x, struct str json)
 	(void)collect(x, &x->tools, json);
 }
 
+/* A byte becomes six at most when it is escaped; reasoning is said twice. */
+#define MAX_ESCAPED (13 * (size_t)MAX_ANSWER)
+
 static void
 on_finish(struct exchange *x, const struct msg_finish *m)
 {
-	struct buf body = BUF_INIT(8 * (size_t)MAX_ANSWER); /* escaped */
+	struct buf body = BUF_INIT(MAX_ESCAPED);
 	const struct completion c = {
 		.text = buf_str(&x->text),
 		.reasoning = buf_str(&x->reasoning),

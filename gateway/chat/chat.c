@@ -339,12 +339,23 @@ chat_finish(struct buf *b, const struct stamp *s, struct str reason)
 	end_chunk(b, s);
 }
 
+/* Clients read numbers in it without asking whether there are any. */
+static void
+add_usage(struct buf *b, struct str usage)
+{
+	static const char unknown[] =
+		"{\"prompt_tokens\":0,\"completion_tokens\":0,"
+		"\"total_tokens\":0,\"is_known\":false}";
+
+	add_json(b, usage.ptr ? usage : str_of(unknown));
+}
+
 void
 chat_usage(struct buf *b, const struct stamp *s, struct str usage)
 {
 	buf_put(b, str_of(s->head));
 	ADD(b, "\"choices\":[],\"usage\":");
-	add_json(b, usage.ptr ? usage : STR("null"));
+	add_usage(b, usage);
 	ADD(b, "}");
 }
 
@@ -353,8 +364,11 @@ add_message(struct buf *b, const struct completion *c)
 {
 	ADD(b, "{\"role\":\"assistant\",\"content\":");
 	quote(b, c->text);
-	if (c->reasoning.len) {
+	ADD(b, ",\"refusal\":null");
+	if (c->reasoning.len) { /* clients know one of two names */
 		ADD(b, ",\"reasoning_content\":");
+		quote(b, c->reasoning);
+		ADD(b, ",\"reasoning\":");
 		quote(b, c->reasoning);
 	}
 	ADD(b, "}");
@@ -389,13 +403,10 @@ chat_completion(struct buf *b, const struct stamp *s,
 	quote(b, str_of(s->model));
 	ADD(b, ",\"choices\":[{\"index\":0,\"message\":");
 	add_message(b, c);
-	ADD(b, ",\"finish_reason\":");
+	ADD(b, ",\"logprobs\":null,\"finish_reason\":");
 	quote(b, c->finish_reason);
-	ADD(b, "}]");
-	if (c->usage.ptr) {
-		ADD(b, ",\"usage\":");
-		add_json(b, c->usage);
-	}
+	ADD(b, "}],\"usage\":");
+	add_usage(b, c->usage);
 	ADD(b, ",\"bridge\":");
 	add_bridge(b, c);
 	ADD(b, "}");

@@ -205,6 +205,47 @@ a_completion_says_all(void **state)
 }
 
 static void
+a_completion_has_every_field_that_clients_insist_on(void **state)
+{
+	struct buf b = BUF_INIT(4096);
+	const struct completion c = {
+		.text = STR("t"),
+		.reasoning = STR("r"),
+		.tools = STR(""),
+		.finish_reason = STR("stop"),
+	};
+	struct stamp s;
+	const char *content, *reason, *same;
+	int tokens, is_known;
+	json_t *answer;
+
+	stamp_init(&s, 7, STR("m"), true);
+	chat_completion(&b, &s, &c);
+	answer = read_back(&b);
+	assert_int_equal(
+		json_unpack(answer, "{s:[{s:n, s:{s:s, s:n, s:s, s:s}}]}",
+			    "choices", "logprobs", "message", "content",
+			    &content, "refusal", "reasoning_content", &reason,
+			    "reasoning", &same),
+		0);
+	assert_string_equal(reason, "r");
+	assert_string_equal(same, "r");
+	assert_int_equal(json_unpack(answer, "{s:{s:i, s:b}}", "usage",
+				     "total_tokens", &tokens, "is_known",
+				     &is_known),
+			 0);
+	assert_int_equal(tokens, 0);
+	assert_false(is_known);
+	json_decref(answer);
+
+	chat_usage(&b, &s, (struct str){ 0 });
+	answer = read_back(&b);
+	assert_true(json_is_object(json_object_get(answer, "usage")));
+	json_decref(answer);
+	stamp_fini(&s);
+}
+
+static void
 an_error_is_openais(void **state)
 {
 	struct buf b = BUF_INIT(4096);
@@ -327,6 +368,8 @@ main(void)
 		cmocka_unit_test(a_delta_is_a_chunk),
 		cmocka_unit_test(a_tool_may_be_written_on_many_lines),
 		cmocka_unit_test(a_completion_says_all),
+		cmocka_unit_test(
+			a_completion_has_every_field_that_clients_insist_on),
 		cmocka_unit_test(an_error_is_openais),
 		cmocka_unit_test(an_error_says_itself_which_field_is_wrong),
 		cmocka_unit_test(words_of_others_name_no_field),
