@@ -36,7 +36,7 @@ static void
 start(struct child *c)
 {
 	c->ready_since = 0;
-	wait_for(c, START_TIME);
+	wait_for(c, START_MS);
 	if (!c->verbs->start(c))
 		child_event(c, ON_EXIT);
 }
@@ -67,7 +67,7 @@ listen_on(struct child *c)
 static void
 doubt(struct child *c)
 {
-	wait_for(c, DOUBT_TIME);
+	wait_for(c, DOUBT_MS);
 }
 
 static void
@@ -81,7 +81,7 @@ drain(struct child *c)
 static void
 end(struct child *c)
 {
-	wait_for(c, END_TIME);
+	wait_for(c, END_MS);
 	c->verbs->end(c);
 }
 
@@ -95,7 +95,7 @@ end_at_once(struct child *c)
 static void
 kill_it(struct child *c)
 {
-	wait_for(c, KILL_TIME);
+	wait_for(c, KILL_MS);
 	c->verbs->kill(c);
 }
 
@@ -142,8 +142,8 @@ static unsigned
 twice(unsigned pause)
 {
 	if (pause == 0)
-		return MIN_PAUSE;
-	return pause * 2 < MAX_PAUSE ? pause * 2 : MAX_PAUSE;
+		return MIN_PAUSE_MS;
+	return pause * 2 < MAX_PAUSE_MS ? pause * 2 : MAX_PAUSE_MS;
 }
 
 static void
@@ -152,14 +152,14 @@ pause_it(struct child *c)
 	uint64_t up = c->ready_since ? loop_now() - c->ready_since : 0;
 
 	c->tried = true;
-	if (up >= STEADY)
+	if (up >= STEADY_MS)
 		c->pause = 0;
 	if (!c->ready_since && c->pause == 0)
-		c->pause = MIN_PAUSE;
-	c->deaths = up >= ALIVE ? 0 : c->deaths + 1;
+		c->pause = MIN_PAUSE_MS;
+	c->deaths = up >= ALIVE_MS ? 0 : c->deaths + 1;
 	wait_for(c, jitter(c, c->pause));
 	c->pause = twice(c->pause);
-	if (c->deaths >= MAX_DEATHS)
+	if (c->deaths >= c->max_deaths)
 		child_event(c, ON_DESPAIR);
 }
 
@@ -266,7 +266,9 @@ child_event(struct child *c, enum child_event event)
 void
 child_init(struct child *c, struct loop *loop, const struct child_verbs *verbs)
 {
-	*c = (struct child){ .loop = loop, .verbs = verbs };
+	*c = (struct child){ .loop = loop,
+			     .verbs = verbs,
+			     .max_deaths = MAX_DEATHS };
 	c->since = unix_ms();
 }
 

@@ -9,26 +9,29 @@
  * A child is up when it says READY, not when exec() succeeds, and has to go
  * on saying so.  One that dies, or falls silent and is killed for it, is
  * started again: at once if that is the first time, then after a pause which
- * doubles from MIN_PAUSE to MAX_PAUSE and is forgotten once it was up for
- * STEADY.  One that dies MAX_DEATHS times in a row without ever having been
- * up for ALIVE is given up, until somebody wants it started.
+ * doubles from MIN_PAUSE_MS to MAX_PAUSE_MS and is forgotten once it was up for
+ * STEADY_MS.  One that dies max_deaths times in a row without ever having been
+ * up for ALIVE_MS is given up, until somebody wants it started.
  *
  * To stop one is to ask it to finish, then SIGTERM, then SIGKILL.
  */
 #include "proto/loop.h"
 
 enum { /* milliseconds */
-       MIN_PAUSE = 100,
-       MAX_PAUSE = 30000,
-       START_TIME = 10000,
-       END_TIME = 2000,	 /* from SIGTERM to SIGKILL */
-       KILL_TIME = 1000, /* from SIGKILL to the next one */
-       DOUBT_TIME = 250, /* lest our own absence be taken for its silence */
-       STEADY = 60000,
-       ALIVE = 1000,
+       MIN_PAUSE_MS = 100,
+       MAX_PAUSE_MS = 30000,
+       START_MS = 10000,
+       END_MS = 2000,  /* from SIGTERM to SIGKILL */
+       KILL_MS = 1000, /* from SIGKILL to the next one */
+       DOUBT_MS = 250, /* lest our own absence be taken for its silence */
+       STEADY_MS = 60000,
+       ALIVE_MS = 1000,
 };
 
-enum { MAX_DEATHS = 10 };
+enum {
+	MAX_DEATHS = 10,
+	MAX_FIRST_DEATHS = 5, /* of one that everything else waits for */
+};
 
 enum child_state {
 	CHILD_STOPPED,	/* not running, and not wanted */
@@ -52,7 +55,7 @@ enum child_event {
 	ON_WRONG,   /* it says what it must not */
 	ON_EXIT,    /* it has ended, or could not be started */
 	ON_TIME,    /* the time for this state is over */
-	ON_DESPAIR, /* it has died too often */
+	ON_DESPAIR, /* it has died too often, or says that it can't work */
 	CHILD_EVENTS
 };
 
@@ -74,10 +77,11 @@ struct child {
 	struct timer timer;
 	enum child_state state;
 	uint64_t drain_ms, hung_ms;
+	unsigned max_deaths;  /* MAX_DEATHS, unless its owner knows better */
 	bool again;	      /* to be started when it has stopped */
 	bool tried;	      /* was up once, or has failed once */
 	unsigned pause;	      /* before the next start, in ms; 0: none */
-	unsigned deaths;      /* in a row, without having been ALIVE */
+	unsigned deaths;      /* in a row, without having been ALIVE_MS */
 	uint64_t ready_since; /* loop_now(); 0: not since it was started */
 	uint64_t since;	      /* of the state, Unix time in ms */
 	uint32_t noise;	      /* jitters pauses; 0: does not */

@@ -97,7 +97,7 @@ serve(struct environment *environment)
 	output_own(STDERR_FILENO);
 	log_open("supervisor", LOG_INFO);
 	raise_descriptor_limit();
-	ok = supervisor_init(&s, environment, &e) && loop_run(&s.loop, &e);
+	ok = supervisor_init(&s, environment, &e) && supervisor_run(&s, &e);
 	supervisor_fini(&s);
 	if (ok)
 		return EXIT_SUCCESS;

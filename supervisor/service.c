@@ -58,6 +58,7 @@ hear_ready(struct service *w, const struct msg_ready *m)
 	if (m->probes != w->report.probes)
 		w->curious_until = 0;
 	keep_report(&w->report, m);
+	w->child.max_deaths = MAX_DEATHS;
 	child_event(&w->child, ON_READY);
 	if (!w->supervisor->announced)
 		supervisor_look_soon(w->supervisor);
@@ -152,6 +153,15 @@ sweep_after(struct service *w)
 		log_warn("%s: had left %u processes: killed", w->name, n);
 }
 
+/* To start it again would not help: somebody must change its settings. */
+bool
+service_has_wrong_settings(const struct service *w)
+{
+	int status = w->process.status;
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_WRONG_SETTINGS;
+}
+
 static void
 on_ended(struct process *p)
 {
@@ -168,6 +178,8 @@ on_ended(struct process *p)
 	sweep_after(w);
 	supervisor_reap(w->supervisor);
 	child_event(&w->child, ON_EXIT);
+	if (service_has_wrong_settings(w))
+		child_event(&w->child, ON_DESPAIR);
 }
 
 static bool
@@ -279,9 +291,10 @@ say_state(const struct service *w)
 		log_warn("%s: does not end: killed", w->name);
 		break;
 	case CHILD_FATAL:
-		log_error("%s: died %u times in a row: given up, until "
-			  "\"cli-bridge start %s\"",
-			  w->name, c->deaths, w->name);
+		log_error("%s: died %u time%s in a row, the last time with "
+			  "%s: given up, until \"cli-bridge start %s\"",
+			  w->name, c->deaths, c->deaths == 1 ? "" : "s",
+			  w->last_exit, w->name);
 		break;
 	case CHILD_STOPPED:
 	case CHILD_SILENT:
@@ -323,6 +336,8 @@ service_new(struct supervisor *s, const struct planned *planned)
 	w->process = PROCESS_INIT;
 	w->client = CLIENT_INIT;
 	child_init(&w->child, &s->loop, &verbs);
+	if (!w->is_worker)
+		w->child.max_deaths = MAX_FIRST_DEATHS;
 	if (getrandom(&w->child.noise, sizeof w->child.noise, 0) < 0)
 		w->child.noise = (uint32_t)getpid();
 	service_retime(w);

@@ -45,5 +45,8 @@ void service_replan(struct service *, const struct planned *);
 /* The intervals in the supervisor's settings may have changed. */
 void service_retime(struct service *);
 
+/* Did it end because its settings are wrong? */
+bool service_has_wrong_settings(const struct service *);
+
 /* Has a worker look at its harness; ERR_UNAVAILABLE if it is not up. */
 must_check bool service_probe(struct service *, struct error *);

@@ -177,6 +177,25 @@ go_on_stopping(struct supervisor *s)
 		child_event(&s->services[0]->child, ON_STOP);
 }
 
+static void stop(struct supervisor *, enum child_event how);
+
+/* Clients would connect to a socket that nobody takes them from. */
+static void
+end_without_gateway(struct supervisor *s)
+{
+	const struct service *gateway = s->services[0];
+
+	if (s->stopping || gateway->child.state != CHILD_FATAL)
+		return;
+	fail_with(&s->failure,
+		  service_has_wrong_settings(gateway) ? ERR_INVALID
+						      : ERR_UNAVAILABLE,
+		  "the gateway is given up (%s), and nothing works without it",
+		  gateway->last_exit);
+	log_error("%s: shutting down", s->failure.text);
+	stop(s, ON_STOP);
+}
+
 static void
 on_look(struct timer *t)
 {
@@ -187,6 +206,8 @@ on_look(struct timer *t)
 		    child_is_at_rest(&s->services[i]->child))
 			remove_service(s, i);
 	announce(s);
+	if (s->service_count)
+		end_without_gateway(s);
 	if (s->stopping)
 		go_on_stopping(s);
 }
@@ -564,6 +585,15 @@ supervisor_init(struct supervisor *s, struct environment *environment,
 	furnish_plan(s);
 	carry_out(s, NULL);
 	return true;
+}
+
+bool
+supervisor_run(struct supervisor *s, struct error *e)
+{
+	if (!loop_run(&s->loop, e))
+		return false;
+	*e = s->failure;
+	return !e->code;
 }
 
 void

@@ -32,6 +32,7 @@ struct supervisor {
 	size_t service_count;
 	uint64_t announce_by; /* loop_now(); 0: it is too early for that */
 	bool announced, stopping;
+	struct error failure; /* why it ends; ERR_NONE: it was told to */
 };
 
 #define SUPERVISOR_INIT                                  \
@@ -45,6 +46,13 @@ struct supervisor {
 must_check bool supervisor_init(struct supervisor *, struct environment *,
 				struct error *);
 void supervisor_fini(struct supervisor *);
+
+/*
+ * Runs until it was told to end.  False if it ended because it can't do its
+ * work: nothing works without the gateway, so one that is given up ends all,
+ * and whoever started us sees it.  ERR_INVALID: the settings are wrong.
+ */
+must_check bool supervisor_run(struct supervisor *, struct error *);
 
 /* For its services. */
 

@@ -1,12 +1,12 @@
 // Processes that die, hang, or are told to stop.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isAlive, isGone, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, isAlive, isGone, startBridge, waitFor } from './bridge.mjs';
 
 // One that nobody asks anything: passthrough is not ready without any.
 const PROVIDER = { BRIDGE_PROVIDER_LOCAL_BASE_URL: 'http://127.0.0.1:9/v1' };
@@ -176,6 +176,32 @@ test('a process that dies again and again is given up, and says why', async t =>
   assert.equal((await bridge.get('/health')).json.status, 'degraded');
   assert.equal((await bridge.run('start', 'echo')).code, 0);
   await bridge.isReady('echo');
+});
+
+// The programs of the build, with a gateway that is a script.
+function buildWithGateway(t, script) {
+  const directory = mkdtempSync('/tmp/build-');
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  for (const name of readdirSync(BUILD).filter(name => name.startsWith('cli-bridge-') && name !== 'cli-bridge-gateway'))
+    symlinkSync(join(BUILD, name), join(directory, name));
+  cpSync(join(BUILD, 'cli-bridge'), join(directory, 'cli-bridge'));
+  writeFileSync(join(directory, 'cli-bridge-gateway'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return directory;
+}
+
+test('a gateway that can not work ends the bridge, and says why', async t => {
+  for (const [script, code, why] of [
+    ['exit 3', 1, /the gateway is given up \(exit code 3\), and nothing works without it/],
+    ['kill -9 $$', 1, /the gateway is given up \(signal 9 \(Killed\)\)/],
+    ['exit 78', 78, /the gateway is given up \(exit code 78\)/],
+  ])
+    await t.test(script, async t2 => {
+      const exit = { code, signal: null };
+      const bridge = await startBridge(t2, { build: buildWithGateway(t, script), waits: false, exit });
+      assert.deepEqual(bridge.exit, exit);
+      assert.doesNotMatch(bridge.output, /ready/);
+      assert.match(bridge.log, why);
+    });
 });
 
 test('what an earlier life has left behind is swept at the start', async t => {

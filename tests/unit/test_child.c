@@ -99,7 +99,7 @@ it_is_up_only_once_it_says_so(void **state)
 {
 	happens(ON_START, "STARTING");
 	assert_false(child_is_up(&child));
-	assert_time_left(START_TIME);
+	assert_time_left(START_MS);
 	happens(ON_READY, "RUNNING");
 	assert_true(child_is_up(&child));
 	assert_int_equal(did.starts, 1);
@@ -123,7 +123,7 @@ one_that_is_silent_is_doubted_then_killed_then_replaced(void **state)
 	happens(ON_READY, "RUNNING");
 	happens(ON_TIME, "RUNNING");
 	assert_int_equal(did.kills, 0);
-	assert_time_left(DOUBT_TIME);
+	assert_time_left(DOUBT_MS);
 	happens(ON_TIME, "STOPPING");
 	assert_int_equal(did.kills, 1);
 	happens(ON_READY, "STOPPING");
@@ -136,7 +136,7 @@ static void
 one_that_answers_while_it_is_doubted_stays(void **state)
 {
 	happens(ON_START, "STARTING");
-	is_up_for(STEADY);
+	is_up_for(STEADY_MS);
 	happens(ON_TIME, "RUNNING");
 	happens(ON_READY, "RUNNING");
 	assert_time_left(child.hung_ms);
@@ -167,10 +167,10 @@ one_of_another_build_is_killed(void **state)
 static void
 it_is_started_again_after_a_growing_pause(void **state)
 {
-	uint64_t pause = MIN_PAUSE;
+	uint64_t pause = MIN_PAUSE_MS;
 
 	happens(ON_START, "STARTING");
-	while (pause < MAX_PAUSE) {
+	while (pause < MAX_PAUSE_MS) {
 		child.deaths = 0;
 		happens(ON_EXIT, "BACKOFF");
 		assert_time_left(pause);
@@ -178,28 +178,28 @@ it_is_started_again_after_a_growing_pause(void **state)
 		pause *= 2;
 	}
 	happens(ON_EXIT, "BACKOFF");
-	assert_time_left(MAX_PAUSE);
+	assert_time_left(MAX_PAUSE_MS);
 }
 
 static void
 one_that_was_up_is_first_restarted_at_once(void **state)
 {
 	happens(ON_START, "STARTING");
-	is_up_for(ALIVE);
+	is_up_for(ALIVE_MS);
 	happens(ON_EXIT, "BACKOFF");
 	assert_time_left(0);
 	happens(ON_TIME, "STARTING");
-	is_up_for(ALIVE);
+	is_up_for(ALIVE_MS);
 	happens(ON_EXIT, "BACKOFF");
-	assert_time_left(MIN_PAUSE);
+	assert_time_left(MIN_PAUSE_MS);
 }
 
 static void
 the_pause_is_forgotten_by_one_that_is_steady(void **state)
 {
 	happens(ON_START, "STARTING");
-	child.pause = MAX_PAUSE;
-	is_up_for(STEADY);
+	child.pause = MAX_PAUSE_MS;
+	is_up_for(STEADY_MS);
 	happens(ON_EXIT, "BACKOFF");
 	assert_time_left(0);
 }
@@ -243,12 +243,35 @@ one_that_never_gets_going_is_given_up(void **state)
 }
 
 static void
+one_that_others_wait_for_is_given_up_sooner(void **state)
+{
+	child.max_deaths = MAX_FIRST_DEATHS;
+	happens(ON_START, "STARTING");
+	for (int i = 1; i < MAX_FIRST_DEATHS; i++) {
+		happens(ON_EXIT, "BACKOFF");
+		happens(ON_TIME, "STARTING");
+	}
+	happens(ON_EXIT, "FATAL");
+	assert_int_equal(did.starts, MAX_FIRST_DEATHS);
+}
+
+static void
+one_that_says_it_can_not_work_is_given_up_at_once(void **state)
+{
+	happens(ON_START, "STARTING");
+	happens(ON_DESPAIR, "STARTING");
+	happens(ON_EXIT, "BACKOFF");
+	happens(ON_DESPAIR, "FATAL");
+	happens(ON_START, "STARTING");
+}
+
+static void
 one_that_was_given_up_can_be_started(void **state)
 {
 	dies_too_often();
 	happens(ON_START, "STARTING");
 	happens(ON_EXIT, "BACKOFF");
-	assert_time_left(MIN_PAUSE);
+	assert_time_left(MIN_PAUSE_MS);
 }
 
 static void
@@ -256,7 +279,7 @@ one_that_gets_going_is_never_given_up(void **state)
 {
 	happens(ON_START, "STARTING");
 	for (int i = 0; i < 3 * MAX_DEATHS; i++) {
-		is_up_for(ALIVE);
+		is_up_for(ALIVE_MS);
 		happens(ON_EXIT, "BACKOFF");
 		happens(ON_TIME, "STARTING");
 	}
@@ -273,7 +296,7 @@ it_is_asked_then_told_then_killed(void **state)
 	happens(ON_READY, "STOPPING");
 	happens(ON_TIME, "STOPPING");
 	assert_int_equal(did.ends, 1);
-	assert_time_left(END_TIME);
+	assert_time_left(END_MS);
 	happens(ON_TIME, "STOPPING");
 	assert_int_equal(did.kills, 1);
 	happens(ON_EXIT, "STOPPED");
@@ -380,6 +403,8 @@ main(void)
 		TEST(the_pause_is_forgotten_by_one_that_is_steady),
 		TEST(pauses_differ_but_never_grow_by_it),
 		TEST(one_that_never_gets_going_is_given_up),
+		TEST(one_that_others_wait_for_is_given_up_sooner),
+		TEST(one_that_says_it_can_not_work_is_given_up_at_once),
 		TEST(one_that_was_given_up_can_be_started),
 		TEST(one_that_gets_going_is_never_given_up),
 		TEST(it_is_asked_then_told_then_killed),
