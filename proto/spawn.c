@@ -131,11 +131,15 @@ process_start(struct process *p, struct loop *loop, const struct spawn *s,
 	return false;
 }
 
+/*
+ * The number is that of our own child, which we have not reaped: so neither it
+ * nor its group can be anybody else's.
+ */
 void
 process_signal(const struct process *p, int signal)
 {
-	if (p->pid > 0 && kill(-p->pid, signal) < 0)
-		(void)kill(p->pid, signal); /* has not its group yet */
+	if (p->pid > 0)
+		(void)kill(-p->pid, signal);
 }
 
 void

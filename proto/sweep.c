@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,6 +128,22 @@ is_found(int proc, const char *pid, struct search *s)
 	return !b->ptr[b->len - 1] && is_wanted(s);
 }
 
+/*
+ * The process is held by a descriptor before it is looked at: if it ends in
+ * between and another one gets its number, nobody is hit.
+ */
+static bool
+kill_if_found(int proc, const char *name, pid_t pid, struct search *s)
+{
+	int fd = pidfd_open(pid, 0);
+	bool killed = fd >= 0 && is_found(proc, name, s) &&
+		      pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return killed;
+}
+
 static unsigned
 sweep_once(struct search *s)
 {
@@ -139,9 +156,8 @@ sweep_once(struct search *s)
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (pid <= 1 || pid == getpid())
 			continue;
-		if (is_found(dirfd(proc), entry->d_name, s) &&
-		    kill(pid, SIGKILL) == 0)
-			n++;
+		if (is_found(dirfd(proc), entry->d_name, s))
+			n += kill_if_found(dirfd(proc), entry->d_name, pid, s);
 	}
 	if (proc)
 		closedir(proc);

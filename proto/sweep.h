@@ -8,7 +8,9 @@
  *
  *      CLI_BRIDGE_OWNER=<instance>/<worker>/<number>/
  *
- * and everything below a mark can be found, however it was started.
+ * and every process with a mark can be found.  One that is started with an
+ * emptied environment, or by another program on our behalf (systemd-run,
+ * docker), bears none, and is not found.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,9 +7,9 @@
 #include "supervisor/report.h"
 
 enum { /* milliseconds */
-       POLL_TIME = 50,
-       VERIFY_TIME = 30000,
-       CHANGE_TIME = 3700000, /* more than the longest BRIDGE_DRAIN_MS */
+       POLL_MS = 50,
+       VERIFY_MS = 30000,
+       CHANGE_MS = 3700000, /* more than the longest BRIDGE_DRAIN_MS */
 };
 
 static int
@@ -66,19 +66,18 @@ is_there(const struct rows *rows, const char *name)
 	return !strcmp(name, "all");
 }
 
-/* Says so of each that is not; how many there were. */
-static unsigned
-complain_of_unknown(const struct rows *rows, const struct order *o)
+/* Says so of each that is not there; the exit code, which was `code`. */
+static int
+complain_of_unknown(const struct rows *rows, const struct order *o, int code)
 {
-	unsigned n = 0;
-
 	for (char **name = o->names; *name; name++) {
 		if (is_there(rows, *name))
 			continue;
-		printf("%s: ERROR (no such process)\n", *name);
-		n++;
+		fprintf(o->json ? stderr : stdout,
+			"%s: ERROR (no such process)\n", *name);
+		code = EXIT_NO_DAEMON;
 	}
-	return n;
+	return code;
 }
 
 /* Opens the conversation, does the work, closes it. */
@@ -125,7 +124,7 @@ show_status(struct control *c, const struct rows *rows, const struct order *o)
 		report_print_json(list);
 	else
 		json_decref(list);
-	return !o->json && complain_of_unknown(rows, o) ? EXIT_NO_DAEMON : code;
+	return complain_of_unknown(rows, o, code);
 }
 
 int
@@ -135,6 +134,16 @@ command_status(const struct order *o)
 }
 
 /* start, stop, restart */
+
+/* Is it named itself, and not only meant by "all"? */
+static bool
+is_said(const struct order *o, const char *name)
+{
+	for (char **n = o->names; *n; n++)
+		if (!strcmp(*n, name))
+			return true;
+	return false;
+}
 
 static int
 complain(const char *name, const char *why)
@@ -154,12 +163,12 @@ is_in(const struct row *r, const char *states)
 	return false;
 }
 
-/* Waits until it is in one of the states, having been started so often. */
+/* Waits until it has been started so often and is in one of the states. */
 static bool
 await(struct control *c, struct row *r, const char *states, uint64_t starts,
       struct error *e)
 {
-	uint64_t limit = loop_now() + CHANGE_TIME;
+	uint64_t limit = loop_now() + CHANGE_MS;
 
 	for (;;) {
 		if (!control_find(c, r->name, r, e))
@@ -168,7 +177,7 @@ await(struct control *c, struct row *r, const char *states, uint64_t starts,
 			return true;
 		if (loop_now() > limit)
 			return fail_with(e, ERR_TIMEOUT, "still %s", r->state);
-		control_wait(c, POLL_TIME);
+		control_wait(c, POLL_MS);
 	}
 }
 
@@ -190,13 +199,15 @@ await_start(struct control *c, const struct row *before)
 }
 
 static int
-start_one(struct control *c, const struct row *r)
+start_one(struct control *c, const struct row *r, const struct order *o)
 {
 	struct row before = *r;
 	struct error e = { 0 };
 
 	if (is_in(r, "RUNNING"))
-		return complain(r->name, "already started");
+		return is_said(o, r->name)
+			       ? complain(r->name, "already started")
+			       : EXIT_SUCCESS;
 	if (is_in(r, "STARTING"))
 		before.starts--; /* this start is the one to wait for */
 	if (!control_order(c, MSG_START, r->name, &e))
@@ -204,12 +215,15 @@ start_one(struct control *c, const struct row *r)
 	return await_start(c, &before);
 }
 
+/* "all" is all that can be: the gateway goes with the daemon. */
 static int
-stop_one(struct control *c, const struct row *before)
+stop_one(struct control *c, const struct row *before, const struct order *o)
 {
 	struct row r = *before;
 	struct error e = { 0 };
 
+	if (!is_said(o, r.name) && (!r.is_worker || is_in(&r, "STOPPED")))
+		return EXIT_SUCCESS;
 	if (is_in(&r, "STOPPED"))
 		return complain(r.name, "not running");
 	if (!control_order(c, MSG_STOP, r.name, &e) ||
@@ -219,12 +233,30 @@ stop_one(struct control *c, const struct row *before)
 	return EXIT_SUCCESS;
 }
 
+/* Until the process that was there is there no more. */
+static bool
+await_end(struct control *c, const struct row *before, struct error *e)
+{
+	uint64_t limit = loop_now() + CHANGE_MS;
+	struct row r = *before;
+
+	while (r.pid == before->pid) {
+		control_wait(c, POLL_MS);
+		if (!control_find(c, before->name, &r, e))
+			return false;
+		if (loop_now() > limit)
+			return fail_with(e, ERR_TIMEOUT, "still %s", r.state);
+	}
+	return true;
+}
+
 static int
-restart_one(struct control *c, const struct row *r)
+restart_one(struct control *c, const struct row *r, const struct order *o)
 {
 	struct error e = { 0 };
 
-	if (!control_order(c, MSG_RESTART, r->name, &e))
+	if (!control_order(c, MSG_RESTART, r->name, &e) ||
+	    (r->pid && !await_end(c, r, &e)))
 		return complain(r->name, e.text);
 	if (r->pid)
 		printf("%s: stopped\n", r->name);
@@ -233,17 +265,17 @@ restart_one(struct control *c, const struct row *r)
 
 static int
 for_each(struct control *c, const struct rows *rows, const struct order *o,
-	 int (*act)(struct control *, const struct row *))
+	 int (*act)(struct control *, const struct row *, const struct order *))
 {
 	int code = EXIT_SUCCESS, one;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!is_named(o, rows->row[i].name))
 			continue;
-		one = act(c, &rows->row[i]);
+		one = act(c, &rows->row[i], o);
 		code = one ? one : code;
 	}
-	return complain_of_unknown(rows, o) ? EXIT_FAILURE : code;
+	return complain_of_unknown(rows, o, code);
 }
 
 static int
@@ -252,31 +284,10 @@ start_all(struct control *c, const struct rows *rows, const struct order *o)
 	return for_each(c, rows, o, start_one);
 }
 
-static bool
-is_said(const struct order *o, const char *name)
-{
-	for (char **n = o->names; *n; n++)
-		if (!strcmp(*n, name))
-			return true;
-	return false;
-}
-
-/* "all" is all that can be: the gateway goes with the daemon. */
 static int
 stop_all(struct control *c, const struct rows *rows, const struct order *o)
 {
-	int code = EXIT_SUCCESS, one;
-
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct row *r = &rows->row[i];
-
-		if (!is_said(o, r->name) &&
-		    !(r->is_worker && is_said(o, "all")))
-			continue;
-		one = stop_one(c, r);
-		code = one ? one : code;
-	}
-	return complain_of_unknown(rows, o) ? EXIT_FAILURE : code;
+	return for_each(c, rows, o, stop_one);
 }
 
 static int
@@ -285,33 +296,22 @@ restart_all(struct control *c, const struct rows *rows, const struct order *o)
 	return for_each(c, rows, o, restart_one);
 }
 
-static int
-with_named_rows(const struct order *o, const char *verb,
-		int (*work)(struct control *, const struct rows *,
-			    const struct order *))
-{
-	if (*o->names)
-		return with_rows(o, work);
-	fprintf(stderr, "cli-bridge: %s needs a name, or all\n", verb);
-	return EXIT_WRONG_USE;
-}
-
 int
 command_start(const struct order *o)
 {
-	return with_named_rows(o, "start", start_all);
+	return with_rows(o, start_all);
 }
 
 int
 command_stop(const struct order *o)
 {
-	return with_named_rows(o, "stop", stop_all);
+	return with_rows(o, stop_all);
 }
 
 int
 command_restart(const struct order *o)
 {
-	return with_named_rows(o, "restart", restart_all);
+	return with_rows(o, restart_all);
 }
 
 /* shutdown */
@@ -321,12 +321,12 @@ command_shutdown(const struct order *o)
 {
 	struct control c = CONTROL_INIT;
 	struct error e = { 0 };
-	uint64_t limit = loop_now() + CHANGE_TIME;
+	uint64_t limit = loop_now() + CHANGE_MS;
 	int code = EXIT_SUCCESS;
 
 	if (control_init(&c, &e) && control_shutdown(&c, &e)) {
 		while (control_is_connected(&c) && loop_now() < limit)
-			control_wait(&c, POLL_TIME);
+			control_wait(&c, POLL_MS);
 		printf("Shut down\n");
 	} else {
 		code = give_up("cli-bridge", &e);
@@ -337,25 +337,25 @@ command_shutdown(const struct order *o)
 
 /* verify */
 
-/* Leaves in `r` what is known of its health then. */
-static void
-await_probe(struct control *c, struct row *r)
+/* Waits until what was asked is known, and leaves it in `r`. */
+static bool
+await_probe(struct control *c, struct row *r, struct error *e)
 {
-	uint64_t limit = loop_now() + VERIFY_TIME, before = r->probes;
-	struct error e = { 0 };
-	struct row now = *r;
+	uint64_t limit = loop_now() + VERIFY_MS;
 
-	while (now.probes == before && now.pid && loop_now() < limit) {
-		control_wait(c, POLL_TIME);
-		if (!control_find(c, r->name, &now, &e))
-			break;
-	}
-	*r = now;
-	if (now.probes != before)
-		return;
-	r->health = HEALTH_ERROR;
-	snprintf(r->detail, sizeof r->detail,
-		 "it has not been found out in time");
+	do {
+		if (!control_find(c, r->name, r, e))
+			return false;
+		if (!r->is_verifying)
+			return is_in(r, "RUNNING") ||
+			       fail_with(e, ERR_UNAVAILABLE,
+					 "%s is not running", r->name);
+		control_wait(c, POLL_MS);
+	} while (loop_now() < limit);
+	return fail_with(e, ERR_TIMEOUT,
+			 "%s has not found out within %d s whether its CLI "
+			 "works: the CLI may hang, try it by hand",
+			 r->name, VERIFY_MS / 1000);
 }
 
 /* A row of a worker that is not up says why. */
@@ -364,8 +364,10 @@ blame_process(struct row *r, const struct error *e)
 {
 	struct buf why = BUF_INIT(2 * sizeof r->detail);
 
-	buf_print(&why, "%s: %s%s%s", e->text, r->state,
-		  *r->last_exit ? ", " : "", r->last_exit);
+	buf_print(&why, "%s", e->text);
+	if (!is_in(r, "RUNNING"))
+		buf_print(&why, ": %s%s%s", r->state, *r->last_exit ? ", " : "",
+			  r->last_exit);
 	r->health = HEALTH_ERROR;
 	snprintf(r->detail, sizeof r->detail, STR_FMT, STR_ARG(buf_str(&why)));
 	buf_fini(&why);
@@ -383,9 +385,8 @@ show_health(struct control *c, const struct rows *rows, const struct order *o)
 
 		if (!r.is_worker || !is_named(o, r.name))
 			continue;
-		if (control_order(c, MSG_VERIFY, r.name, &e))
-			await_probe(c, &r);
-		else
+		if (!control_order(c, MSG_VERIFY, r.name, &e) ||
+		    !await_probe(c, &r, &e))
 			blame_process(&r, &e);
 		if (r.health != HEALTH_READY)
 			code = EXIT_NOT_ALL_UP;
@@ -398,7 +399,7 @@ show_health(struct control *c, const struct rows *rows, const struct order *o)
 		report_print_json(list);
 	else
 		json_decref(list);
-	return !o->json && complain_of_unknown(rows, o) ? EXIT_NO_DAEMON : code;
+	return complain_of_unknown(rows, o, code);
 }
 
 int

@@ -3,13 +3,16 @@
  * commands - what `cli-bridge <command>` does to the daemon, or asks it
  *
  * Each returns the program's exit code.  What changes something waits until
- * it has changed.
+ * it has changed, and says so only then.  A process that is named and already
+ * is as it should be is an error, as in supervisorctl; one that "all" means is
+ * not.
  */
 #include <stdbool.h>
 
 #include "proto/exit_code.h"
 
 struct order {
+	const char *command;
 	char **names; /* ends with NULL; empty: all, where that makes sense */
 	bool json;
 };

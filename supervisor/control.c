@@ -75,7 +75,7 @@ keep_row(struct row *r, const struct msg_child *m)
 		.queued = m->queued,
 		.warm = m->warm,
 		.health = m->health,
-		.probes = m->probes,
+		.is_verifying = m->verifying,
 		.is_worker = m->is_worker,
 	};
 	keep(r->name, sizeof r->name, m->name);

@@ -21,8 +21,8 @@ struct control {
 /* A CHILD, kept. */
 struct row {
 	char name[MAX_NAME + 1], state[MAX_NAME + 1];
-	uint64_t pid, since, starts, running, queued, warm, health, probes;
-	bool is_worker;
+	uint64_t pid, since, starts, running, queued, warm, health;
+	bool is_worker, is_verifying;
 	char harness[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];
 };

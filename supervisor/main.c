@@ -52,15 +52,57 @@ show_version(const struct order *o)
 	return EXIT_SUCCESS;
 }
 
-static const struct {
+enum names { NO_NAMES, NAMES, ALL_IF_NO_NAMES };
+
+/* Without a function it is the daemon. */
+static const struct command {
 	const char *name;
 	command_fn *run;
+	enum names names;
+	bool has_json;
 } commands[] = {
-	{ "status", command_status },	{ "verify", command_verify },
-	{ "start", command_start },	{ "stop", command_stop },
-	{ "restart", command_restart }, { "shutdown", command_shutdown },
-	{ "version", show_version },	{ "help", show_help },
+	/* clang-format off */
+	{ "serve",    NULL,             NO_NAMES,        false },
+	{ "status",   command_status,   ALL_IF_NO_NAMES, true },
+	{ "verify",   command_verify,   ALL_IF_NO_NAMES, true },
+	{ "start",    command_start,    NAMES,           false },
+	{ "stop",     command_stop,     NAMES,           false },
+	{ "restart",  command_restart,  NAMES,           false },
+	{ "shutdown", command_shutdown, NO_NAMES,        false },
+	{ "version",  show_version,     NO_NAMES,        false },
+	{ "help",     show_help,        NO_NAMES,        false },
+	/* clang-format on */
 };
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+/* What is said to no purpose may have been meant for another command. */
+static bool
+check_order(const struct command *c, const struct order *o)
+{
+	const char *first = *o->names;
+
+	if (!c)
+		log_tell("cli-bridge: no command \"%s\"; see cli-bridge help",
+			 o->command);
+	else if (c->names == NO_NAMES && first)
+		log_tell("cli-bridge: %s takes no names, but got \"%s\"",
+			 o->command, first);
+	else if (c->names == NAMES && !first)
+		log_tell("cli-bridge: %s needs a name, or all", o->command);
+	else if (o->json && !c->has_json)
+		log_tell("cli-bridge: --json is for status and verify");
+	else
+		return true;
+	return false;
+}
 
 /* What is opened later must not become our standard error by chance. */
 static void
@@ -105,27 +147,24 @@ serve(struct environment *environment)
 	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
 }
 
-/* The rest of argv is the names. */
+/* `args` are the command and the names. */
 static int
 run(char **args, bool json, struct environment *environment)
 {
-	const struct order order = { .names = args + (*args != NULL),
+	const struct order order = { .command = *args ? *args : "serve",
+				     .names = args + (*args != NULL),
 				     .json = json };
+	const struct command *command = find_command(order.command);
 	struct error e = { 0 };
 
-	if (!*args || !strcmp(*args, "serve"))
+	if (!check_order(command, &order))
+		return EXIT_WRONG_USE;
+	if (!command->run)
 		return serve(environment);
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-		if (strcmp(*args, commands[i].name) != 0)
-			continue;
-		if (environment_load(environment, &e))
-			return commands[i].run(&order);
-		fprintf(stderr, "cli-bridge: %s\n", e.text);
-		return EXIT_WRONG_SETTINGS;
-	}
-	fprintf(stderr, "cli-bridge: no command \"%s\"; see cli-bridge help\n",
-		*args);
-	return EXIT_WRONG_USE;
+	if (environment_load(environment, &e))
+		return command->run(&order);
+	log_tell("cli-bridge: %s", e.text);
+	return EXIT_WRONG_SETTINGS;
 }
 
 int

@@ -14,8 +14,9 @@
 enum {			    /* milliseconds */
        HELLO_EARLY = 50,    /* until it is up, and so are we */
        HELLO_CURIOUS = 100, /* while somebody waits for a probe */
-       CURIOUS_TIME = 30000,
 };
+
+enum { FIRST_PROBE = 1 };
 
 static struct service *
 service_of(struct child *c)
@@ -55,9 +56,9 @@ hear_ready(struct service *w, const struct msg_ready *m)
 		child_event(&w->child, ON_WRONG);
 		return;
 	}
-	if (m->probes != w->report.probes)
-		w->curious_until = 0;
 	keep_report(&w->report, m);
+	if (w->answer_at && m->probes >= w->answer_at)
+		w->wants_probe = false;
 	w->child.max_deaths = MAX_DEATHS;
 	child_event(&w->child, ON_READY);
 	if (!w->supervisor->announced)
@@ -80,7 +81,7 @@ hello_interval(const struct service *w)
 {
 	if (w->child.state == CHILD_STARTING || !w->supervisor->announced)
 		return HELLO_EARLY;
-	if (loop_now() < w->curious_until)
+	if (service_is_verifying(w))
 		return HELLO_CURIOUS;
 	return w->supervisor->plan->settings.hello_ms;
 }
@@ -209,6 +210,7 @@ start(struct child *c)
 
 	w->starts++;
 	w->report = (struct report){ .health = HEALTH_UNKNOWN };
+	w->answer_at = FIRST_PROBE;
 	if (launch(w, &e) && call(w, &e))
 		return true;
 	log_error("%s: %s", w->name, e.text);
@@ -382,15 +384,40 @@ service_replan(struct service *w, const struct planned *planned)
 }
 
 bool
+service_is_verifying(const struct service *w)
+{
+	return w->wants_probe && w->process.pid;
+}
+
+/* If it has gone, its next process looks by itself. */
+static void
+on_probing(struct ask *a, const struct msg *reply, const struct error *e)
+{
+	struct service *w = container_of(a, struct service, probe);
+
+	if (reply && reply->type == MSG_PROBING)
+		w->answer_at = reply->body.probing.answer;
+	else if (e)
+		log_debug("%s: PROBE: %s", w->name, e->text);
+	say_hello_now(w);
+}
+
+/* One that is starting looks by itself as soon as it is up. */
+bool
 service_probe(struct service *w, struct error *e)
 {
 	if (!w->is_worker)
 		return fail_with(e, ERR_INVALID, "%s has no harness", w->name);
-	if (!child_is_up(&w->child))
+	if (!child_is_up(&w->child) && w->child.state != CHILD_STARTING)
 		return fail_with(e, ERR_UNAVAILABLE, "%s is not running",
 				 w->name);
-	client_ask(&w->client, MSG_PROBE, NULL, NULL, 0, NULL);
-	w->curious_until = loop_now() + CURIOUS_TIME;
-	say_hello_now(w);
+	w->wants_probe = true;
+	w->answer_at = FIRST_PROBE;
+	if (!child_is_up(&w->child))
+		return true;
+	w->answer_at = 0;
+	ask_drop(&w->probe);
+	client_ask(&w->client, MSG_PROBE, NULL, &w->probe, w->child.hung_ms,
+		   on_probing);
 	return true;
 }

@@ -28,9 +28,10 @@ struct service {
 	struct child child;
 	struct process process;
 	struct client client; /* while the process runs */
-	struct ask hello, farewell;
+	struct ask hello, farewell, probe;
 	struct timer next_hello;
-	uint64_t curious_until; /* loop_now(); asks more often until then */
+	bool wants_probe;   /* somebody has asked for one... */
+	uint64_t answer_at; /* ...which this many of report.probes answer */
 	struct report report;
 	unsigned starts;
 	char last_exit[128]; /* for people; "": has never ended */
@@ -48,5 +49,9 @@ void service_retime(struct service *);
 /* Did it end because its settings are wrong? */
 bool service_has_wrong_settings(const struct service *);
 
-/* Has a worker look at its harness; ERR_UNAVAILABLE if it is not up. */
+/*
+ * Has a worker look at its harness; ERR_UNAVAILABLE if it is not up.  The
+ * answer is in its report as soon as it is not verifying any more.
+ */
 must_check bool service_probe(struct service *, struct error *);
+bool service_is_verifying(const struct service *);

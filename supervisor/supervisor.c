@@ -9,6 +9,7 @@
 #include "proto/sweep.h"
 #include "supervisor/notify.h"
 #include "supervisor/roster.h"
+#include "supervisor/terminal.h"
 
 #define ACTOR supervisor
 #define ROLE SUPERVISOR
@@ -377,7 +378,11 @@ on_signal(struct loop *l, int signal)
 
 	if (signal != SIGHUP)
 		stop(s, s->stopping ? ON_HURRY : ON_STOP);
-	else if (!s->stopping)
+	else if (s->stopping)
+		return; /* the kernel and the shell may both have sent one */
+	else if (s->has_terminal && !terminal_is_there())
+		stop(s, ON_STOP);
+	else
 		reload(s);
 }
 
@@ -424,7 +429,7 @@ describe(const struct service *w, struct msg_child *m)
 	m->queued = r->queued;
 	m->warm = w->is_worker ? r->warm : 0;
 	m->health = r->health;
-	m->probes = r->probes;
+	m->verifying = service_is_verifying(w);
 	m->harness = or_absent(r->harness);
 	m->detail = or_absent(r->detail);
 }
@@ -570,6 +575,7 @@ supervisor_init(struct supervisor *s, struct environment *environment,
 	struct plan *p;
 
 	*s = SUPERVISOR_INIT;
+	s->has_terminal = terminal_is_there();
 	s->environment = environment;
 	p = read_plan(s, e);
 	if (!p)

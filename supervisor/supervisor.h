@@ -8,8 +8,9 @@
  *
  * Hears the command line and the gateway on its control socket.  SIGHUP reads
  * the configuration again and restarts whom it concerns, if all of it is
- * right.  SIGTERM and SIGINT let what runs finish, first the workers, then
- * the gateway; the second one does not.
+ * right; but if the terminal that it was started from has gone, SIGHUP means
+ * that, and ends it.  SIGTERM and SIGINT let what runs finish, first the
+ * workers, then the gateway; the second one does not.
  */
 #include "proto/link.h"
 #include "supervisor/environment.h"
@@ -32,6 +33,7 @@ struct supervisor {
 	size_t service_count;
 	uint64_t announce_by; /* loop_now(); 0: it is too early for that */
 	bool announced, stopping;
+	bool has_terminal;    /* and ends with it */
 	struct error failure; /* why it ends; ERR_NONE: it was told to */
 };
 

@@ -638,7 +638,9 @@ on_found(struct prober *p, enum health health, const char *detail)
 	} else if (scouting.is_asked_for || loop_now() >= scouting.next) {
 		scouting.is_asked_for = false;
 		pool_scout(&pool);
-	} /* else it is as it was */
+	} else {
+		worker_keep_health(prober.worker);
+	}
 }
 
 static void
@@ -665,7 +667,7 @@ on_refresh(struct timer *t)
 	loop_set(&prober.worker->loop, t, prober.worker->harness.models_ms,
 		 on_refresh);
 	if (pool.harness->scouts)
-		probe(true);
+		worker_probe(prober.worker, true);
 }
 
 static unsigned

@@ -85,8 +85,8 @@ struct engine {
 	void (*unblock)(struct turn *);
 
 	/* MUST be set.  Find out whether the harness could work, without
-	 * spending anything, and then call worker_set_health(), unless it is
-	 * as it was; if somebody has asked, in any case. */
+	 * spending anything, and then call worker_set_health(), or, if nobody
+	 * has asked and it is as it was, worker_keep_health(). */
 	void (*probe)(bool asked);
 
 	/* MUST be set.  Appends a JSON array of {"id","owned_by",...}; ids

@@ -365,6 +365,17 @@ worker_on_drain(struct worker *w, const struct msg_drain *m)
 	leave_if_drained(w);
 }
 
+void
+worker_probe(struct worker *w, bool asked)
+{
+	if (w->is_probing) {
+		w->probes_again |= asked;
+		return;
+	}
+	w->is_probing = true;
+	engine.probe(asked);
+}
+
 static void
 on_probe_timer(struct timer *timer)
 {
@@ -372,14 +383,18 @@ on_probe_timer(struct timer *timer)
 
 	loop_set(&w->loop, timer, w->settings.probe_ms, on_probe_timer);
 	if (w->health != HEALTH_READY)
-		engine.probe(false);
+		worker_probe(w, false);
 }
 
 static void
 worker_on_probe(struct worker *w, const struct msg_probe *m)
 {
-	reply_ok(w);
-	engine.probe(true);
+	const struct msg_probing reply = {
+		.answer = w->probes + (w->is_probing ? 2 : 1),
+	};
+
+	reply_probing(&w->server, &reply);
+	worker_probe(w, true);
 }
 
 static void
@@ -406,9 +421,20 @@ worker_set_health(struct worker *w, enum health health, const char *version,
 	if (health != w->health)
 		log_health(w, health, detail);
 	w->health = health;
-	w->probes++;
 	keep_text(w->harness_version, sizeof w->harness_version, version);
 	keep_text(w->detail, sizeof w->detail, detail);
+	worker_keep_health(w);
+}
+
+void
+worker_keep_health(struct worker *w)
+{
+	w->probes++;
+	w->is_probing = false;
+	if (!w->probes_again)
+		return;
+	w->probes_again = false;
+	worker_probe(w, true);
 }
 
 /* The process */

@@ -33,7 +33,9 @@ struct worker {
 	struct timer probe_timer, farewell, pairing;
 
 	enum health health;
-	unsigned probes;
+	unsigned probes;   /* looks at its health that are over */
+	bool is_probing;   /* one is under way... */
+	bool probes_again; /* ...and was before somebody asked for one */
 	char harness_version[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1];
 };
@@ -41,6 +43,12 @@ struct worker {
 must_check bool worker_init(struct worker *, const char *name, struct error *);
 void worker_fini(struct worker *);
 
-/* `version` and `detail` may be NULL; what is too long is cut. */
+/* Looks at the harness's health now: after the look that is under way, if
+ * there is one and somebody has asked. */
+void worker_probe(struct worker *, bool asked);
+
+/* How a look has ended: with this, or as it was before.  `version` and
+ * `detail` may be NULL; what is too long is cut. */
+void worker_keep_health(struct worker *);
 void worker_set_health(struct worker *, enum health, const char *version,
 		       const char *detail);

@@ -292,6 +292,9 @@ class Bridge {
   async row(name) { return (await this.status()).find(row => row.name === name); }
   async pid(name) { return name === 'supervisor' ? this.daemon.pid : (await this.row(name)).pid; }
 
+  // Also if something else has started it.
+  supervisorPid() { return Number(readFileSync(join(this.dataDirectory, 'lock'), 'utf8').split('\n')[0]); }
+
   async kill(name, signal = 'SIGKILL') {
     const pid = await this.pid(name);
     process.kill(pid, signal);

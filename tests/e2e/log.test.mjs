@@ -104,7 +104,7 @@ test('a terminal that is stopped stops nobody', async t => {
   await t.test('and SIGTERM ends it, stopped as it is', async () => {
     bridge.daemon.stdin.write('stop\n');
     await works(bridge);
-    bridge.daemon.stdin.write('term\n');
+    bridge.daemon.kill('SIGTERM');
     await waitFor('it ends', () => bridge.exit, AT_ONCE + performance.now() - begun);
     assert.deepEqual(bridge.exit, { code: 0, signal: null });
   });

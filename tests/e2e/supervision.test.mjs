@@ -1,7 +1,7 @@
 // Processes that die, hang, or are told to stop.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -65,9 +65,39 @@ test('the command line shows and changes what runs', async t => {
     assert.equal(JSON.parse(json)[0].health, 'ready');
   });
 
+  await t.test('restart says that it has stopped when it has', async () => {
+    const old = await bridge.pid('echo');
+    const client = bridge.streams('echo/chunks:10,delay:50', 'abcdefghij');
+    await client.hears(/a/);
+    const restart = spawn(bridge.command, ['restart', 'echo'], { env: bridge.env, cwd: bridge.directory, stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    const wasAlive = await new Promise(done => restart.stdout.on('data', text => {
+      said += text;
+      if (/stopped/.test(said))
+        done(isAlive(old));
+    }));
+    await client.ends();
+    assert.equal(wasAlive, false);
+    await bridge.isReplaced('echo', old);
+  });
+
+  await t.test('all is what is not yet so', async () => {
+    for (const words of [['stop', 'all'], ['stop', 'all'], ['start', 'all'], ['start', 'all'], ['restart', 'all']])
+      assert.equal((await bridge.run(...words)).code, 0, words.join(' '));
+    assert.equal((await bridge.run('start', 'echo')).code, 1);
+    await bridge.isReady();
+  });
+
   await t.test('a wrong name or command is an error', async () => {
-    assert.notEqual((await bridge.run('restart', 'nobody')).code, 0);
-    assert.equal((await bridge.run('dance')).code, 2);
+    for (const command of ['start', 'stop', 'restart', 'status', 'verify'])
+      assert.equal((await bridge.run(command, 'nobody')).code, 4, command);
+    for (const words of [['dance'], ['shutdown', 'echo'], ['version', 'echo'], ['help', 'me'], ['serve', 'echo'], ['start'], ['stop', '--json', 'echo']]) {
+      const { code, stdout, stderr } = await bridge.run(...words);
+      assert.equal(code, 2, words.join(' '));
+      assert.equal(stdout, '');
+      assert.match(stderr, /^cli-bridge: /);
+    }
+    await bridge.answers('echo', 'it has not been shut down');
     assert.match((await bridge.run('version')).stdout, /^cli-bridge \d+\.\d+\.\d+/);
   });
 
@@ -290,6 +320,28 @@ test('a harness that is not installed is unavailable, and nothing else is', asyn
   const { code, stdout } = await bridge.run('verify');
   assert.equal(code, 3);
   assert.match(stdout, /^claude +unavailable/m);
+});
+
+test('verify does not take an older look for its answer', async t => {
+  const home = mkdtempSync('/tmp/cli-');
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  const cli = join(home, 'slow');
+  // Its first answer waits until it is let go.
+  writeFileSync(cli, `#!/bin/sh
+case $1 in --version) ;; *) exit 0 ;; esac
+if mkdir ${home}/first 2>/dev/null; then
+  until [ -e ${home}/go ]; do sleep 0.02; done
+  echo 1.1.1
+else
+  echo 2.2.2
+fi
+`, { mode: 0o755 });
+  const bridge = await startBridge(t, { backends: ['claude'], env: { CLAUDE_BIN: cli, BRIDGE_LOG_LEVEL: 'debug' }, waits: false });
+  await waitFor('its first look is under way', () => existsSync(join(home, 'first')));
+  const verify = bridge.run('verify', '--json');
+  await waitFor('it is asked for another', () => /worker\.claude: <- PROBE/.test(bridge.log));
+  writeFileSync(join(home, 'go'), '');
+  assert.equal(JSON.parse((await verify).stdout)[0].version, '2.2.2');
 });
 
 test('a data directory that cannot be is an error, not a crash', async t => {

@@ -8,9 +8,9 @@
  *
  *      stop, go, interrupt     Ctrl-S, Ctrl-Q, Ctrl-C
  *      close                   the window is closed
- *      term                    no key: SIGTERM to the program
  *
- * Ends as the program does, with 128 + its signal if there was one.
+ * SIGTERM is passed on.  Ends as the program does, with 128 + its signal if
+ * there was one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,8 +54,6 @@ obey(struct terminal *t, const char *line)
 		press(t, 'C' - '@');
 	else if (!strcmp(line, "close"))
 		close_window(t);
-	else if (!strcmp(line, "term"))
-		kill(t->pid, SIGTERM);
 	else
 		fprintf(stderr, "test-terminal: no command \"%s\"\n", line);
 }
@@ -87,6 +86,26 @@ show(struct terminal *t)
 		close_window(t); /* nobody has it open any more */
 }
 
+static int
+catch_sigterm(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static void
+pass_on(const struct terminal *t, int signals)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+		kill(t->pid, (int)info.ssi_signo);
+}
+
 static void
 run(struct terminal *t, int ended)
 {
@@ -94,12 +113,15 @@ run(struct terminal *t, int ended)
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = t->fd, .events = POLLIN },
 		{ .fd = ended, .events = POLLIN },
+		{ .fd = catch_sigterm(), .events = POLLIN },
 	};
 
 	while (!fds[2].revents || fds[1].revents) {
 		fds[1].fd = t->fd;
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 4, -1) < 0)
 			return;
+		if (fds[3].revents)
+			pass_on(t, fds[3].fd);
 		if (fds[1].revents)
 			show(t);
 		if (fds[0].revents && !obey_all(t))
