@@ -1,9 +1,8 @@
-/* What workers/passthrough/providers and offer promise. */
+/* What workers/passthrough/providers promises. */
 #include "unit.h"
 
 #include <stdlib.h>
 
-#include "workers/passthrough/offer.h"
 #include "workers/passthrough/providers.h"
 
 static struct providers all;
@@ -154,42 +153,6 @@ urls_that_are_none_are_refused(void **state)
 	}
 }
 
-static void
-offers(const char *answer, const char *want)
-{
-	struct buf rows = BUF_INIT(1000);
-
-	must(offer_read(&rows, "acme", str_of(answer), &e));
-	assert_str(buf_str(&rows), want);
-	buf_fini(&rows);
-}
-
-static void
-an_offer_is_put_in_our_words(void **state)
-{
-	offers("{\"data\":[{\"id\":\"a/b\",\"created\":7,\"owned_by\":\"o\"},"
-	       "{\"id\":1},{\"id\":\"\"},3,{\"id\":\"c\"}]}",
-	       "{\"id\":\"acme/a/b\",\"object\":\"model\",\"created\":7,"
-	       "\"owned_by\":\"acme\",\"upstream_owned_by\":\"o\"},"
-	       "{\"id\":\"acme/c\",\"object\":\"model\","
-	       "\"owned_by\":\"acme\"}");
-	offers("[{\"id\":\"c\"}]", "{\"id\":\"acme/c\",\"object\":\"model\","
-				   "\"owned_by\":\"acme\"}");
-	offers("{\"data\":[]}", "");
-}
-
-static void
-what_is_no_offer_is_an_error(void **state)
-{
-	struct buf rows = BUF_INIT(1000);
-
-	must_fail(ERR_UPSTREAM, "it sent no list of models",
-		  offer_read(&rows, "acme", STR("<html>"), &e));
-	must_fail(ERR_UPSTREAM, "it sent no list of models",
-		  offer_read(&rows, "acme", STR("{\"data\":{}}"), &e));
-	buf_fini(&rows);
-}
-
 #define env_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -203,8 +166,6 @@ main(void)
 		env_test(this_machine_is_recognized),
 		env_test(wrong_values_are_named),
 		env_test(urls_that_are_none_are_refused),
-		cmocka_unit_test(an_offer_is_put_in_our_words),
-		cmocka_unit_test(what_is_no_offer_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

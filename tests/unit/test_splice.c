@@ -91,6 +91,38 @@ the_new_model_is_written_as_json(void **state)
 		"{\"model\":\"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9/d\"}");
 }
 
+/* What no parser of ours would take may mean something to a vendor. */
+static void
+nothing_else_is_judged(void **state)
+{
+	static const char *const odd[] = {
+		"\"\\ud83d\"",
+		"\"a\\u0000b\"",
+		"\"\xff\xfe\"",
+		"1e999",
+		"99999999999999999999999999",
+		"-0",
+		"NaN",
+		"\"a\nb\"",
+		"\"\\x\"",
+		"[1,]",
+		"{\"a\"}",
+	};
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		auto_free char *body =
+			copy_format("{\"x\":%s,\"model\":\"a/b\",\"y\":[%s]}",
+				    odd[i], odd[i]);
+		auto_free char *want =
+			copy_format("{\"x\":%s,\"model\":\"b\",\"y\":[%s]}",
+				    odd[i], odd[i]);
+
+		spliced(body, "b", want);
+	}
+	spliced("\xef\xbb\xbf{\"model\":\"a\"}", "b",
+		"\xef\xbb\xbf{\"model\":\"b\"}");
+}
+
 static void
 depth_costs_nothing(void **state)
 {
@@ -162,6 +194,7 @@ main(void)
 		cmocka_unit_test(strings_may_look_like_anything),
 		cmocka_unit_test(whatever_the_model_was_it_is_replaced_whole),
 		cmocka_unit_test(the_new_model_is_written_as_json),
+		cmocka_unit_test(nothing_else_is_judged),
 		cmocka_unit_test(depth_costs_nothing),
 		cmocka_unit_test(what_is_no_object_or_has_no_model_is_refused),
 		cmocka_unit_test(it_says_when_there_is_no_room),

@@ -58,7 +58,9 @@ catalogue_fini(struct catalogue *c)
 static bool
 take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 {
-	if (x->failure) {
+	unsigned left_out;
+
+	if (x->has_ended && x->failure) {
 		*e = *x->failure;
 		return false;
 	}
@@ -66,39 +68,54 @@ take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 		return fail_with(e, ERR_UPSTREAM, "it answered with %d",
 				 x->head.status);
 	s->rows.len = 0;
-	return offer_read(&s->rows, s->provider->name, buf_str(&s->answer), e);
+	if (!offer_read(&s->rows, s->provider->name, buf_str(&s->answer),
+			&left_out, e))
+		return false;
+	if (left_out)
+		log_info("%s: %u of the models that it lists are left out, for "
+			 "want of an id or of room",
+			 s->provider->name, left_out);
+	return true;
 }
 
 static void
-end(struct shelf *s, const struct error *e)
+end(struct shelf *s, const struct exchange *x)
 {
+	struct error e = { 0 };
+	bool ok = take_answer(s, x, &e);
+
 	s->exchange = NULL;
-	s->due = loop_now() + (e->code ? AGAIN_MS : FRESH_MS);
-	if (e->code)
+	s->due = loop_now() + (ok ? FRESH_MS : AGAIN_MS);
+	if (!ok)
 		log_info("%s: no list of models: %s", s->provider->name,
-			 log_quote(str_of(e->text)));
+			 log_quote(str_of(e.text)));
 	buf_drop(&s->answer, s->answer.len);
 }
 
+/* Of a list that is longer than anybody needs the beginning is enough. */
 static void
 on_answer(struct exchange *x)
 {
 	struct shelf *s = x->owner;
-	struct error e = { 0 };
+	struct str piece = buf_str(&x->bytes);
+	size_t room = s->answer.max - s->answer.len;
+	bool is_full = piece.len > room;
 
-	if (!buf_add(&s->answer, buf_str(&x->bytes), &e)) {
-		if (!x->has_ended)
-			exchange_cancel(x);
-		end(s, &e);
-		return;
+	if (is_full) {
+		piece.len = room;
+		log_info("%s: its list of models is longer than %u bytes, of "
+			 "which the first are read",
+			 s->provider->name, MAX_LIST);
 	}
+	buf_put(&s->answer, piece);
 	buf_drop(&x->bytes, x->bytes.len);
-	if (!x->has_ended) {
+	if (!is_full && !x->has_ended) {
 		exchange_resume(x);
 		return;
 	}
-	(void)take_answer(s, x, &e);
-	end(s, &e);
+	end(s, x);
+	if (!x->has_ended)
+		exchange_cancel(x);
 }
 
 static void

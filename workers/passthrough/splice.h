@@ -8,8 +8,9 @@
  * more than once all of them are replaced, for who reads the body next may
  * believe the first or the last.
  *
- * The body ought to be JSON that was checked before.  If it is not, then what
- * comes out is no JSON either, or it is refused with ERR_INVALID.
+ * Nothing else in the body is judged: a vendor may know numbers and strings
+ * that a parser of ours would refuse.  What is no JSON stays none, or is
+ * refused with ERR_INVALID.
  */
 #include "proto/buf.h"
 
