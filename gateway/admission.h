@@ -10,6 +10,8 @@
 #include "gateway/workers.h"
 #include "gateway/http/http.h"
 
+struct gateway;
+
 /* The request is the admission's from here on.  `to` is not there. */
 void admission_wait(struct gateway *, struct request *,
 		    const struct worker_link *to);

@@ -214,7 +214,7 @@ on_failed(struct exchange *x, const struct error *e)
 	}
 	if (x->is_events && !x->is_encoded) {
 		buf_put(request_begin(r), STR("\n\ndata: "));
-		chat_error(request_begin(r), e, NULL);
+		chat_stream_error(request_begin(r), e);
 		buf_put(request_begin(r), STR("\n\n"));
 	}
 	request_cut(r);

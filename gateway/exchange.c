@@ -162,7 +162,7 @@ submit(struct exchange *x, const struct question *q)
 
 	outlet_send(&x->worker->orders, MSG_SUBMIT, &m);
 	loop_set(&x->gateway->loop, &x->deadline, SUBMIT_TIME, on_deadline);
-	buf_fini(&x->request->body);
+	request_drop_body(x->request);
 }
 
 void

@@ -44,7 +44,7 @@ struct exchange {
 	size_t unpaid; /* bytes for which no CREDIT was given */
 
 	/* Of a stream. */
-	struct timer beat;
+	struct timer beat; /* its head is due, or a comment is */
 	uint64_t spoke;	  /* loop_now() */
 	size_t event;	  /* where the last event begins, while it waits */
 	size_t words_end; /* where the text in it ends; 0: there is none */
@@ -53,8 +53,10 @@ struct exchange {
 	/* Of a whole. */
 	struct buf text, reasoning, tools;
 
+	/* Of a stream and of a relay. */
+	bool headed; /* its head has been given to the client */
+
 	/* Of a relay. */
-	bool headed;	 /* there was a HEAD */
 	bool is_events;	 /* it is a stream of events */
 	bool is_encoded; /* the upstream has encoded it, as gzip or so */
 	struct event_boundary boundary; /* of all that was written */

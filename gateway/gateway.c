@@ -7,6 +7,7 @@
 
 #include "gateway/admission.h"
 #include "gateway/reply.h"
+#include "gateway/chat/fields.h"
 #include "gateway/exchange.h"
 #include "proto/log.h"
 
@@ -95,6 +96,8 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 	if (r->route->key == NEEDS_KEY && !check_key(g, r, e))
 		return false;
 	r->wants_body = r->route->body == JSON_BODY;
+	if (r->wants_body)
+		r->reading = xcalloc(1, sizeof(struct fields));
 	return !r->wants_body || guard_type(header(r, "Content-Type"),
 					    header(r, "Content-Encoding"), e);
 }
@@ -131,6 +134,13 @@ judge(struct request *r, struct error *e)
 	if (is_preflight(r))
 		return check_preflight(r, origin, e);
 	return check_route(g, r, e);
+}
+
+/* A body is looked through as it comes. */
+static bool
+on_piece(struct request *r, struct str piece, struct error *e)
+{
+	return fields_read(r->reading, buf_str(&r->body), e);
 }
 
 static void
@@ -413,6 +423,7 @@ prepare(struct gateway *g)
 	g->workers.lost = on_lost;
 	g->workers.broken = on_broken;
 	g->http.judge = judge;
+	g->http.heard = on_piece;
 	g->http.ready = on_request;
 	g->http.explain = reply_explain;
 	g->http.ended = on_request_ended;

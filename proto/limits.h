@@ -15,6 +15,7 @@
 #define MAX_DETAIL 2048		   /* words for a person, in a reply */
 #define MAX_HEADERS (64u << 10)	   /* of an upstream's response, as JSON */
 #define MAX_BODY (64u << 20)	   /* one HTTP request */
+#define MAX_BODIES (16ull << 30)   /* all HTTP requests that are held */
 #define MAX_BODY_DEPTH 512	   /* of nested JSON in it */
 #define MAX_BODY_VALUES (1u << 20) /* in it: each costs 100 bytes or more */
 #define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */

@@ -1,12 +1,16 @@
-/* sse - an answer that is written piece by piece, as server-sent events */
+/*
+ * answer_sse - an answer that is written piece by piece, as server-sent events
+ *
+ * Its head is held back until there is a first word, or for BRIDGE_HEAD_MS: a
+ * failure in that time is a real status, with its headers, which clients know
+ * how to treat.  After that an error is an event, before [DONE].
+ */
+#include "gateway/exchange.h"
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
-#include "gateway/exchange.h"
 
-#include <assert.h>
-
-/* What may be put into one event while the client is slow. */
-enum { MAX_EVENT = 128 << 10 };
+/* What may be put into one event while it has not been sent. */
+enum { MAX_EVENT_BYTES = 128 << 10 };
 
 static struct buf *
 begin_event(struct exchange *x)
@@ -27,16 +31,14 @@ end_event(struct buf *b)
 }
 
 static void
-begin(struct exchange *x)
+comment(struct exchange *x, struct str text)
 {
-	struct buf *b;
-
-	buf_put(request_begin(x->request), STR(": ok\n\n"));
-	b = begin_event(x);
-	chat_role(b, &x->stamp);
-	end_event(b);
+	x->spoke = loop_now();
+	x->words_end = 0;
+	buf_put(request_begin(x->request), text);
 }
 
+/* Who is slow has something to read still, and does not wait. */
 static void
 on_beat(struct timer *timer)
 {
@@ -45,53 +47,92 @@ on_beat(struct timer *timer)
 	uint64_t silence = loop_now() - x->spoke;
 
 	if (silence >= every) {
-		x->spoke = loop_now();
-		x->words_end = 0;
-		if (!x->request->is_blocked) /* who is slow does not wait */
-			buf_put(request_begin(x->request),
-				STR(": keepalive\n\n"));
+		if (x->request->is_blocked)
+			x->spoke = loop_now();
+		else
+			comment(x, STR(": keepalive\n\n"));
 		silence = 0;
 	}
 	loop_set(&x->gateway->loop, timer, every - silence, on_beat);
 }
 
+/* Its machine answers to what is written, if the client is gone. */
 static void
-on_accepted(struct exchange *x)
+on_doubted(struct request *r)
+{
+	comment(r->owner, STR(": are you there?\n\n"));
+}
+
+static void
+open_stream(struct exchange *x)
 {
 	struct request *r = x->request;
+	struct buf *b;
 
-	begin(x);
+	x->headed = true;
 	request_add(r, "Content-Type", STR("text/event-stream; charset=utf-8"));
 	request_add(r, "Cache-Control", STR("no-cache"));
 	request_add(r, "X-Accel-Buffering", STR("no"));
 	exchange_add_headers(x);
 	request_open(r, 200);
+	r->doubted = on_doubted;
+	buf_put(request_begin(r), STR(": ok\n\n"));
+	b = begin_event(x);
+	chat_role(b, &x->stamp);
+	end_event(b);
 	loop_set(&x->gateway->loop, &x->beat, x->gateway->settings.heartbeat_ms,
 		 on_beat);
 }
 
 static void
+open_if_held(struct exchange *x)
+{
+	if (!x->headed)
+		open_stream(x);
+}
+
+static void
+on_head_due(struct timer *timer)
+{
+	open_if_held(container_of(timer, struct exchange, beat));
+}
+
+static void
+on_accepted(struct exchange *x)
+{
+	uint64_t hold = x->gateway->settings.head_ms;
+
+	if (hold == 0)
+		open_stream(x);
+	else
+		loop_set(&x->gateway->loop, &x->beat, hold, on_head_due);
+}
+
+/* While the head is held back its headers will tell. */
+static void
 on_started(struct exchange *x)
 {
 	struct standing standing = exchange_standing(x);
-	struct buf *b = begin_event(x);
+	struct buf *b;
 
+	if (!x->headed)
+		return;
+	b = begin_event(x);
 	chat_standing(b, &x->stamp, &standing);
 	end_event(b);
 }
 
 /*
- * While the client is slow, what follows is put into the last event that
- * waits for it: else many small ones would take much more room than what they
- * say, which is all that is counted.
+ * What follows is put into the last event for as long as that has not been
+ * sent: many small ones would take much more room than what they say.
  */
 static bool
 can_go_on(const struct exchange *x, enum delta delta)
 {
-	const struct chunk_writer *s = &x->request->writer;
+	const struct request *r = x->request;
 
-	return x->request->is_blocked && s->is_open && x->words_end &&
-	       x->last == delta && s->bytes.len - x->event < MAX_EVENT;
+	return request_is_unsent(r) && x->words_end && x->last == delta &&
+	       r->writer.bytes.len - x->event < MAX_EVENT_BYTES;
 }
 
 static void
@@ -99,6 +140,7 @@ on_text(struct exchange *x, enum delta delta, struct str text)
 {
 	struct buf *b;
 
+	open_if_held(x);
 	if (can_go_on(x, delta)) {
 		b = request_begin(x->request);
 		b->len = x->words_end;
@@ -116,8 +158,10 @@ on_text(struct exchange *x, enum delta delta, struct str text)
 static void
 on_tool(struct exchange *x, struct str json)
 {
-	struct buf *b = begin_event(x);
+	struct buf *b;
 
+	open_if_held(x);
+	b = begin_event(x);
 	chat_tool(b, &x->stamp, json);
 	end_event(b);
 }
@@ -134,8 +178,10 @@ end(struct exchange *x)
 static void
 on_finish(struct exchange *x, const struct msg_finish *m)
 {
-	struct buf *b = begin_event(x);
+	struct buf *b;
 
+	open_if_held(x);
+	b = begin_event(x);
 	chat_finish(b, &x->stamp, m->reason);
 	end_event(b);
 	if (x->stamp.include_usage) {
@@ -151,12 +197,14 @@ on_failed(struct exchange *x, const struct error *e)
 {
 	struct buf *b;
 
-	if (!x->accepted) {
+	if (!x->headed) {
+		if (x->accepted)
+			exchange_add_headers(x);
 		reply_error(x->request, e, NULL);
 		return;
 	}
 	b = begin_event(x);
-	chat_error(b, e, NULL);
+	chat_stream_error(b, e);
 	end_event(b);
 	end(x);
 }

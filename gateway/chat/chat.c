@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "gateway/chat/bounds.h"
 #include "proto/utf8.h"
 
 /* Requests */
@@ -19,37 +18,37 @@ fail_field(struct chat *c, struct error *e, const char *field, const char *must)
 
 /* Absent and null are the same, and not wrong. */
 static json_t *
-field(const struct chat *c, const char *name)
+field(const struct chat *c, enum field which)
 {
-	json_t *value = json_object_get(c->root, name);
+	json_t *value = c->values[which];
 
 	return json_is_null(value) ? NULL : value;
 }
 
 static bool
-read_text(struct chat *c, const char *name, struct str *text, struct error *e)
+read_text(struct chat *c, enum field which, struct str *text, struct error *e)
 {
-	json_t *value = field(c, name);
+	json_t *value = field(c, which);
 
 	if (!value)
 		return true;
 	*text = (struct str){ json_string_value(value),
 			      json_string_length(value) };
 	if (!text->ptr || memchr(text->ptr, '\0', text->len))
-		return fail_field(c, e, name, "a string");
+		return fail_field(c, e, field_name(which), "a string");
 	return true;
 }
 
 static bool
-read_flag(struct chat *c, const char *name, bool *is_there, bool *flag,
+read_flag(struct chat *c, enum field which, bool *is_there, bool *flag,
 	  struct error *e)
 {
-	json_t *value = field(c, name);
+	json_t *value = field(c, which);
 
 	if (!value)
 		return true;
 	if (!json_is_boolean(value))
-		return fail_field(c, e, name, "true or false");
+		return fail_field(c, e, field_name(which), "true or false");
 	*is_there = true;
 	*flag = json_is_true(value);
 	return true;
@@ -73,85 +72,74 @@ chat_check_session(struct str id, struct error *e)
 static bool
 read_stream_options(struct chat *c, struct error *e)
 {
-	json_t *options = field(c, "stream_options");
+	json_t *options = field(c, FIELD_STREAM_OPTIONS);
 
 	if (options && !json_is_object(options))
-		return fail_field(c, e, "stream_options", "an object");
+		return fail_field(c, e, field_name(FIELD_STREAM_OPTIONS),
+				  "an object");
 	c->include_usage =
 		json_is_true(json_object_get(options, "include_usage"));
 	return true;
 }
 
+/* What is in them is for whoever does the work to read. */
 static bool
-check_messages(struct chat *c, struct error *e)
+check_messages(struct chat *c, struct str json, struct error *e)
 {
-	json_t *messages = field(c, "messages"), *message;
-	size_t i;
+	struct str inside = str_trim(str_from(json, json.len > 0));
 
-	if (!json_is_array(messages) || json_array_size(messages) == 0)
-		return fail_field(c, e, "messages",
-				  "an array that is not empty");
-	json_array_foreach (messages, i, message) {
-		if (json_is_string(json_object_get(message, "role")))
-			continue;
-		c->param = "messages";
-		return fail_with(e, ERR_INVALID,
-				 "\"messages[%zu]\" must be an object with a "
-				 "\"role\"",
-				 i);
-	}
-	return true;
+	if (json.len && *json.ptr == '[' && inside.len && *inside.ptr != ']')
+		return true;
+	return fail_field(c, e, field_name(FIELD_MESSAGES),
+			  "an array that is not empty");
 }
 
 /* jansson quotes what it stumbled over, which need not be text. */
 static bool
-fail_json(const json_error_t *why, struct error *e)
-{
-	return fail_with(e, ERR_INVALID,
-			 "the body is not valid JSON: line %d, column %d: %s",
-			 why->line, why->column,
-			 utf8_valid(str_of(why->text)) ? why->text
-						       : "not UTF-8");
-}
-
-static bool
-parse_json(struct chat *c, struct str body, struct error *e)
+parse_field(struct chat *c, enum field which, struct str json, struct error *e)
 {
 	json_error_t why;
 
-	if (!bounds_check(body, e))
-		return false;
-	/* An upstream may know integers that are too large for jansson's. */
-	c->root = json_loadb(body.ptr ? body.ptr : "", body.len,
-			     JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
-	if (!c->root)
-		return fail_json(&why, e);
-	if (!json_is_object(c->root))
-		return fail_with(e, ERR_INVALID,
-				 "the body must be a JSON object");
-	return true;
+	if (!json.ptr)
+		return true;
+	c->values[which] = json_loadb(json.ptr, json.len,
+				      JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+	if (c->values[which])
+		return true;
+	c->param = field_name(which);
+	return fail_with(e, ERR_INVALID, "\"%s\" is not valid JSON: %s",
+			 field_name(which),
+			 utf8_valid(str_of(why.text)) ? why.text : "not UTF-8");
 }
 
 bool
-chat_parse(struct chat *c, enum turn_kind kind, struct str body,
-	   struct error *e)
+chat_read(struct chat *c, enum turn_kind kind, struct str body,
+	  const struct fields *f, struct error *e)
 {
-	if (!parse_json(c, body, e) || !read_text(c, "model", &c->model, e))
+	for (int i = 0; i < FIELDS; i++)
+		if (i != FIELD_MESSAGES &&
+		    !parse_field(c, (enum field)i,
+				 fields_value(f, body, (enum field)i), e))
+			return false;
+	if (!read_text(c, FIELD_MODEL, &c->model, e))
 		return false;
 	if (!c->model.len)
-		return fail_field(c, e, "model", "a string that is not empty");
-	return (kind != TURN_CHAT || check_messages(c, e)) &&
-	       read_text(c, "session_id", &c->session, e) &&
-	       read_text(c, "resume_id", &c->resume, e) &&
-	       read_text(c, "cwd", &c->cwd, e) &&
-	       read_flag(c, "stream", &c->says_streamed, &c->streamed, e) &&
+		return fail_field(c, e, field_name(FIELD_MODEL),
+				  "a string that is not empty");
+	return (kind != TURN_CHAT ||
+		check_messages(c, fields_value(f, body, FIELD_MESSAGES), e)) &&
+	       read_text(c, FIELD_SESSION_ID, &c->session, e) &&
+	       read_text(c, FIELD_RESUME_ID, &c->resume, e) &&
+	       read_text(c, FIELD_CWD, &c->cwd, e) &&
+	       read_flag(c, FIELD_STREAM, &c->says_streamed, &c->streamed, e) &&
 	       read_stream_options(c, e);
 }
 
 void
 chat_fini(struct chat *c)
 {
-	json_decref(c->root);
+	for (int i = 0; i < FIELDS; i++)
+		json_decref(c->values[i]);
 	*c = CHAT_INIT;
 }
 
@@ -426,8 +414,8 @@ chat_param(const struct error *e)
 	}
 }
 
-void
-chat_error(struct buf *b, const struct error *e, const char *param)
+static void
+add_error(struct buf *b, const struct error *e, const char *param)
 {
 	struct str text = str_of(e->text);
 	struct str about = param ? str_of(param) : chat_param(e);
@@ -439,5 +427,22 @@ chat_error(struct buf *b, const struct error *e, const char *param)
 		quote(b, about);
 	else
 		ADD(b, "null");
-	buf_print(b, ",\"code\":\"%s\"}}", error_slug(e->code));
+	buf_print(b, ",\"code\":\"%s\"", error_slug(e->code));
+}
+
+void
+chat_error(struct buf *b, const struct error *e, const char *param)
+{
+	add_error(b, e, param);
+	ADD(b, "}}");
+}
+
+void
+chat_stream_error(struct buf *b, const struct error *e)
+{
+	add_error(b, e, NULL);
+	buf_print(b, ",\"status\":%d", error_http(e->code));
+	if (e->retry_ms)
+		buf_print(b, ",\"retry_after_ms\":%u", (unsigned)e->retry_ms);
+	ADD(b, "}}");
 }

@@ -1,20 +1,21 @@
 #pragma once
 /*
- * chat - OpenAI's JSON, and the only file that knows it
+ * chat - OpenAI's chat completions: what a request says, what an answer is
  *
- * Requests are read as far as the bridge needs them: their bytes travel on as
- * they are, and whoever does the work reads the rest.  Answers are written
+ * Of a request the gateway needs a few fields (fields.h): its bytes travel on
+ * as they are, and whoever does the work reads the rest.  Answers are written
  * straight into a buffer: all that is the same in every chunk of an answer is
  * put together once, in a stamp, and only the text is looked at again.
  */
 #include <jansson.h>
 
+#include "gateway/chat/fields.h"
 #include "proto/buf.h"
 #include "proto/msg.h"
 
-/* A request.  The strings are lent by `root`; absent if they are. */
+/* What the gateway needs of a request.  Absent strings were not there. */
 struct chat {
-	json_t *root;
+	json_t *values[FIELDS]; /* they own the strings; NULL: not there */
 	struct str model, session, resume, cwd;
 	bool streamed, says_streamed;
 	bool include_usage;
@@ -23,9 +24,12 @@ struct chat {
 
 #define CHAT_INIT ((struct chat){ 0 })
 
-/* Fini is needed even if it failed. */
-must_check bool chat_parse(struct chat *, enum turn_kind, struct str body,
-			   struct error *);
+/*
+ * Reads the fields that were found in a body which is complete.  ERR_INVALID
+ * or ERR_BAD_CWD; fini is needed even if it failed.
+ */
+must_check bool chat_read(struct chat *, enum turn_kind, struct str body,
+			  const struct fields *, struct error *);
 void chat_fini(struct chat *);
 
 /* A session id as callers may choose them: not empty, printable, short. */
@@ -89,3 +93,7 @@ struct str chat_param(const struct error *);
 
 /* {"error":{...}}; `param` may be NULL: then chat_param() says it. */
 void chat_error(struct buf *, const struct error *, const char *param);
+
+/* The same in a stream whose status is sent already: with the status that it
+ * would have had, and when to try again, if that is known. */
+void chat_stream_error(struct buf *, const struct error *);

@@ -59,7 +59,8 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 {
 	if (request_is_left(r))
 		return fail_with(e, ERR_CANCELLED, "the client has left");
-	if (!chat_parse(c, q->kind, q->body, e))
+	if (!fields_end(r->reading, e) ||
+	    !chat_read(c, q->kind, q->body, r->reading, e))
 		return false;
 	free(r->model); /* of before the admission */
 	r->model = copy(c->model);

@@ -3,41 +3,54 @@
 #include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* Leading zeros are allowed, so a size can be written before it is known. */
 #define NO_SIZE "000000\r\n"
-enum { SIZE_DIGITS = sizeof NO_SIZE - 3 };
+enum {
+	SIZE_DIGITS = sizeof NO_SIZE - 3,
+	KEPT_BYTES = 2048, /* that an empty writer may go on holding */
+};
 
 void
-chunk_writer_init(struct chunk_writer *s)
+chunk_writer_init(struct chunk_writer *w)
 {
-	*s = (struct chunk_writer){ .bytes = BUF_INIT(2 * MAX_UNSENT - 1) };
+	*w = (struct chunk_writer){ .bytes = BUF_INIT(2 * MAX_UNSENT - 1) };
 }
 
 void
-chunk_writer_fini(struct chunk_writer *s)
+chunk_writer_fini(struct chunk_writer *w)
 {
-	buf_fini(&s->bytes);
+	buf_fini(&w->bytes);
+	buf_fini(&w->whole);
 }
 
 void
-chunk_writer_clear(struct chunk_writer *s)
+chunk_writer_clear(struct chunk_writer *w)
 {
-	buf_drop(&s->bytes, s->bytes.len);
-	s->sent = 0;
-	s->is_open = false;
+	buf_fini(&w->bytes);
+	buf_fini(&w->whole);
+	w->sent = w->whole_sent = 0;
+	w->is_open = false;
 }
 
 struct buf *
-chunk_writer_begin(struct chunk_writer *s)
+chunk_writer_raw(struct chunk_writer *w)
 {
-	if (s->is_open)
-		return &s->bytes;
-	s->is_open = true;
-	s->chunk = s->bytes.len;
-	if (!s->is_plain)
-		buf_put(&s->bytes, STR(NO_SIZE));
-	return &s->bytes;
+	assert(!w->is_open);
+	return &w->bytes;
+}
+
+struct buf *
+chunk_writer_begin(struct chunk_writer *w)
+{
+	if (w->is_open)
+		return &w->bytes;
+	w->is_open = true;
+	w->chunk = w->bytes.len;
+	if (!w->is_plain)
+		buf_put(&w->bytes, STR(NO_SIZE));
+	return &w->bytes;
 }
 
 static void
@@ -51,45 +64,98 @@ write_size(char *at, size_t len)
 }
 
 static void
-end_chunk(struct chunk_writer *s)
+end_chunk(struct chunk_writer *w)
 {
-	size_t len = s->bytes.len - s->chunk - (sizeof NO_SIZE - 1);
+	size_t len = w->bytes.len - w->chunk - (sizeof NO_SIZE - 1);
 
-	if (!s->is_open)
+	if (!w->is_open)
 		return;
-	s->is_open = false;
-	if (s->is_plain)
+	w->is_open = false;
+	if (w->is_plain)
 		return;
-	if (len == 0) { /* would be the end of all */
-		s->bytes.len = s->chunk;
+	if (len == 0) { /* a chunk of no bytes would be the end of all */
+		w->bytes.len = w->chunk;
 		return;
 	}
-	write_size(s->bytes.ptr + s->chunk, len);
-	buf_put(&s->bytes, STR("\r\n"));
+	write_size(w->bytes.ptr + w->chunk, len);
+	buf_put(&w->bytes, STR("\r\n"));
+}
+
+void
+chunk_writer_give(struct chunk_writer *w, struct buf *body)
+{
+	assert(!w->whole.ptr && !w->is_open);
+	w->whole = *body;
+	*body = BUF_INIT(body->max);
+}
+
+void
+chunk_writer_end(struct chunk_writer *w)
+{
+	end_chunk(w);
+	if (!w->is_plain)
+		buf_put(&w->bytes, STR("0\r\n\r\n"));
+}
+
+static void
+count_sent(struct chunk_writer *w, size_t n)
+{
+	size_t first = w->bytes.len - w->sent;
+
+	w->total += n;
+	if (n < first) {
+		w->sent += n;
+		return;
+	}
+	w->sent = w->bytes.len;
+	w->whole_sent += n - first;
+}
+
+/* Moving what is left costs time: it is done only when much has gone. */
+static void
+release_sent(struct chunk_writer *w)
+{
+	if (w->sent == w->bytes.len && w->bytes.size > KEPT_BYTES) {
+		buf_fini(&w->bytes);
+		w->sent = 0;
+	} else if (w->sent == w->bytes.len || w->sent >= MAX_DELTA) {
+		buf_drop(&w->bytes, w->sent);
+		w->sent = 0;
+	}
+	if (w->whole_sent == w->whole.len && w->whole.ptr) {
+		buf_fini(&w->whole);
+		w->whole_sent = 0;
+	}
+}
+
+static ssize_t
+send_some(struct chunk_writer *w, int fd)
+{
+	struct iovec parts[] = {
+		{ w->bytes.ptr + w->sent, w->bytes.len - w->sent },
+		{ w->whole.ptr + w->whole_sent, w->whole.len - w->whole_sent },
+	};
+	const struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 bool
-chunk_writer_push(struct chunk_writer *s, int fd, struct error *e)
+chunk_writer_push(struct chunk_writer *w, int fd, struct error *e)
 {
 	ssize_t n;
 
-	end_chunk(s);
-	while (chunk_writer_waiting(s) > 0) {
-		n = send(fd, s->bytes.ptr + s->sent, chunk_writer_waiting(s),
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	end_chunk(w);
+	while (chunk_writer_waiting(w) > 0) {
+		n = send_some(w, fd);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0)
 			return fail_errno(e, "send");
-		s->sent += (size_t)n;
-		s->total += (uint64_t)n;
+		count_sent(w, (size_t)n);
 	}
-	/* Moving what is left costs: only when much has gone. */
-	if (s->sent == s->bytes.len || s->sent >= MAX_DELTA) {
-		buf_drop(&s->bytes, s->sent);
-		s->sent = 0;
-	}
+	release_sent(w);
 	return true;
 }

@@ -1,73 +1,600 @@
 #include "gateway/http/connection.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "gateway/http/lingering_close.h"
-#include "gateway/http/request.h"
+#include "gateway/http/reader.h"
 #include "proto/log.h"
+
+enum {
+	IDLE_MS = 120000,  /* between requests */
+	HEAD_MS = 15000,   /* from accept, or from the first byte of a head */
+	BODY_MS = 30000,   /* in which BODY_STEP bytes of a body must come */
+	CLOSING_MS = 2000, /* to read what we have said, and to stop sending */
+	STALL_MS = 600000, /* in which a client takes nothing of its answer */
+	BODY_STEP = 64 << 10,
+	MAX_SWALLOWED = 1 << 20, /* bytes of a body that nobody wants */
+	MAX_DRAINED = 64 << 20,	 /* bytes of one who does not listen */
+};
+
+/* Deadlines */
+
+static void
+on_deadline(struct timer *t)
+{
+	connection_event(container_of(t, struct connection, deadline), ON_TIME);
+}
+
+static void
+set_deadline(struct connection *c, uint64_t ms)
+{
+	loop_set(c->http->loop, &c->deadline, ms, on_deadline);
+}
+
+/* The verbs of the table: each is called when its state has been entered. */
+
+static void
+stay(struct connection *c)
+{
+}
+
+static void
+look_soon(struct connection *c)
+{
+	if (!c->pending.next)
+		list_append(&c->http->pending, &c->pending);
+	http_soon(c->http);
+}
+
+/* Another request may come, or has come while the last one was served. */
+static void
+wait_for_request(struct connection *c)
+{
+	struct request *r = c->request;
+
+	c->request = NULL;
+	if (r)
+		request_free(r);
+	list_remove(&c->http->busy, &c->node);
+	list_append(&c->http->idle, &c->node);
+	c->seen = c->step = 0;
+	c->is_chunked = false;
+	set_deadline(c, IDLE_MS);
+	if (c->has_input)
+		look_soon(c);
+}
+
+static ssize_t
+peek(struct connection *c, char *bytes, size_t size)
+{
+	ssize_t n;
+
+	c->has_input = false;
+	do
+		n = recv(c->fd, bytes, size, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* What the head says of the connection. */
+static void
+keep_facts(struct connection *c, const struct head *h, size_t peeked)
+{
+	bool ends_here = !h->is_chunked && peeked <= h->len + h->length;
+
+	c->is_http_1_0 = h->is_http_1_0;
+	c->is_chunked = h->is_chunked;
+	c->keeps_alive = head_keeps_alive(h) && ends_here;
+	c->taken += h->len + h->length;
+}
+
+static void
+read_head(struct connection *c)
+{
+	static char bytes[MAX_HEAD + 1];
+	struct error e = { 0 };
+	struct head h = { 0 };
+	ssize_t n = peek(c, bytes, sizeof bytes);
+
+	if (n <= 0) {
+		if (n == 0 || errno != EAGAIN)
+			connection_event(c, ON_GONE);
+		return;
+	}
+	switch (head_read(&h, (struct str){ bytes, (size_t)n }, &c->seen, &e)) {
+	case HEAD_INCOMPLETE:
+		break;
+	case HEAD_COMPLETE:
+		keep_facts(c, &h, (size_t)n);
+		connection_event(c, ON_HEAD);
+		break;
+	case HEAD_REFUSED:
+		connection_fail(c, &e);
+		break;
+	}
+}
+
+/* The time for a head begins with its first byte. */
+static void
+begin_head(struct connection *c)
+{
+	set_deadline(c, HEAD_MS);
+	read_head(c);
+}
+
+static void
+start_reading(struct connection *c)
+{
+	struct error e = { 0 };
+
+	list_remove(&c->http->idle, &c->node);
+	list_append(&c->http->busy, &c->node);
+	c->request = request_new(c);
+	set_deadline(c, BODY_MS);
+	if (!reader_start(c, &e))
+		connection_fail(c, &e);
+}
+
+/* Bytes that are behind the request's end were lost to libmicrohttpd. */
+static bool
+has_sent_more(const struct connection *c)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+
+	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	       info.tcpi_bytes_received > c->taken;
+}
+
+static void
+doubt(struct connection *c)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct request *r = c->request;
+
+	if (c->state == CONN_WAITING && !c->is_http_1_0)
+		(void)!send(c->fd, interim, sizeof interim - 1,
+			    MSG_NOSIGNAL | MSG_DONTWAIT);
+	else if (c->state == CONN_STREAMING && r->doubted)
+		r->doubted(r);
+}
+
+static void
+hand_over(struct connection *c)
+{
+	struct request *r = c->request;
+
+	loop_unset(c->http->loop, &c->deadline);
+	if (c->keeps_alive && has_sent_more(c))
+		c->keeps_alive = false;
+	if (r->refusal)
+		request_fail(r, r->refusal);
+	else
+		c->http->ready(r);
+	if (c->is_half && c->state == CONN_WAITING)
+		doubt(c);
+}
+
+/* Its machine answers to what is written now if there is nobody any more. */
+static void
+note_half(struct connection *c)
+{
+	c->is_half = true;
+	c->keeps_alive = false;
+	doubt(c);
+}
+
+/* Another edge for libmicrohttpd, which may have missed this one. */
+static void
+end_reading(struct connection *c)
+{
+	c->is_half = true;
+	c->keeps_alive = false;
+	shutdown(c->fd, SHUT_RD);
+}
+
+/* The error is in c->error. */
+static void
+answer_failure(struct connection *c)
+{
+	reader_detach(c);
+	c->keeps_alive = false;
+	if (!c->request) {
+		list_remove(&c->http->idle, &c->node);
+		list_append(&c->http->busy, &c->node);
+		c->request = request_new(c);
+	}
+	request_fail(c->request, &c->error);
+}
+
+static void
+fail_slow(struct connection *c)
+{
+	fail_with(&c->error, ERR_SLOW, "the request took too long to arrive");
+	answer_failure(c);
+}
+
+static void
+start_sending(struct connection *c)
+{
+	loop_unset(c->http->loop, &c->deadline);
+}
+
+/*
+ * A socket that is closed while the other side still sends is reset, and what
+ * was said last is lost with it.  So what comes is read for a while.
+ */
+static void
+start_closing(struct connection *c)
+{
+	struct request *r = c->request;
+
+	c->request = NULL;
+	if (r)
+		request_free(r);
+	c->step = 0;
+	shutdown(c->fd, SHUT_WR);
+	set_deadline(c, CLOSING_MS);
+	c->has_input = true;
+	look_soon(c);
+}
+
+static void
+drain(struct connection *c)
+{
+	static char bytes[64 << 10];
+	ssize_t n;
+
+	for (int i = 0; i < 16; i++) {
+		n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n > 0)
+			c->step += (size_t)n;
+		if (n <= 0 || c->step > MAX_DRAINED) {
+			connection_event(c, ON_GONE);
+			return;
+		}
+	}
+	look_soon(c);
+}
+
+static void
+end(struct connection *c)
+{
+	struct http *h = c->http;
+	struct request *r = c->request;
+
+	loop_unset(h->loop, &c->deadline);
+	loop_unwatch(h->loop, &c->watch);
+	list_remove(&h->pending, &c->pending);
+	reader_detach(c);
+	if (!c->resets)
+		shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd's copy, too */
+	close(c->fd);
+	c->fd = -1;
+	list_append(&h->dead, &c->node);
+	http_soon(h);
+	if (!r)
+		return;
+	list_remove(&h->unpushed, &r->unpushed);
+	r->why = "client left";
+	request_tell_left(r);
+}
+
+/* Half a request and a hang-up; or nothing at all for too long. */
+static void
+end_idle(struct connection *c)
+{
+	list_remove(&c->http->idle, &c->node);
+	end(c);
+}
+
+static void
+end_busy(struct connection *c)
+{
+	list_remove(&c->http->busy, &c->node);
+	end(c);
+}
+
+/* What is not in the table changes nothing. */
+static const struct rule {
+	enum connection_state next;
+	void (*enter)(struct connection *);
+} rules[CONN_STATES][CONN_EVENTS] = {
+	/* clang-format off */
+	[CONN_IDLE] = {
+		[ON_INPUT]    = { CONN_HEAD,      begin_head },
+		[ON_HALF]     = { CONN_CLOSED,    end_idle },
+		[ON_GONE]     = { CONN_CLOSED,    end_idle },
+		[ON_TIME]     = { CONN_CLOSED,    end_idle },
+	},
+	[CONN_HEAD] = {
+		[ON_INPUT]    = { CONN_HEAD,      read_head },
+		[ON_HEAD]     = { CONN_READING,   start_reading },
+		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
+		[ON_HALF]     = { CONN_CLOSED,    end_idle },
+		[ON_GONE]     = { CONN_CLOSED,    end_idle },
+		[ON_TIME]     = { CONN_WAITING,   fail_slow },
+	},
+	[CONN_READING] = {
+		[ON_REFUSED]  = { CONN_REFUSED,   stay },
+		[ON_READ]     = { CONN_WAITING,   hand_over },
+		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
+		[ON_GARBLED]  = { CONN_CLOSING,   start_closing },
+		[ON_HALF]     = { CONN_READING,   end_reading },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_TIME]     = { CONN_WAITING,   fail_slow },
+	},
+	[CONN_REFUSED] = {
+		[ON_READ]     = { CONN_WAITING,   hand_over },
+		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
+		[ON_GARBLED]  = { CONN_CLOSING,   start_closing },
+		[ON_HALF]     = { CONN_REFUSED,   end_reading },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_TIME]     = { CONN_WAITING,   fail_slow },
+	},
+	[CONN_WAITING] = {
+		[ON_OPENED]   = { CONN_STREAMING, start_sending },
+		[ON_ANSWERED] = { CONN_ANSWERED,  start_sending },
+		[ON_HALF]     = { CONN_WAITING,   note_half },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+	},
+	[CONN_STREAMING] = {
+		[ON_ANSWERED] = { CONN_ANSWERED,  stay },
+		[ON_HALF]     = { CONN_STREAMING, note_half },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+	},
+	[CONN_ANSWERED] = {
+		[ON_KEPT]     = { CONN_IDLE,      wait_for_request },
+		[ON_DONE]     = { CONN_CLOSING,   start_closing },
+		[ON_HALF]     = { CONN_ANSWERED,  note_half },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+	},
+	[CONN_CLOSING] = {
+		[ON_INPUT]    = { CONN_CLOSING,   drain },
+		[ON_HALF]     = { CONN_CLOSING,   drain },
+		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+	},
+	/* clang-format on */
+};
+
+void
+connection_event(struct connection *c, enum connection_event event)
+{
+	const struct rule *rule = &rules[c->state][event];
+
+	if (!rule->enter)
+		return;
+	c->state = rule->next;
+	rule->enter(c);
+}
+
+void
+connection_fail(struct connection *c, const struct error *e)
+{
+	c->error = *e;
+	connection_event(c, ON_FAILED);
+}
+
+/* Reading a small body that nobody wants keeps the connection usable. */
+static bool
+may_swallow(const struct request *r)
+{
+	const char *length = request_header(r, "Content-Length");
+
+	return !request_header(r, "Transfer-Encoding") &&
+	       !request_header(r, "Expect") &&
+	       (!length || strtoull(length, NULL, 10) <= MAX_SWALLOWED);
+}
+
+static bool
+check_length(const struct request *r, struct error *e)
+{
+	const char *length = request_header(r, "Content-Length");
+
+	return !length || strtoull(length, NULL, 10) <= r->http->max_body ||
+	       fail_with(e, ERR_TOO_LARGE,
+			 "the body of %s bytes is larger than the allowed %zu "
+			 "(BRIDGE_MAX_BODY_BYTES)",
+			 length, r->http->max_body);
+}
+
+bool
+connection_take_head(struct connection *c)
+{
+	struct request *r = c->request;
+	struct error e = { 0 };
+
+	r->why = "answered";
+	if (check_length(r, &e) && r->http->judge(r, &e))
+		return true;
+	if (!may_swallow(r)) {
+		connection_fail(c, &e);
+		return false;
+	}
+	r->refusal = xcalloc(1, sizeof e);
+	*r->refusal = e;
+	connection_event(c, ON_REFUSED);
+	return true;
+}
+
+static bool
+keep_piece(struct request *r, struct str piece, struct error *e)
+{
+	struct http *h = r->http;
+
+	if (h->body_bytes + piece.len > h->max_bodies)
+		return fail_with(
+			e, ERR_QUEUE_FULL,
+			"admission_rejected: queue_full: the bodies of "
+			"requests under way have %zu bytes "
+			"(BRIDGE_MAX_BODIES_BYTES)",
+			h->body_bytes);
+	if (!buf_add(&r->body, piece, e))
+		return fail_with(
+			e, ERR_TOO_LARGE,
+			"the body is larger than the allowed %zu bytes "
+			"(BRIDGE_MAX_BODY_BYTES)",
+			r->body.max);
+	h->body_bytes += piece.len;
+	r->counted += piece.len;
+	return h->heard(r, piece, e);
+}
+
+static bool
+swallow(struct request *r, struct str piece, struct error *e)
+{
+	r->unread += piece.len;
+	return r->unread <= MAX_SWALLOWED ||
+	       fail_with(e, ERR_TOO_LARGE, "no body is wanted here");
+}
+
+bool
+connection_take_piece(struct connection *c, struct str piece)
+{
+	struct request *r = c->request;
+	struct error e = { 0 };
+	bool ok;
+
+	c->step += piece.len;
+	if (c->step >= BODY_STEP) {
+		c->step = 0;
+		set_deadline(c, BODY_MS);
+	}
+	if (c->state == CONN_REFUSED || !r->wants_body)
+		ok = swallow(r, piece, &e);
+	else
+		ok = keep_piece(r, piece, &e);
+	if (!ok)
+		connection_fail(c, &e);
+	return ok;
+}
+
+/* Sending */
+
+static void
+set_blocked(struct connection *c, bool blocked)
+{
+	struct request *r = c->request;
+
+	if (r->is_blocked == blocked)
+		return;
+	r->is_blocked = blocked;
+	loop_rewatch(c->http->loop, &c->watch,
+		     EPOLLIN | EPOLLRDHUP | EPOLLET | (blocked ? EPOLLOUT : 0));
+	if (!blocked)
+		loop_unset(c->http->loop, &c->deadline);
+}
+
+/* An old client can't see that a body without a length is cut: a reset it
+ * can. */
+static void
+finish(struct connection *c)
+{
+	const struct linger reset = { .l_onoff = 1 };
+
+	c->resets = c->request->is_cut && c->is_http_1_0;
+	if (!c->resets) {
+		connection_event(c, c->keeps_alive ? ON_KEPT : ON_DONE);
+		return;
+	}
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	connection_event(c, ON_GONE);
+}
+
+void
+connection_push(struct connection *c)
+{
+	struct request *r = c->request;
+	uint64_t before = r->writer.total;
+	struct error e;
+
+	list_remove(&c->http->unpushed, &r->unpushed);
+	if (!chunk_writer_push(&r->writer, c->fd, &e)) {
+		connection_event(c, ON_GONE);
+		return;
+	}
+	set_blocked(c, chunk_writer_waiting(&r->writer) > 0);
+	if (r->is_blocked &&
+	    (r->writer.total > before || !timer_is_set(&c->deadline)))
+		set_deadline(c, STALL_MS);
+	if (r->taken)
+		r->taken(r);
+	if (c->state == CONN_ANSWERED && !r->is_blocked)
+		finish(c);
+}
+
+/* Its socket */
+
+void
+connection_look(struct connection *c)
+{
+	list_remove(&c->http->pending, &c->pending);
+	if (c->has_input)
+		connection_event(c, ON_INPUT);
+}
 
 static void
 on_socket(struct watch *w)
 {
 	struct connection *c = container_of(w, struct connection, watch);
-	struct request *r = c->request;
+	uint32_t events = w->events;
 
-	if (w->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		c->gone = true;
-		loop_unwatch(c->http->loop, w);
-		if (r && request_is_ours(r))
-			request_lose(r);
-	} else if (r && r->stage == STREAMING) {
-		request_push(r);
-	}
-}
-
-/*
- * MHD is reading and must be told by the socket itself that it's over: at once
- * if there is nothing to say, or when there was time to read what we say.
- */
-static void
-on_deadline(struct timer *t)
-{
-	struct connection *c = container_of(t, struct connection, deadline);
-	struct request *r = c->request;
-	struct error e = { 0 };
-
-	if (r && r->stage != HANDED_BACK) {
-		fail_with(&e, ERR_SLOW, "the request took too long to arrive");
-		request_cut_short(r, &e);
-		connection_wait(c, LINGER_TIME);
+	if ((events & EPOLLERR) ||
+	    ((events & EPOLLHUP) && c->state != CONN_CLOSING)) {
+		connection_event(c, ON_GONE);
 		return;
 	}
-	shutdown(c->fd, SHUT_RDWR);
+	if ((events & EPOLLOUT) && c->request && c->request->is_blocked)
+		connection_push(c);
+	if (events & EPOLLIN) {
+		c->has_input = true;
+		connection_event(c, ON_INPUT);
+	}
+	if (events & EPOLLRDHUP)
+		connection_event(c, ON_HALF);
 }
 
 void
-connection_wait(struct connection *c, uint64_t ms)
-{
-	loop_set(c->http->loop, &c->deadline, ms, on_deadline);
-}
-
-struct connection *
 connection_new(struct http *h, int fd)
 {
 	struct connection *c = xcalloc(1, sizeof *c);
-	struct error e;
+	struct error e = { 0 };
+	int on = 1;
 
 	c->http = h;
 	c->fd = fd;
 	c->watch = WATCH_INIT;
-	if (!loop_watch(h->loop, &c->watch, fd, EPOLLRDHUP | EPOLLET, on_socket,
-			&e))
-		log_error("%s", e.text);
-	connection_wait(c, HEAD_TIME);
-	return c;
+	list_append(&h->idle, &c->node);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	set_deadline(c, HEAD_MS);
+	if (loop_watch(h->loop, &c->watch, fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
+		       on_socket, &e))
+		return;
+	log_error("%s", e.text);
+	connection_event(c, ON_GONE);
+}
+
+void
+connection_drop(struct connection *c)
+{
+	connection_event(c, ON_GONE);
 }
 
 void
 connection_free(struct connection *c)
 {
-	loop_unset(c->http->loop, &c->deadline);
-	loop_unwatch(c->http->loop, &c->watch);
+	list_remove(&c->http->dead, &c->node);
+	if (c->request)
+		request_free(c->request);
 	free(c);
 }
