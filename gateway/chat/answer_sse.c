@@ -9,8 +9,10 @@
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
 
-/* What may be put into one event while it has not been sent. */
-enum { MAX_EVENT_BYTES = 128 << 10 };
+enum {
+	MERGED_BYTES = 16 << 10,     /* that wait before events are merged */
+	MAX_EVENT_BYTES = 128 << 10, /* of one that was merged */
+};
 
 static struct buf *
 begin_event(struct exchange *x)
@@ -123,8 +125,8 @@ on_started(struct exchange *x)
 }
 
 /*
- * What follows is put into the last event for as long as that has not been
- * sent: many small ones would take much more room than what they say.
+ * While much waits to be sent, what follows is put into the last event: many
+ * small events would take much more room than what they say.
  */
 static bool
 can_go_on(const struct exchange *x, enum delta delta)
@@ -132,6 +134,7 @@ can_go_on(const struct exchange *x, enum delta delta)
 	const struct request *r = x->request;
 
 	return request_is_unsent(r) && x->words_end && x->last == delta &&
+	       chunk_writer_waiting(&r->writer) > MERGED_BYTES &&
 	       r->writer.bytes.len - x->event < MAX_EVENT_BYTES;
 }
 

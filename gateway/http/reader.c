@@ -182,6 +182,7 @@ take_head(struct reader *r, const char *method)
 	struct str arguments;
 
 	r->was_told = true;
+	free(q->method);
 	q->method = copy(str_of(method));
 	free(q->path);
 	q->path = copy(str_cut(str_of(r->target), '?', &arguments));

@@ -244,6 +244,7 @@ class Bridge {
       LSAN_OPTIONS: `print_suppressions=0:suppressions=${join(root, 'tests/lsan.supp')}`,
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
       BRIDGE_HELLO_MS: String(HELLO_MS),
+      BRIDGE_HEAD_MS: '0', // a stream begins when its turn was taken: what isConnected() waits for
       ...env,
     };
     this.instance = instanceOf(this.dataDirectory);

@@ -111,6 +111,7 @@ test('HTTP is spoken as its users expect', async t => {
     isError(await bridge.request('POST', '/v1/chat/completions', { body: large, headers: JSON_TYPE }), 413, 'request_too_large');
     const chunked = connect(bridge.url);
     chunked.write('POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+    chunked.write('6\r\n{"x":"\r\n');
     for (let n = 0; n < 20; n++)
       chunked.write(`2710\r\n${'x'.repeat(10_000)}\r\n`);
     await waitFor('an answer', () => chunked.answer.includes('\r\n\r\n') || chunked.isOver, 5000);

@@ -64,10 +64,14 @@ test('a session goes on in the process that began it', async t => {
 
   await t.test('session ids that contradict each other or are none are refused', async () => {
     await bridge.refuses(400, 'invalid_value', 'echo', 'x', { session_id: 'c' }, { 'x-session-id': 'd' });
-    await bridge.refuses(400, 'invalid_value', 'echo', 'x', { session_id: '' });
     await bridge.refuses(400, 'invalid_value', 'echo', 'x', { session_id: 7 });
     await bridge.refuses(400, 'invalid_value', 'echo', 'x', { session_id: 'a\nb' });
     await bridge.refuses(400, 'invalid_value', 'echo', 'x', { session_id: 'x'.repeat(257) });
+  });
+
+  await t.test('an empty session id is none', async () => {
+    for (const [fields, headers] of [[{ session_id: '' }, {}], [{}, { 'x-session-id': '' }], [{ session_id: '', resume_id: '' }, { 'x-resume': '' }]])
+      assert.equal((await bridge.answers('echo', 'x', fields, headers)).json.bridge.session, null);
   });
 
   await t.test('two turns of one session run one after the other, in order', async () => {

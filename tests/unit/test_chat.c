@@ -50,13 +50,6 @@ null_is_the_same_as_absent(void **state)
 }
 
 static void
-an_empty_session_is_none(void **state)
-{
-	must(parse("{\"model\":\"a\",\"session_id\":\"\"," MESSAGES "}", &e));
-	assert_null(chat.session.ptr);
-}
-
-static void
 the_field_that_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -329,7 +322,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_gateway_needs_is_read),
 		cmocka_unit_test(null_is_the_same_as_absent),
-		cmocka_unit_test(an_empty_session_is_none),
 		cmocka_unit_test(the_field_that_is_wrong_is_named),
 		cmocka_unit_test(what_is_not_json_is_refused),
 		cmocka_unit_test(embeddings_need_no_messages),
