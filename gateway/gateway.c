@@ -10,6 +10,7 @@
 #include "gateway/chat/fields.h"
 #include "gateway/exchange.h"
 #include "proto/log.h"
+#include "proto/variables.h"
 
 #define ACTOR gateway
 #define ROLE GATEWAY
@@ -368,7 +369,7 @@ static void
 gateway_on_hello(struct gateway *g, const struct msg_hello *m)
 {
 	const struct msg_ready ready = {
-		.version = PROTO_VERSION,
+		.version = msg_version(),
 		.name = STR("gateway"),
 		.running = g->exchange_count,
 		.warm = workers_present(&g->workers),
@@ -400,14 +401,14 @@ on_asked(struct server *s, const struct msg *m)
 static bool
 variable(const char *name, const char **value, struct error *e)
 {
-	const char *v = getenv(name);
+	struct str v = variable_value(name);
 
-	if (!v)
+	if (!v.len)
 		return fail_with(e, ERR_INVALID,
 				 "%s is not set: this program is started by "
 				 "cli-bridge",
 				 name);
-	*value = v;
+	*value = v.ptr;
 	return true;
 }
 

@@ -77,15 +77,16 @@ guard_origin(const struct guard *g, struct str origin, struct error *e)
 			 log_quote(origin));
 }
 
-/* Takes as long whatever it is compared with. */
+/* Takes as long whatever it is compared with.  No key fits an empty secret. */
 static bool
 is_same_secret(struct str given, struct str secret)
 {
-	unsigned char different = given.len != secret.len;
+	unsigned char different = given.len != secret.len || !secret.len;
 
 	for (size_t i = 0; i < given.len; i++)
-		different |= (unsigned char)(given.ptr[i] ^
-					     secret.ptr[i % secret.len]);
+		different |=
+			(unsigned char)(given.ptr[i] ^
+					(i < secret.len ? secret.ptr[i] : 0));
 	return !different;
 }
 

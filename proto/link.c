@@ -1,6 +1,9 @@
 #include "proto/link.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
@@ -14,11 +17,50 @@ enum {
 
 #define REQUEST_BIT 0x80000000u /* NNG's mark of the last id in a header */
 
+/*
+ * Where it listens.  The path of a socket has up to 107 bytes: a directory
+ * whose path is too long for that is reached through a descriptor, which stays
+ * open as long as the process lives.
+ */
+
+static bool
+is_too_long(const char *path)
+{
+	struct sockaddr_un address;
+
+	return strlen(path) >= sizeof address.sun_path;
+}
+
+/* A process knows one directory only.  What can't be opened keeps its name,
+ * and fails where it is used. */
+static char *
+shorter(const char *directory)
+{
+	static char *known;
+	static int fd = -1;
+
+	if (!known || strcmp(known, directory) != 0) {
+		if (fd >= 0)
+			close(fd);
+		free(known);
+		known = copy(str_of(directory));
+		fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return fd < 0 ? copy(str_of(directory))
+		      : copy_format("/proc/self/fd/%d", fd);
+}
+
 char *
 link_url(const char *directory, const char *name, const char *what)
 {
-	return copy_format("ipc://%s/%s.%s", directory, name, what);
+	auto_free char *path = copy_format("%s/%s.%s", directory, name, what);
+	auto_free char *alias = is_too_long(path) ? shorter(directory) : NULL;
+
+	if (alias)
+		return copy_format("ipc://%s/%s.%s", alias, name, what);
+	return copy_format("ipc://%s", path);
 }
+
 /* Server */
 
 static void

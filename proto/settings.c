@@ -2,83 +2,127 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 
 #include "proto/buf.h"
+#include "proto/variables.h"
 
 extern char **environ;
 
-enum { MAX_ENV_FILE = 1 << 20 /* bytes */ };
-
 static const char provider_prefix[] = "BRIDGE_PROVIDER_";
 
-/* One value.  `name` is the variable that it comes from. */
+/* One value, never blank at its ends.  `name` is the variable it is from. */
 
 struct range {
 	uint64_t min, max;
 };
 
 static bool
-read_text(setting_text *to, const char *name, const char *value,
+read_text(setting_text *to, const char *name, struct str value,
 	  struct range range, struct error *e)
 {
-	*to = *value ? copy(str_trim(str_of(value))) : NULL;
+	*to = value.len ? copy(value) : NULL;
 	return true;
 }
 
 static bool
-read_flag(setting_flag *to, const char *name, const char *value,
+read_path(setting_path *to, const char *name, struct str value,
 	  struct range range, struct error *e)
 {
-	bool yes = !strcasecmp(value, "true") || !strcmp(value, "1");
+	char *path = value.len ? settings_expand(name, value, e) : NULL;
 
-	if (!yes && strcasecmp(value, "false") && strcmp(value, "0"))
+	if (value.len && !path)
+		return false;
+	*to = path;
+	return true;
+}
+
+static bool
+read_flag(setting_flag *to, const char *name, struct str value,
+	  struct range range, struct error *e)
+{
+	bool yes = str_same(value, STR("true")) || str_is(value, "1");
+
+	if (!yes && !str_same(value, STR("false")) && !str_is(value, "0"))
 		return fail_with(e, ERR_INVALID,
-				 "%s is \"%s\", but must be true or false",
-				 name, value);
+				 "%s is \"" STR_FMT
+				 "\", but must be true or false",
+				 name, STR_ARG(value));
 	*to = yes;
 	return true;
 }
 
 static bool
-read_count(setting_count *to, const char *name, const char *value,
+is_number(struct str s, uint64_t *n)
+{
+	char digits[24];
+
+	for (size_t i = 0; i < s.len; i++)
+		if (!isdigit((unsigned char)s.ptr[i]))
+			return false;
+	if (!s.len || s.len >= sizeof digits)
+		return false;
+	memcpy(digits, s.ptr, s.len);
+	digits[s.len] = '\0';
+	errno = 0;
+	*n = strtoull(digits, NULL, 10);
+	return !errno;
+}
+
+static bool
+read_count(setting_count *to, const char *name, struct str value,
 	   struct range range, struct error *e)
 {
-	char *end;
-	unsigned long long n;
+	uint64_t n;
 
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	if (!isdigit((unsigned char)*value) || *end || errno || n < range.min ||
-	    n > range.max)
+	if (!is_number(value, &n) || n < range.min || n > range.max)
 		return fail_with(e, ERR_INVALID,
-				 "%s is \"%s\", but must be a whole number "
-				 "from %ju to %ju",
-				 name, value, (uintmax_t)range.min,
+				 "%s is \"" STR_FMT
+				 "\", but must be a whole number from %ju to "
+				 "%ju",
+				 name, STR_ARG(value), (uintmax_t)range.min,
 				 (uintmax_t)range.max);
 	*to = n;
 	return true;
 }
 
-/* Set to nothing is the same as not set. */
-static const char *
-value_of(const char *name)
+char *
+settings_expand(const char *variable, struct str path, struct error *e)
 {
-	const char *value = name ? getenv(name) : NULL;
+	struct str home = variable_value("HOME");
 
-	return value && *value ? value : NULL;
+	if (!path.len || *path.ptr != '~')
+		return copy(path);
+	if (path.len > 1 && path.ptr[1] != '/')
+		fail_with(e, ERR_INVALID,
+			  "%s is \"" STR_FMT "\", but only ~/ stands for a "
+			  "home directory: write the whole path",
+			  variable, STR_ARG(path));
+	else if (!home.len || *home.ptr != '/')
+		fail_with(e, ERR_INVALID,
+			  "%s is \"" STR_FMT "\", but HOME is not set: write "
+			  "the whole path",
+			  variable, STR_ARG(path));
+	else
+		return copy_format(STR_FMT STR_FMT, STR_ARG(home),
+				   STR_ARG(str_from(path, 1)));
+	return NULL;
+}
+
+static struct str
+value_or(struct str value, const char * or)
+{
+	return value.len ? value : str_of(or);
 }
 
 bool
 settings_read(struct settings *s, struct error *e)
 {
-	const char *value;
 	bool ok = true;
 
 	memset(s, 0, sizeof *s);
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning)           \
-	value = value_of(VARIABLE);                                         \
-	ok = ok && read_##kind(&s->name, VARIABLE, value ? value : default, \
+#define SETTING(kind, name, VARIABLE, default, min, max, concerns, meaning) \
+	ok = ok && read_##kind(&s->name, VARIABLE,                          \
+			       value_or(variable_value(VARIABLE), default), \
 			       (struct range){ min, max }, e);
 #include "proto/settings.def"
 	return ok;
@@ -97,6 +141,24 @@ settings_variable(const char *prefix, const char *name, const char *suffix)
 }
 
 bool
+settings_data_dir(char **path, struct error *e)
+{
+	static const char name[] = "BRIDGE_DATA_DIR";
+
+	return read_path(path, name, value_or(variable_value(name), ""),
+			 (struct range){ 0 }, e);
+}
+
+/* Where a harness has no value of its own, the one for all counts. */
+static const char *
+variable_that_counts(const char *own, const char *global)
+{
+	return global && !variable_value(own).len && variable_value(global).len
+		       ? global
+		       : own;
+}
+
+bool
 harness_settings_read(struct harness_settings *s, const char *harness,
 		      struct error *e)
 {
@@ -104,14 +166,13 @@ harness_settings_read(struct harness_settings *s, const char *harness,
 
 	memset(s, 0, sizeof *s);
 #define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max,         \
-			meaning)                                               \
+			concerns, meaning)                                     \
 	if (ok) {                                                              \
 		auto_free char *own = settings_variable("", harness, #SUFFIX); \
-		const char *from = value_of(own) ? own : GLOBAL;               \
-		const char *value = value_of(from);                            \
+		const char *from = variable_that_counts(own, GLOBAL);          \
                                                                                \
-		ok = read_##kind(&s->name, from ? from : own,                  \
-				 value ? value : default,                      \
+		ok = read_##kind(&s->name, from,                               \
+				 value_or(variable_value(from), default),      \
 				 (struct range){ min, max }, e);               \
 	}
 #include "proto/settings.def"
@@ -123,6 +184,12 @@ free_text(setting_text *s)
 {
 	free(*s);
 	*s = NULL;
+}
+
+static void
+free_path(setting_path *s)
+{
+	free_text(s);
 }
 
 static void
@@ -138,7 +205,7 @@ free_count(setting_count *s)
 void
 settings_fini(struct settings *s)
 {
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning) \
+#define SETTING(kind, name, VARIABLE, default, min, max, concerns, meaning) \
 	free_##kind(&s->name);
 #include "proto/settings.def"
 }
@@ -147,121 +214,34 @@ void
 harness_settings_fini(struct harness_settings *s)
 {
 #define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
-			meaning)                                       \
+			concerns, meaning)                             \
 	free_##kind(&s->name);
 #include "proto/settings.def"
 }
 
-/* Environment files */
-
-static bool
-is_name(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
-			return false;
-	return s.len > 0 && !isdigit((unsigned char)*s.ptr);
-}
-
-/* Without its quotes, or without a comment behind it. */
-static struct str
-unquote(struct str s)
-{
-	char quote = s.len ? *s.ptr : '\0';
-
-	if (s.len >= 2 && (quote == '"' || quote == '\'') &&
-	    s.ptr[s.len - 1] == quote)
-		return (struct str){ s.ptr + 1, s.len - 2 };
-	for (size_t i = 1; i < s.len; i++)
-		if (s.ptr[i] == '#' && isspace((unsigned char)s.ptr[i - 1]))
-			return str_trim((struct str){ s.ptr, i });
-	return s;
-}
-
-static bool
-load_line(struct str line, struct error *e)
-{
-	auto_free char *name = NULL, *value = NULL;
-	struct str left, right;
-
-	line = str_trim(line);
-	if (!line.len || *line.ptr == '#')
-		return true;
-	if (str_starts(line, STR("export ")))
-		line = str_trim(str_from(line, 7));
-	left = str_trim(str_cut(line, '=', &right));
-	if (!right.ptr || !is_name(left))
-		return fail_with(e, ERR_INVALID, "must be NAME=value");
-	name = copy(left);
-	value = copy(unquote(str_trim(right)));
-	if (!getenv(name) && setenv(name, value, 1) < 0)
-		return fail_errno(e, "%s", name);
-	return true;
-}
-
-static int
-count_lines(struct str text)
-{
-	int n = 1;
-
-	for (size_t i = 0; i < text.len; i++)
-		n += text.ptr[i] == '\n';
-	return n;
-}
-
-static struct str
-take_last_line(struct str *text)
-{
-	const char *at = text->len ? memrchr(text->ptr, '\n', text->len) : NULL;
-	size_t before = at ? (size_t)(at - text->ptr) : 0;
-	struct str line = str_from(*text, at ? before + 1 : 0);
-
-	text->len = before;
-	return line;
-}
-
-/* From its end: of two equal names the last counts, as in a shell. */
-static bool
-load_text(const char *path, struct str text, struct error *e)
-{
-	struct error why = { 0 };
-
-	for (int number = count_lines(text); number > 0; number--)
-		if (!load_line(take_last_line(&text), &why))
-			return fail_with(e, ERR_INVALID, "%s, line %d: %s",
-					 path, number, why.text);
-	return true;
-}
-
-bool
-settings_load_file(const char *path, struct error *e)
-{
-	struct buf text = BUF_INIT(MAX_ENV_FILE);
-	FILE *f = fopen(path, "re");
-	bool ok;
-	size_t n;
-
-	if (!f)
-		return fail_errno(e, "%s", path);
-	ok = buf_reserve(&text, MAX_ENV_FILE, e);
-	n = fread(text.ptr, 1, MAX_ENV_FILE, f);
-	if (ok && ferror(f))
-		ok = fail_errno(e, "%s", path);
-	else if (ok && !feof(f))
-		ok = fail_with(e, ERR_TOO_LARGE, "%s: larger than 1 MiB", path);
-	fclose(f);
-	ok = ok && load_text(path, (struct str){ text.ptr, n }, e);
-	buf_fini(&text);
-	return ok;
-}
-
 /* Unknown names */
 
-static const char *const known[] = {
-#define SETTING(kind, name, VARIABLE, default, min, max, meaning) VARIABLE,
+/* The variables that are settings, and whom each concerns. */
+static const struct {
+	const char *name; /* NULL: one for each harness only */
+	enum concern concern;
+} known[] = {
+/* clang-format off */
+#define SETTING(kind, name, VARIABLE, default, min, max, concerns, meaning) \
+	{ VARIABLE, FOR_##concerns },
 #define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
-			meaning)                                       \
-	GLOBAL,
+			concerns, meaning)                             \
+	{ GLOBAL, FOR_##concerns },
+#include "proto/settings.def"
+	/* clang-format on */
+};
+
+enum { KNOWN = sizeof known / sizeof *known };
+
+static const char *const suffixes[] = {
+#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
+			concerns, meaning)                             \
+#SUFFIX,
 #include "proto/settings.def"
 };
 
@@ -271,49 +251,80 @@ smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be put in, taken out or changed (Levenshtein). */
+/* How many letters must be put in, taken out, changed or swapped with their
+ * neighbour. */
 static size_t
 distance(struct str a, struct str b)
 {
-	size_t row[MAX_NAME + 1], last, above;
+	size_t rows[3][MAX_NAME + 1], *two = rows[0], *one = rows[1],
+				      *row = rows[2], *oldest;
 
 	if (a.len > MAX_NAME || b.len > MAX_NAME)
 		return SIZE_MAX;
-	for (size_t i = 0; i <= b.len; i++)
-		row[i] = i;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
 	for (size_t i = 1; i <= a.len; i++) {
-		last = i - 1;
+		oldest = two;
+		two = one;
+		one = row;
+		row = oldest;
 		row[0] = i;
 		for (size_t j = 1; j <= b.len; j++) {
-			above = row[j];
-			row[j] = smaller(smaller(row[j], row[j - 1]) + 1,
-					 last + (a.ptr[i - 1] != b.ptr[j - 1]));
-			last = above;
+			row[j] = smaller(
+				smaller(row[j - 1], one[j]) + 1,
+				one[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]));
+			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			    a.ptr[i - 2] == b.ptr[j - 1])
+				row[j] = smaller(row[j], two[j - 2] + 1);
 		}
 	}
 	return row[b.len];
 }
 
+/* Is `d` so little that one word was probably meant for the other?  Any three
+ * letters are almost any other three. */
+static bool
+is_slip(size_t d, struct str word)
+{
+	return d <= 2 && d <= word.len / 3;
+}
+
+static bool
+ends_with(struct str s, struct str end)
+{
+	return s.len > end.len && str_eq(str_from(s, s.len - end.len), end);
+}
+
 static bool
 is_known(struct str name)
 {
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (known[i] && str_is(name, known[i]))
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].name && str_is(name, known[i].name))
 			return true;
-	return str_starts(name, str_of(provider_prefix));
+	return str_starts(name, str_of(provider_prefix)) &&
+	       (ends_with(name, STR("_BASE_URL")) ||
+		ends_with(name, STR("_API_KEY")));
 }
 
+/* What all of them begin with makes nothing alike. */
 static const char *
 nearest(struct str name)
 {
-	const char *best = known[0];
+	static const size_t begin = sizeof "BRIDGE_" - 1;
+	struct str word = str_from(name, begin);
+	const char *best = NULL;
 	size_t least = SIZE_MAX, d;
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		d = known[i] ? distance(name, str_of(known[i])) : SIZE_MAX;
-		if (d < least) {
+	for (size_t i = 0; i < KNOWN; i++) {
+		struct str other = str_of(known[i].name);
+
+		if (!str_starts(other, STR("BRIDGE_")))
+			continue;
+		other = str_from(other, begin);
+		d = distance(word, other);
+		if (d < least && is_slip(d, other)) {
 			least = d;
-			best = known[i];
+			best = known[i].name;
 		}
 	}
 	return best;
@@ -334,26 +345,18 @@ settings_find_unknown(void (*unknown)(const char *name, const char *near))
 	}
 }
 
-static const char *const suffixes[] = {
-#define HARNESS_SETTING(kind, name, SUFFIX, GLOBAL, default, min, max, \
-			meaning)                                       \
-#SUFFIX,
-#include "proto/settings.def"
-};
-
 /* The suffix that was probably meant; NULL: none, or it is one. */
 static const char *
 meant(struct str suffix)
 {
 	const char *best = NULL;
-	size_t least = 3, d;
+	size_t least = SIZE_MAX, d;
 
 	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
 		d = distance(suffix, str_of(suffixes[i]));
 		if (d == 0)
 			return NULL;
-		/* Any three letters are almost any other three. */
-		if (d < least && d <= strlen(suffixes[i]) / 3) {
+		if (d < least && is_slip(d, str_of(suffixes[i]))) {
 			least = d;
 			best = suffixes[i];
 		}
@@ -387,7 +390,7 @@ settings_find_mistyped(const char *harness,
 /* Who may know what */
 
 bool
-settings_is_ordinary(const char *variable)
+settings_is_ordinary(struct str name)
 {
 	static const char *const ordinary[] = {
 		"HOME",
@@ -427,7 +430,6 @@ settings_is_ordinary(const char *variable)
 		"UBSAN_OPTIONS",
 		"LSAN_OPTIONS",
 	};
-	struct str value, name = str_cut(str_of(variable), '=', &value);
 
 	for (size_t i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
 		if (str_is(name, ordinary[i]))
@@ -435,16 +437,54 @@ settings_is_ordinary(const char *variable)
 	return str_starts(name, STR("LC_")) || str_starts(name, STR("XDG_"));
 }
 
-bool
-settings_concern(const char *variable, const char *name)
+static bool
+same_text(const setting_text *a, const setting_text *b)
+{
+	return str_eq(str_of(*a), str_of(*b));
+}
+
+static bool
+same_path(const setting_path *a, const setting_path *b)
+{
+	return same_text(a, b);
+}
+
+static bool
+same_flag(const setting_flag *a, const setting_flag *b)
+{
+	return *a == *b;
+}
+
+static bool
+same_count(const setting_count *a, const setting_count *b)
+{
+	return *a == *b;
+}
+
+static bool
+is_of_harness(struct str variable, const char *name)
 {
 	auto_free char *prefix = settings_variable("", name, "");
-	struct str v = str_of(variable);
 
-	if (settings_is_ordinary(variable) || str_starts(v, str_of(prefix)) ||
-	    str_starts(v, STR("CLI_TIMEOUT_MS=")))
-		return true;
-	return str_starts(v, STR("BRIDGE_")) &&
-	       !str_starts(v, STR("BRIDGE_BEARER=")) &&
-	       !str_starts(v, str_of(provider_prefix));
+	return str_starts(variable, str_of(prefix));
+}
+
+bool
+settings_concern(struct str variable, const char *name, enum concern who)
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].name && str_is(variable, known[i].name))
+			return (known[i].concern & who) != 0;
+	return is_of_harness(variable, name) || settings_is_ordinary(variable);
+}
+
+void
+settings_find_fixed(const struct settings *old, const struct settings *new,
+		    void (*changed)(const char *variable))
+{
+#define SETTING(kind, name, VARIABLE, default, min, max, concerns, meaning) \
+	if ((FOR_##concerns & AT_START) &&                                  \
+	    !same_##kind(&old->name, &new->name))                           \
+		changed(VARIABLE);
+#include "proto/settings.def"
 }

@@ -69,12 +69,19 @@ str_cut(struct str s, char c, struct str *rest)
 	return (struct str){ s.ptr, (size_t)(at - s.ptr) };
 }
 
+/* A zero byte is none: strchr() alone would find it. */
+static inline bool
+str_is_space(char c)
+{
+	return c && strchr(" \t\r\n\v\f", c);
+}
+
 static inline struct str
 str_trim(struct str s)
 {
-	while (s.len && strchr(" \t\r\n", s.ptr[s.len - 1]))
+	while (s.len && str_is_space(s.ptr[s.len - 1]))
 		s.len--;
-	while (s.len && strchr(" \t\r\n", *s.ptr))
+	while (s.len && str_is_space(*s.ptr))
 		s = str_from(s, 1);
 	return s;
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "proto/log.h"
+#include "proto/settings.h"
 
 #define ACTOR control
 #define ROLE COMMAND
@@ -184,12 +185,14 @@ bool
 control_init(struct control *c, struct error *e)
 {
 	struct instance instance = INSTANCE_INIT;
+	auto_free char *data_dir = NULL;
 	bool ok;
 
 	*c = CONTROL_INIT;
 	ok = loop_init(&c->loop, e) &&
 	     loop_catch_signals(&c->loop, on_signal, e) &&
-	     instance_find(&instance, getenv("BRIDGE_DATA_DIR"), e) &&
+	     settings_data_dir(&data_dir, e) &&
+	     instance_find(&instance, data_dir, e) &&
 	     dial(c, instance.run_dir, e);
 	instance_fini(&instance);
 	return ok;

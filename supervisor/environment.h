@@ -5,12 +5,19 @@
  * The variables that the program was started with, and those of a file that
  * are not among them.  Loading again begins with the original variables, so
  * that what is taken out of the file is gone.
+ *
+ * A file that was named must be there and trustworthy (proto/ours.h).  ".env"
+ * is whatever lies in the working directory: it is read if it is there, and
+ * left alone, with a reason, if somebody else could have written it.
  */
 #include "proto/error.h"
 
 struct environment {
-	char **original;  /* a copy; NULL-terminated */
-	const char *file; /* NULL: ".env", if there is one */
+	char **original;      /* a copy; NULL-terminated */
+	const char *file;     /* NULL: ".env", if there is one */
+	char *read;	      /* path of the file that was read; NULL: none */
+	struct error skipped; /* why ".env" was not; code 0: it was, or is not
+				 there */
 };
 
 #define ENVIRONMENT_INIT ((struct environment){ .original = NULL })
@@ -21,4 +28,4 @@ void environment_fini(struct environment *);
 
 /* After that `environ` is what it should be; or, on failure (ERR_INVALID),
  * partly. */
-must_check bool environment_load(const struct environment *, struct error *);
+must_check bool environment_load(struct environment *, struct error *);

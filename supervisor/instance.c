@@ -5,41 +5,44 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto/buf.h"
 #include "proto/log.h"
+#include "proto/ours.h"
 #include "proto/sweep.h"
+#include "proto/variables.h"
 
-#define LONGEST_SUFFIX ".events"
+#define LOCK "lock"
+#define RUN "run"
 
 /* Where things are */
 
-static const char *
+static struct str
 absolute(const char *variable)
 {
-	const char *value = getenv(variable);
+	struct str value = variable_value(variable);
 
-	return value && *value == '/' ? value : NULL;
+	return value.len && *value.ptr == '/' ? value : (struct str){ NULL, 0 };
 }
 
 static bool
 choose_data_dir(char **path, const char *chosen, struct error *e)
 {
-	const char *state = absolute("XDG_STATE_HOME"),
-		   *home = absolute("HOME");
+	struct str state = absolute("XDG_STATE_HOME"), home = absolute("HOME");
 
-	if (chosen && *chosen)
+	if (chosen)
 		*path = copy(str_of(chosen));
-	else if (state)
-		*path = copy_format("%s/cli-bridge", state);
-	else if (home)
-		*path = copy_format("%s/.local/state/cli-bridge", home);
+	else if (state.len)
+		*path = copy_format(STR_FMT "/cli-bridge", STR_ARG(state));
+	else if (home.len)
+		*path = copy_format(STR_FMT "/.local/state/cli-bridge",
+				    STR_ARG(home));
 	else
 		return fail_with(e, ERR_INVALID,
-				 "neither BRIDGE_DATA_DIR nor "
-				 "HOME says where to keep data");
+				 "neither BRIDGE_DATA_DIR nor HOME says where "
+				 "to keep data: set one of them to a path that "
+				 "begins with /");
 	return true;
 }
 
@@ -60,6 +63,7 @@ name_it(struct instance *i, const char *path, struct error *e)
 	i->data_dir = realpath(path, NULL);
 	if (!i->data_dir)
 		return fail_errno(e, "%s", path);
+	i->run_dir = copy_format("%s/" RUN, i->data_dir);
 	hash(i->id, i->data_dir);
 	return true;
 }
@@ -96,44 +100,38 @@ make_dirs(char *path, struct error *e)
 }
 
 static bool
-read_lock(const char *path, char *text, size_t size)
+open_data_dir(struct instance *i, struct error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return n > 0;
+	i->dir = ours_open_directory(AT_FDCWD, i->data_dir, i->data_dir, e);
+	return i->dir >= 0;
 }
 
+/* The process that has the lock has written its number into it. */
 static bool
-fail_taken(const struct instance *i, const char *path, struct error *e)
+fail_taken(const struct instance *i, int fd, struct error *e)
 {
-	char text[MAX_PATH + 32];
-	long pid =
-		read_lock(path, text, sizeof text) ? strtol(text, NULL, 10) : 0;
+	char text[32];
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
+	text[n > 0 ? n : 0] = '\0';
 	return fail_with(e, ERR_CONFLICT,
-			 "already running as process %ld, with %s", pid,
-			 i->data_dir);
+			 "already running as process %ld, with %s",
+			 strtol(text, NULL, 10), i->data_dir);
 }
 
 static bool
 lock(struct instance *i, struct error *e)
 {
-	auto_free char *path = copy_format("%s/lock", i->data_dir);
+	auto_free char *path = copy_format("%s/" LOCK, i->data_dir);
 	struct flock whole = { .l_type = F_WRLCK };
 
-	i->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	i->lock = ours_open_file(i->dir, LOCK, O_RDWR | O_CREAT, path, e);
 	if (i->lock < 0)
-		return fail_errno(e, "%s", path);
+		return false;
 	if (fcntl(i->lock, F_OFD_SETLK, &whole) == 0)
 		return true;
 	if (errno == EAGAIN || errno == EACCES)
-		fail_taken(i, path, e);
+		fail_taken(i, i->lock, e);
 	else
 		fail_errno(e, "lock %s", path);
 	close(i->lock);
@@ -141,52 +139,27 @@ lock(struct instance *i, struct error *e)
 	return false;
 }
 
-/* The directory may have been there: nobody else may use it. */
+/* It may have been there, for everybody: nobody else may connect. */
 static bool
-make_private(const char *path, struct error *e)
+make_run_dir(struct instance *i, struct error *e)
 {
-	struct stat st;
+	int fd = ours_make_directory(i->dir, RUN, i->run_dir, e);
+	bool ok = fd >= 0 &&
+		  (fchmod(fd, 0700) == 0 || fail_errno(e, "%s", i->run_dir));
 
-	if (!make_dir(path, e))
-		return false;
-	if (lstat(path, &st) < 0)
-		return fail_errno(e, "%s", path);
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return fail_with(e, ERR_SYSTEM,
-				 "%s: is not a directory of ours", path);
-	return chmod(path, 0700) == 0 || fail_errno(e, "%s", path);
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
-static bool
-make_run_dir(struct instance *i, size_t longest_name, struct error *e)
-{
-	const char *runtime = absolute("XDG_RUNTIME_DIR");
-	struct sockaddr_un address;
-	size_t longest;
-
-	if (runtime && access(runtime, W_OK | X_OK) == 0)
-		i->run_dir = copy_format("%s/cli-bridge-%s", runtime, i->id);
-	else
-		i->run_dir = copy_format("%s/run", i->data_dir);
-	longest = strlen(i->run_dir) + sizeof "/" LONGEST_SUFFIX + longest_name;
-	if (longest > sizeof address.sun_path)
-		return fail_with(e, ERR_INVALID,
-				 "%s is too long for the path of a socket by "
-				 "%zu bytes: choose a shorter BRIDGE_DATA_DIR",
-				 i->run_dir, longest - sizeof address.sun_path);
-	return make_private(i->run_dir, e);
-}
-
-/* For whoever looks for us, perhaps with another XDG_RUNTIME_DIR. */
 static bool
 write_lock(const struct instance *i, struct error *e)
 {
-	auto_free char *text =
-		copy_format("%d\n%s\n", (int)getpid(), i->run_dir);
+	auto_free char *text = copy_format("%d\n", (int)getpid());
 	ssize_t len = (ssize_t)strlen(text);
 
 	if (ftruncate(i->lock, 0) < 0 || pwrite(i->lock, text, len, 0) != len)
-		return fail_errno(e, "%s/lock", i->data_dir);
+		return fail_errno(e, "%s/" LOCK, i->data_dir);
 	return true;
 }
 
@@ -202,16 +175,15 @@ sweep_leftovers(const struct instance *i)
 }
 
 bool
-instance_take(struct instance *i, const char *data_dir, size_t longest_name,
-	      struct error *e)
+instance_take(struct instance *i, const char *data_dir, struct error *e)
 {
 	auto_free char *path = NULL;
 
 	if (!choose_data_dir(&path, data_dir, e) || !make_dirs(path, e) ||
-	    !name_it(i, path, e) || !lock(i, e))
+	    !name_it(i, path, e) || !open_data_dir(i, e) || !lock(i, e))
 		return false;
 	sweep_leftovers(i);
-	return make_run_dir(i, longest_name, e) && write_lock(i, e);
+	return make_run_dir(i, e) && write_lock(i, e);
 }
 
 /* Finding it */
@@ -220,12 +192,13 @@ instance_take(struct instance *i, const char *data_dir, size_t longest_name,
  * Does somebody have the lock?  It is only looked at, not taken, for who is
  * about to start must not find it in our hands.  To try the socket instead
  * would be no better: NNG 1.5 does not bear a connection that says nothing.
+ * Whoever may look may ask: root asks the bridge of another user.
  */
 static bool
 is_locked(const char *path)
 {
 	struct flock whole = { .l_type = F_WRLCK };
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool yes = fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 &&
 		   whole.l_type != F_UNLCK;
 
@@ -235,18 +208,11 @@ is_locked(const char *path)
 }
 
 static bool
-find_run_dir(struct instance *i, struct error *e)
+is_alive(const struct instance *i)
 {
-	auto_free char *path = copy_format("%s/lock", i->data_dir);
-	char text[MAX_PATH + 32];
-	struct str rest;
+	auto_free char *path = copy_format("%s/" LOCK, i->data_dir);
 
-	if (!is_locked(path) || !read_lock(path, text, sizeof text))
-		return false;
-	(void)str_cut(str_of(text), '\n', &rest);
-	if (rest.len)
-		i->run_dir = copy(str_cut(rest, '\n', &rest));
-	return i->run_dir != NULL;
+	return is_locked(path);
 }
 
 bool
@@ -257,7 +223,7 @@ instance_find(struct instance *i, const char *data_dir, struct error *e)
 	if (!choose_data_dir(&path, data_dir, e))
 		return false;
 	errno = 0;
-	if (name_it(i, path, e) && find_run_dir(i, e))
+	if (name_it(i, path, e) && is_alive(i))
 		return true;
 	return fail_with(e, ERR_UNAVAILABLE,
 			 "%s %s; if it runs with another directory, say which "
@@ -273,8 +239,10 @@ instance_fini(struct instance *i)
 	if (i->lock >= 0) {
 		(void)ftruncate(i->lock, 0);
 		close(i->lock);
-		(void)rmdir(i->run_dir ? i->run_dir : "");
+		(void)unlinkat(i->dir, RUN, AT_REMOVEDIR);
 	}
+	if (i->dir >= 0)
+		close(i->dir);
 	free(i->data_dir);
 	free(i->run_dir);
 	*i = INSTANCE_INIT;

@@ -8,8 +8,6 @@
  */
 #include "proto/error.h"
 
-enum { MIN_BEARER = 8 }; /* characters, where others can try to guess it */
-
 struct listener {
 	int fd; /* -1: not open */
 	char *url;

@@ -147,6 +147,21 @@ serve(struct environment *environment)
 	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
 }
 
+static bool
+load(struct environment *environment)
+{
+	struct error e = { 0 };
+
+	if (!environment_load(environment, &e)) {
+		log_tell("cli-bridge: %s", e.text);
+		return false;
+	}
+	if (environment->skipped.code)
+		log_tell("cli-bridge: ./.env is not read: %s",
+			 environment->skipped.text);
+	return true;
+}
+
 /* `args` are the command and the names. */
 static int
 run(char **args, bool json, struct environment *environment)
@@ -155,16 +170,12 @@ run(char **args, bool json, struct environment *environment)
 				     .names = args + (*args != NULL),
 				     .json = json };
 	const struct command *command = find_command(order.command);
-	struct error e = { 0 };
 
 	if (!check_order(command, &order))
 		return EXIT_WRONG_USE;
 	if (!command->run)
 		return serve(environment);
-	if (environment_load(environment, &e))
-		return command->run(&order);
-	log_tell("cli-bridge: %s", e.text);
-	return EXIT_WRONG_SETTINGS;
+	return load(environment) ? command->run(&order) : EXIT_WRONG_SETTINGS;
 }
 
 int

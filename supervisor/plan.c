@@ -8,15 +8,15 @@
 #include "proto/address.h"
 #include "proto/buf.h"
 #include "proto/log.h"
+#include "proto/provider.h"
 #include "proto/sweep.h"
+#include "proto/variables.h"
 #include "supervisor/listener.h"
 #include "supervisor/roster.h"
 
-#define PROVIDER_PREFIX "BRIDGE_PROVIDER_"
-#define PROVIDER_SUFFIX "_BASE_URL"
-
 enum {
 	MAX_ROUTES = 64 << 10, /* bytes */
+	MIN_BEARER = 8,	       /* characters */
 };
 
 /* Which children */
@@ -81,7 +81,7 @@ find_own_workers(struct plan *p, struct error *e)
 	for (char **v = environ; *v; v++) {
 		variable = str_cut(str_of(*v), '=', &value);
 		found.program = roster_read_own(variable, found.name, &is_more);
-		if (!found.program || is_more || !value.len)
+		if (!found.program || is_more || !str_trim(value).len)
 			continue;
 		if (!add_own(p, &found, variable, e))
 			return false;
@@ -212,59 +212,44 @@ add_workers(struct plan *p, struct error *e)
 /* Providers of the operator's own: BRIDGE_PROVIDER_<NAME>_BASE_URL */
 
 static bool
-is_url(const char *value)
+check_name(const struct plan *p, const char *name, const char *variable,
+	   struct error *e)
 {
-	struct str s = str_of(value);
-
-	if (str_starts(s, STR("https://")))
-		s = str_from(s, sizeof "https://" - 1);
-	else if (str_starts(s, STR("http://")))
-		s = str_from(s, sizeof "http://" - 1);
-	else
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (!isgraph((unsigned char)s.ptr[i]) || strchr("?#", s.ptr[i]))
-			return false;
-	return s.len > 0 && s.len < MAX_URL && *s.ptr != '/';
+	return (!roster_find(str_of(name)) && !find_own(p, str_of(name))) ||
+	       fail_with(e, ERR_INVALID,
+			 "%s: \"%s\" already is the name of a harness, "
+			 "choose another",
+			 variable, name);
 }
 
-/* The <NAME>, in lower case; false if the variable is none of these. */
+/* Of one variable, whatever it is: what a worker would stumble over. */
 static bool
-read_provider(char name[MAX_NAME + 1], struct str variable)
+check_provider(const struct plan *p, struct str variable, struct str value,
+	       struct error *e)
 {
-	size_t around = sizeof PROVIDER_PREFIX PROVIDER_SUFFIX - 1, len;
-	struct str s = variable;
+	auto_free char *own = copy(variable);
+	char name[MAX_NAME + 1];
 
-	if (s.len <= around || s.len - around > MAX_NAME ||
-	    !str_starts(s, STR(PROVIDER_PREFIX)) ||
-	    memcmp(s.ptr + s.len - strlen(PROVIDER_SUFFIX), PROVIDER_SUFFIX,
-		   strlen(PROVIDER_SUFFIX)) != 0)
-		return false;
-	len = s.len - around;
-	s = str_from(s, strlen(PROVIDER_PREFIX));
-	for (size_t i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
+	if (!value.len)
+		return true;
+	if (provider_read_name(name, variable, PROVIDER_BASE_URL))
+		return provider_check_url(own, value, e) &&
+		       check_name(p, name, own, e);
+	return (!provider_read_name(name, variable, PROVIDER_API_KEY) &&
+		!roster_is_key(variable)) ||
+	       provider_check_key(own, value, e);
+}
+
+static bool
+check_providers(const struct plan *p, struct error *e)
+{
+	struct str variable, value;
+
+	for (char **v = environ; *v; v++) {
+		variable = str_cut(str_of(*v), '=', &value);
+		if (!check_provider(p, variable, str_trim(value), e))
 			return false;
-		name[i] = (char)tolower((unsigned char)s.ptr[i]);
 	}
-	name[len] = '\0';
-	return true;
-}
-
-static bool
-check_provider(const struct plan *p, const char *name, struct str variable,
-	       const char *url, struct error *e)
-{
-	if (!is_url(url))
-		return fail_with(e, ERR_INVALID,
-				 STR_FMT " is \"%s\", but must be a URL that "
-					 "begins with http:// or https://",
-				 STR_ARG(variable), url);
-	if (roster_find(str_of(name)) || find_own(p, str_of(name)))
-		return fail_with(e, ERR_INVALID,
-				 STR_FMT ": \"%s\" already is the name of a "
-					 "harness, choose another",
-				 STR_ARG(variable), name);
 	return true;
 }
 
@@ -309,18 +294,16 @@ add_own_route(struct buf *routes, const char *name, const char *worker,
 }
 
 static bool
-add_own_providers(const struct plan *p, struct buf *routes, const char *worker,
-		  struct error *e)
+add_own_providers(struct buf *routes, const char *worker, struct error *e)
 {
 	char name[MAX_NAME + 1];
 	struct str variable, url;
 
 	for (char **v = environ; *v; v++) {
 		variable = str_cut(str_of(*v), '=', &url);
-		if (!url.len || !read_provider(name, variable))
+		if (!str_trim(url).len ||
+		    !provider_read_name(name, variable, PROVIDER_BASE_URL))
 			continue;
-		if (!check_provider(p, name, variable, url.ptr, e))
-			return false;
 		if (!roster_has_provider(str_of(name)) &&
 		    !add_own_route(routes, name, worker, e))
 			return false;
@@ -335,7 +318,7 @@ add_providers(const struct plan *p, struct buf *routes, const char *worker,
 	for (size_t i = 0; roster_provider(i); i++)
 		if (!add_route(routes, roster_provider(i), worker, e))
 			return false;
-	return add_own_providers(p, routes, worker, e);
+	return check_providers(p, e) && add_own_providers(routes, worker, e);
 }
 
 static bool
@@ -391,9 +374,15 @@ add_all_routes(struct plan *p, struct error *e)
 
 /* Checks */
 
+/* Too short a secret is none, and other programs reach loopback as well. */
 static bool
 check_bearer(const char *bearer, struct error *e)
 {
+	if (bearer && strlen(bearer) < MIN_BEARER)
+		return fail_with(e, ERR_INVALID,
+				 "BRIDGE_BEARER is too short: it must have %d "
+				 "characters or more",
+				 MIN_BEARER);
 	for (const char *c = bearer; c && *c; c++)
 		if (!isgraph((unsigned char)*c))
 			return fail_with(e, ERR_INVALID,
@@ -414,11 +403,6 @@ check_trust(const struct settings *s, struct error *e)
 				 "BRIDGE_HOST is \"%s\", which is not loopback "
 				 "and needs BRIDGE_BEARER",
 				 s->host);
-	if (!loopback && strlen(s->bearer) < MIN_BEARER)
-		return fail_with(e, ERR_INVALID,
-				 "BRIDGE_BEARER is too short to listen on "
-				 "\"%s\": must be %d characters or more",
-				 s->host, MIN_BEARER);
 	if (!s->bearer && s->allowed_origins &&
 	    str_list_has(str_of(s->allowed_origins), STR("*")))
 		return fail_with(e, ERR_INVALID,
@@ -491,33 +475,27 @@ plan_free(struct plan *p)
 
 /* Environments */
 
-/* Only we read these: to change them is no reason to restart a child. */
-static bool
-is_ours_alone(struct str variable)
+static enum concern
+role_of(const struct planned *c)
 {
-	return str_is(variable, "BRIDGE_BACKENDS") ||
-	       str_is(variable, "BRIDGE_HELLO_MS") ||
-	       str_is(variable, "BRIDGE_HUNG_MS") ||
-	       str_is(variable, "BRIDGE_DATA_DIR"); /* theirs is absolute */
+	if (!c->is_worker)
+		return FOR_GATEWAY;
+	return c->serves_providers ? FOR_PROVIDERS : FOR_CLIS;
 }
 
 static bool
-may_know(const struct planned *c, const char *entry)
+may_know(const struct planned *c, struct str variable)
 {
-	struct str value, variable = str_cut(str_of(entry), '=', &value);
 	char name[MAX_NAME + 1];
 	bool is_more;
 
-	if (is_ours_alone(variable))
-		return false;
 	if (roster_read_own(variable, name, &is_more))
 		return c->is_own && !strcmp(name, c->name);
-	if (settings_concern(entry, c->name))
+	if (settings_concern(variable, c->name, role_of(c)))
 		return true;
-	if (c->serves_providers)
-		return roster_is_key(variable) ||
-		       str_starts(variable, STR(PROVIDER_PREFIX));
-	return !c->is_worker && str_is(variable, "BRIDGE_BEARER");
+	return c->serves_providers &&
+	       (roster_is_key(variable) ||
+		str_starts(variable, STR(PROVIDER_PREFIX)));
 }
 
 /* Takes the entry. */
@@ -542,9 +520,13 @@ furnish(const struct plan *p, struct planned *c, const struct place *place)
 		add(c, copy_format("CLI_BRIDGE_ROUTES=%s", p->routes));
 		add(c, copy_format("CLI_BRIDGE_WORKERS=%s", p->workers));
 	}
-	for (size_t i = 0; i < n; i++)
-		if (may_know(c, environ[i]))
+	for (size_t i = 0; i < n; i++) {
+		struct str value,
+			name = str_cut(str_of(environ[i]), '=', &value);
+
+		if (may_know(c, name))
 			add(c, copy(str_of(environ[i])));
+	}
 }
 
 void

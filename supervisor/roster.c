@@ -94,14 +94,3 @@ roster_is_key(struct str variable)
 			return true;
 	return false;
 }
-
-size_t
-roster_longest_name(void)
-{
-	size_t longest = sizeof "supervisor" - 1;
-
-	for (size_t i = 0; i < ROSTER_LEN; i++)
-		if (strlen(roster[i].name) > longest)
-			longest = strlen(roster[i].name);
-	return longest;
-}

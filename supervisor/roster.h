@@ -41,6 +41,3 @@ bool roster_has_provider(struct str name);
 
 /* Is it the variable with a provider's key? */
 bool roster_is_key(struct str variable);
-
-/* In bytes, of any process there is without the operator's own. */
-size_t roster_longest_name(void);

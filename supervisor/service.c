@@ -50,7 +50,7 @@ keep_report(struct report *r, const struct msg_ready *m)
 static void
 hear_ready(struct service *w, const struct msg_ready *m)
 {
-	if (m->version != PROTO_VERSION || !str_is(m->name, w->name)) {
+	if (m->version != msg_version() || !str_is(m->name, w->name)) {
 		log_error("%s: speaks version %ju as %s: is of another build",
 			  w->name, (uintmax_t)m->version, log_quote(m->name));
 		child_event(&w->child, ON_WRONG);
@@ -90,7 +90,7 @@ static void
 on_hello_time(struct timer *t)
 {
 	struct service *w = container_of(t, struct service, next_hello);
-	const struct msg_hello m = { .version = PROTO_VERSION };
+	const struct msg_hello m = { .version = msg_version() };
 
 	loop_set(&w->supervisor->loop, t, hello_interval(w), on_hello_time);
 	if (client_is_connected(&w->client) && !w->hello.node.next)

@@ -241,7 +241,12 @@ warn_unknown(const char *name, const char *nearest)
 
 	if (roster_read_own(str_of(name), worker, &is_more))
 		return;
-	log_warn("%s is no setting; did you mean %s?", name, nearest);
+	if (nearest)
+		log_warn("%s is no setting; did you mean %s?", name, nearest);
+	else
+		log_warn("%s is no setting; docs/configuration.md names all "
+			 "that there are",
+			 name);
 }
 
 static void
@@ -261,6 +266,11 @@ read_plan(struct supervisor *s, struct error *e)
 
 	if (!environment_load(s->environment, e))
 		return NULL;
+	if (s->environment->read)
+		log_info("settings are read from %s", s->environment->read);
+	if (s->environment->skipped.code)
+		log_warn("./.env is not read: %s",
+			 s->environment->skipped.text);
 	p = plan_new(e);
 	if (p)
 		find_mistyped(p);
@@ -289,22 +299,12 @@ furnish_plan(struct supervisor *s)
 	plan_furnish(s->plan, &place);
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return !strcmp(a ? a : "", b ? b : "");
-}
-
-/* What is bound to this process stays as it is. */
 static void
-warn_fixed(const struct settings *old, const struct settings *new)
+warn_fixed(const char *variable)
 {
-	if (!same_text(old->host, new->host) || old->port != new->port)
-		log_warn("BRIDGE_HOST and BRIDGE_PORT have changed, which "
-			 "needs a restart of cli-bridge to take effect");
-	if (!same_text(old->data_dir, new->data_dir))
-		log_warn("BRIDGE_DATA_DIR has changed, which needs a restart "
-			 "of cli-bridge to take effect");
+	log_warn("%s has changed, which takes effect when cli-bridge is "
+		 "started again",
+		 variable);
 }
 
 static void
@@ -363,7 +363,7 @@ reload(struct supervisor *s)
 		return;
 	}
 	log_info("the configuration was read again");
-	warn_fixed(&old->settings, &new->settings);
+	settings_find_fixed(&old->settings, &new->settings, warn_fixed);
 	adopt_plan(s, new);
 	furnish_plan(s);
 	carry_out(s, old);
@@ -536,24 +536,12 @@ supervisor_on_shutdown(struct supervisor *s, const struct msg_shutdown *m)
 
 /* Its life */
 
-static size_t
-longest_name(const struct plan *p)
-{
-	size_t longest = roster_longest_name();
-
-	for (size_t i = 0; i < p->count; i++)
-		if (strlen(p->children[i].name) > longest)
-			longest = strlen(p->children[i].name);
-	return longest;
-}
-
 static bool
 take_place(struct supervisor *s, struct error *e)
 {
 	const struct settings *settings = &s->plan->settings;
 
-	return instance_take(&s->instance, settings->data_dir,
-			     longest_name(s->plan), e) &&
+	return instance_take(&s->instance, settings->data_dir, e) &&
 	       listener_open(&s->listener, settings->host, settings->port, e) &&
 	       listener_fits(&s->listener, settings->bearer, e);
 }

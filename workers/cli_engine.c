@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 
 #include "proto/log.h"
+#include "proto/ours.h"
+#include "proto/variables.h"
 #include "workers/conversation.h"
 #include "workers/cwd.h"
 #include "workers/engine.h"
@@ -147,13 +149,12 @@ static bool
 is_set_up(struct error *e)
 {
 	const char *variable = pool.harness->needs_url;
-	const char *url = variable ? getenv(variable) : NULL;
 
 	if (pool.unfit.code) {
 		*e = pool.unfit;
 		return false;
 	}
-	if (variable && (!url || !*url))
+	if (variable && !variable_value(variable).len)
 		return fail_with(e, ERR_NOT_SET_UP, "%s is not set: %s",
 				 variable, pool.harness->log_in);
 	return true;
@@ -680,8 +681,10 @@ static bool
 init(struct worker *w, struct error *e)
 {
 	auto_free char *directory =
-		copy_format("%s/sessions", w->settings.data_dir);
-	auto_free char *path = copy_format("%s/%s.sqlite", directory, w->name);
+		ours_make_path(w->settings.data_dir, "sessions", NULL, e);
+	auto_free char *path =
+		directory ? copy_format("%s/%s.sqlite", directory, w->name)
+			  : NULL;
 
 	pool.ready = on_ready;
 	pool.over = on_over;
@@ -690,9 +693,8 @@ init(struct worker *w, struct error *e)
 	prober.found = on_found;
 	prober_init(&prober, w);
 	loop_set(&w->loop, &refresh, w->harness.models_ms, on_refresh);
-	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-		return fail_errno(e, "mkdir %s", directory);
-	if (!sessions_open(&sessions, path, e) || !pool_init(&pool, w, e))
+	if (!path || !sessions_open(&sessions, path, e) ||
+	    !pool_init(&pool, w, e))
 		return false;
 	newest = pool.harness;
 	return true;

@@ -17,7 +17,7 @@ may_see(const struct harness *harness, const char *variable)
 		if (is_prefix ? str_starts(name, a) : str_eq(name, a))
 			return true;
 	}
-	return settings_is_ordinary(variable);
+	return settings_is_ordinary(name);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "proto/log.h"
+#include "proto/variables.h"
 #include "workers/worker.h"
 
 int
@@ -11,6 +12,7 @@ main(int argc, char *argv[])
 {
 	static struct worker w;
 	char who[MAX_NAME + sizeof "worker."];
+	auto_free char *level_name = copy(variable_value("BRIDGE_LOG_LEVEL"));
 	enum log_level level = LOG_INFO;
 	struct error e = { 0 };
 	bool ok;
@@ -20,7 +22,7 @@ main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	snprintf(who, sizeof who, "worker.%s", argv[1]);
-	(void)log_level_read(getenv("BRIDGE_LOG_LEVEL"), &level);
+	(void)log_level_read(level_name, &level);
 	log_open(who, level);
 	/* What a CLI leaves behind becomes our child, not that of init. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1UL);

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "proto/log.h"
+#include "proto/ours.h"
 #include "proto/sweep.h"
+#include "proto/variables.h"
 #include "workers/environment.h"
 
 enum {			/* milliseconds */
@@ -428,7 +430,7 @@ pool_find_program(struct pool *p)
 		p->program = program_of_ours(p->harness->program);
 	else
 		p->program = program_in_path(bin ? bin : p->harness->program,
-					     getenv("PATH"));
+					     variable_value("PATH").ptr);
 }
 
 bool
@@ -446,24 +448,11 @@ pool_fail_missing(const struct pool *p, struct error *e)
 			 p->worker->name, p->harness->install);
 }
 
-static bool
-make_directory(const char *path, struct error *e)
-{
-	return mkdir(path, 0700) == 0 || errno == EEXIST ||
-	       fail_errno(e, "mkdir %s", path);
-}
-
 /* <data directory>/<what>/<worker>; the caller frees it. */
 static char *
 own_directory(const struct worker *w, const char *what, struct error *e)
 {
-	auto_free char *all = copy_format("%s/%s", w->settings.data_dir, what);
-	char *own = copy_format("%s/%s", all, w->name);
-
-	if (make_directory(all, e) && make_directory(own, e))
-		return own;
-	free(own);
-	return NULL;
+	return ours_make_path(w->settings.data_dir, what, w->name, e);
 }
 
 /* Conversations that a process before us had no time to remove. */

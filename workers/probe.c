@@ -8,6 +8,7 @@
 
 #include "proto/sweep.h"
 #include "proto/utf8.h"
+#include "proto/variables.h"
 
 enum { PROBE_TIME = 20000 /* ms: some CLIs take seconds for --version */ };
 
@@ -127,10 +128,11 @@ static void
 add_needed_url(const struct prober *p, struct words *env)
 {
 	const char *variable = p->harness->needs_url;
-	const char *url = variable ? getenv(variable) : NULL;
+	struct str url =
+		variable ? variable_value(variable) : (struct str){ NULL, 0 };
 
-	if (url)
-		words_print(env, "%s=%s", variable, url);
+	if (url.len)
+		words_print(env, "%s=" STR_FMT, variable, STR_ARG(url));
 }
 
 static void

@@ -90,7 +90,9 @@ sessions_open(struct sessions *s, const char *path, struct error *e)
 
 	memset(s, 0, sizeof *s);
 	r = sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+				    SQLITE_OPEN_NOFOLLOW,
+			    NULL);
 	if (r == SQLITE_OK) {
 		sqlite3_busy_timeout(s->db, BUSY_TIME);
 		r = sqlite3_exec(s->db, schema, NULL, NULL, NULL);

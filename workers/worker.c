@@ -9,6 +9,7 @@
 #include "proto/log.h"
 #include "proto/sweep.h"
 #include "proto/utf8.h"
+#include "proto/variables.h"
 #include "workers/turn.h"
 
 #define ACTOR worker
@@ -340,7 +341,7 @@ static void
 worker_on_hello(struct worker *w, const struct msg_hello *m)
 {
 	const struct msg_ready reply = {
-		.version = PROTO_VERSION,
+		.version = msg_version(),
 		.name = str_of(w->name),
 		.running = w->running.len,
 		.queued = w->waiting.len,
@@ -522,8 +523,8 @@ choose_id(struct worker *w)
 bool
 worker_init(struct worker *w, const char *name, struct error *e)
 {
-	const char *mark = getenv(OWNER_VARIABLE);
-	const char *directory = getenv("CLI_BRIDGE_RUN_DIR");
+	struct str mark = variable_value(OWNER_VARIABLE);
+	const char *directory = variable_value("CLI_BRIDGE_RUN_DIR").ptr;
 
 	memset(w, 0, sizeof *w);
 	w->loop = LOOP_INIT;
@@ -532,7 +533,7 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	w->orders = INLET_INIT;
 	choose_id(w);
 	w->name = name;
-	w->mark = mark ? mark : "";
+	w->mark = copy(mark.len ? mark : STR(""));
 	list_init(&w->running);
 	list_init(&w->waiting);
 	list_init(&w->ended);
@@ -565,6 +566,7 @@ worker_fini(struct worker *w)
 	loop_fini(&w->loop);
 	harness_settings_fini(&w->harness);
 	settings_fini(&w->settings);
-	if (w->mark[0])
+	if (w->mark && w->mark[0])
 		(void)sweep(w->mark);
+	free(w->mark);
 }

@@ -18,7 +18,7 @@
 struct worker {
 	struct loop loop;
 	const char *name; /* "claude" */
-	const char *mark; /* "<instance>/claude/": what we start carries it */
+	char *mark;	  /* "<instance>/claude/": what we start carries it */
 	struct settings settings;
 	struct harness_settings harness;
 	struct server server;

@@ -236,6 +236,7 @@ class Bridge {
     this.dataDirectory = join(directory, 'data');
     this.command = join(build, 'cli-bridge');
     this.backends = backends;
+    this.arguments = []; // before the command
     mkdirSync(join(directory, 'home'), { recursive: true });
     mkdirSync(this.dataDirectory, { recursive: true, mode: 0o700 });
     this.env = {
@@ -256,7 +257,7 @@ class Bridge {
     this.output = '';
     this.exit = null;
     this.url = null;
-    const [program, ...args] = [...this.within, this.command, 'serve'];
+    const [program, ...args] = [...this.within, this.command, ...this.arguments, 'serve'];
     this.daemon = spawn(program, args, { cwd: this.directory, env: this.env, stdio: this.stdio });
     this.daemon.stdout?.on('data', text => { this.output += text; });
     this.daemon.stderr?.on('data', text => { this.log += text; });

@@ -115,6 +115,17 @@ the_key_must_be_right_to_the_last_byte(void **state)
 	settings.bearer = NULL;
 }
 
+/* No reader of settings makes one; the compare must bear it all the same. */
+static void
+no_key_fits_an_empty_secret(void **state)
+{
+	settings.bearer = (char *)"";
+	assert_false(key("Bearer "));
+	assert_false(key("Bearer x"));
+	assert_false(key(NULL));
+	settings.bearer = NULL;
+}
+
 static void
 a_key_may_come_in_a_header_of_its_own(void **state)
 {
@@ -192,6 +203,7 @@ main(void)
 		cmocka_unit_test(any_origin_is_for_those_with_a_key),
 		cmocka_unit_test(the_key_must_be_right_to_the_last_byte),
 		cmocka_unit_test(a_key_may_come_in_a_header_of_its_own),
+		cmocka_unit_test(no_key_fits_an_empty_secret),
 		cmocka_unit_test(a_body_is_json),
 		cmocka_unit_test(who_is_open_to_others_has_a_key),
 	};

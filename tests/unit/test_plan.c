@@ -165,7 +165,7 @@ the_mark_comes_first(void **state)
 static void
 secrets_are_known_to_one_only(void **state)
 {
-	setenv("BRIDGE_BEARER", "sesame", 1);
+	setenv("BRIDGE_BEARER", "open-sesame", 1);
 	setenv("OPENAI_API_KEY", "sk-1", 1);
 	setenv("ANTHROPIC_API_KEY", "sk-2", 1);
 	setenv("BRIDGE_PROVIDER_ACME_API_KEY", "sk-3", 1);
@@ -210,11 +210,18 @@ a_change_concerns_those_whose_environment_it_is(void **state)
 	assert_true(changes("claude", "CLAUDE_CWD", "/"));
 	assert_false(changes("echo", "CLAUDE_CWD", "/"));
 	assert_false(changes("gateway", "CLAUDE_CWD", "/"));
-	assert_true(changes("gateway", "BRIDGE_BEARER", "sesame"));
-	assert_false(changes("claude", "BRIDGE_BEARER", "sesame"));
+	assert_true(changes("gateway", "BRIDGE_BEARER", "open-sesame"));
+	assert_false(changes("claude", "BRIDGE_BEARER", "open-sesame"));
 	assert_true(changes("passthrough", "ZAI_API_KEY", "k"));
 	assert_false(changes("echo", "ZAI_API_KEY", "k"));
 	assert_false(changes("echo", "BRIDGE_BACKENDS", "echo"));
+	assert_true(changes("gateway", "BRIDGE_MAX_TURNS", "7"));
+	assert_false(changes("echo", "BRIDGE_MAX_TURNS", "7"));
+	assert_false(changes("passthrough", "BRIDGE_MAX_TURNS", "7"));
+	assert_true(changes("echo", "BRIDGE_IDLE_MS", "7"));
+	assert_false(changes("passthrough", "BRIDGE_IDLE_MS", "7"));
+	assert_false(changes("gateway", "BRIDGE_IDLE_MS", "7"));
+	assert_false(changes("gateway", "BRIDGE_HELLO_MS", "700"));
 	assert_true(changes("gateway", "BRIDGE_BACKENDS", "echo"));
 }
 
@@ -247,17 +254,45 @@ static void
 a_provider_needs_a_url_and_a_name_of_its_own(void **state)
 {
 	is_refused("BRIDGE_PROVIDER_ACME_BASE_URL", "ftp://x",
-		   "BRIDGE_PROVIDER_ACME_BASE_URL is \"ftp://x\", but must be "
-		   "a URL that begins with http:// or https://");
-	is_refused("BRIDGE_PROVIDER_ACME_BASE_URL", "https://",
-		   "BRIDGE_PROVIDER_ACME_BASE_URL is \"https://\", but must "
-		   "be a URL that begins with http:// or https://");
+		   "BRIDGE_PROVIDER_ACME_BASE_URL is \"ftp://x\", but a base "
+		   "URL must begin with http:// or https://");
+	is_refused("BRIDGE_PROVIDER_ACME_BASE_URL", "https://x/v1?k=1",
+		   "BRIDGE_PROVIDER_ACME_BASE_URL is \"https://x/v1?k=1\", but "
+		   "a base URL must have no query: leave out what begins with "
+		   "\"?\"");
 	is_refused("BRIDGE_PROVIDER_CLAUDE_BASE_URL", "https://x",
 		   "BRIDGE_PROVIDER_CLAUDE_BASE_URL: \"claude\" already is the "
 		   "name of a harness, choose another");
 	is_refused("BRIDGE_PROVIDER_CC_BASE_URL", "https://x",
 		   "BRIDGE_PROVIDER_CC_BASE_URL: \"cc\" already is the name "
 		   "of a harness, choose another");
+}
+
+static void
+a_key_is_checked_before_anything_starts(void **state)
+{
+	is_refused("OPENAI_API_KEY", "sk-1 sk-2",
+		   "OPENAI_API_KEY has white space or another character in it "
+		   "that a key can't have: copy the key again");
+	is_refused("BRIDGE_PROVIDER_ACME_API_KEY", "sk-1\nsk-2",
+		   "BRIDGE_PROVIDER_ACME_API_KEY has white space or another "
+		   "character in it that a key can't have: copy the key "
+		   "again");
+	setup(state);
+	setenv("OPENAI_API_KEY", " sk-1\n", 1);
+	setenv("ZAI_API_KEY", " ", 1);
+	setenv("BRIDGE_PROVIDER_ACME_BASE_URL", " ", 1);
+	is_planned();
+	assert_null(strstr(plan->routes, "acme"));
+}
+
+static void
+blank_variables_make_no_worker(void **state)
+{
+	setenv("BRIDGE_ACP_GHOST", " \t", 1);
+	is_planned();
+	assert_null(plan_find(plan, "ghost"));
+	unsetenv("BRIDGE_ACP_GHOST");
 }
 
 static void
@@ -269,15 +304,18 @@ strangers_need_a_bearer(void **state)
 	is_refused("BRIDGE_ALLOWED_ORIGINS", "https://a, *",
 		   "BRIDGE_ALLOWED_ORIGINS is \"*\", which needs "
 		   "BRIDGE_BEARER");
-	is_refused("BRIDGE_BEARER", "a b",
+	is_refused("BRIDGE_BEARER", "1234567",
+		   "BRIDGE_BEARER is too short: it must have 8 characters or "
+		   "more");
+	is_refused("BRIDGE_BEARER", "sesame open",
 		   "BRIDGE_BEARER has a character that no header can carry: "
 		   "letters, digits and punctuation only");
 	setup(state);
 	setenv("BRIDGE_HOST", "0.0.0.0", 1);
-	setenv("BRIDGE_BEARER", "1234567", 1);
+	setenv("BRIDGE_BEARER", " \t", 1);
 	must_fail(ERR_INVALID,
-		  "BRIDGE_BEARER is too short to listen on \"0.0.0.0\": must "
-		  "be 8 characters or more",
+		  "BRIDGE_HOST is \"0.0.0.0\", which is not loopback and "
+		  "needs BRIDGE_BEARER",
 		  plan_new(&e) != NULL);
 	setenv("BRIDGE_BEARER", "12345678", 1);
 	is_planned();
@@ -317,6 +355,8 @@ main(void)
 		TEST(a_change_concerns_those_whose_environment_it_is),
 		TEST(what_is_wrong_is_named),
 		TEST(a_provider_needs_a_url_and_a_name_of_its_own),
+		TEST(a_key_is_checked_before_anything_starts),
+		TEST(blank_variables_make_no_worker),
 		TEST(strangers_need_a_bearer),
 		TEST(loopback_has_many_names),
 	};

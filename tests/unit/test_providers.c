@@ -123,15 +123,15 @@ wrong_values_are_named(void **state)
 {
 	set("BRIDGE_PROVIDER_X_BASE_URL", "localhost:1");
 	must_fail(ERR_INVALID,
-		  "BRIDGE_PROVIDER_X_BASE_URL is \"localhost:1\", but must be "
-		  "a URL that begins with http:// or https://",
+		  "BRIDGE_PROVIDER_X_BASE_URL is \"localhost:1\", but a base "
+		  "URL must begin with http:// or https://",
 		  providers_read(&all, &e));
 	providers_fini(&all);
 	unsetenv("BRIDGE_PROVIDER_X_BASE_URL");
 	set("OPENAI_API_KEY", "a\r\nb");
 	must_fail(ERR_INVALID,
-		  "OPENAI_API_KEY has white space or other characters in it "
-		  "that a key can't have",
+		  "OPENAI_API_KEY has white space or another character in it "
+		  "that a key can't have: copy the key again",
 		  providers_read(&all, &e));
 }
 

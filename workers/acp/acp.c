@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proto/settings.h"
+#include "proto/variables.h"
 
 enum {
 	PROTOCOL = 1,	     /* its version */
@@ -283,7 +284,7 @@ own_models(const char *name)
 {
 	auto_free char *suffix = copy_format("%s_MODELS", name);
 	auto_free char *variable = settings_variable("BRIDGE_", "ACP", suffix);
-	char *list = copy(str_of(getenv(variable)));
+	char *list = copy(variable_value(variable));
 
 	for (char *p = list; p && *p; p++)
 		if (*p == ',')

@@ -1,6 +1,7 @@
 #include "workers/acp/acp.h"
 
 #include "proto/settings.h"
+#include "proto/variables.h"
 
 static const struct acp_kind kinds[] = {
 #define AGENT(NAME, ...) { .name = NAME, __VA_ARGS__ },
@@ -14,21 +15,22 @@ static bool
 read_own(const char *name, struct error *e)
 {
 	auto_free char *variable = settings_variable("BRIDGE_", "ACP", name);
-	const char *value = getenv(variable);
-	struct str rest, program = str_of(value);
+	struct str rest = variable_value(variable), word = rest;
+	char *program;
 
-	program = str_trim(program);
-	if (!program.len)
+	if (!rest.len)
 		return fail_with(e, ERR_NOT_SET_UP,
 				 "%s must be a command, and is not set",
 				 variable);
-	program.len = strcspn(program.ptr, " \t\r\n") < program.len
-			      ? strcspn(program.ptr, " \t\r\n")
-			      : program.len;
-	rest = str_from(str_of(program.ptr), program.len);
+	while (rest.len && !str_is_space(*rest.ptr))
+		rest = str_from(rest, 1);
+	word.len -= rest.len;
+	program = settings_expand(variable, word, e);
+	if (!program)
+		return false;
 	own = (struct acp_kind){
 		.name = copy(str_of(name)),
-		.program = copy(program),
+		.program = program,
 		.arguments = copy(rest),
 		.install = copy_format("install it, or change %s", variable),
 		.log_in = copy_format("run %s and log in", name),

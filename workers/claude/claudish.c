@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "proto/variables.h"
+
 /*
  * claudish is a proxy that speaks Anthropic's language and has other vendors'
  * models behind it; `claudish serve` listens where CLAUDISH_URL says.  Its
@@ -143,14 +145,14 @@ bool
 claudish_add(struct talk *t, struct words *argv, struct words *env,
 	     struct error *e)
 {
-	const char *url = getenv("CLAUDISH_URL");
+	struct str url = variable_value("CLAUDISH_URL");
 	auto_free char *base = NULL;
 
-	if (!url || !*url)
+	if (!url.len)
 		return fail_with(e, ERR_NOT_SET_UP,
 				 "claudish: set CLAUDISH_URL to where claudish "
 				 "serve listens");
-	base = copy_format("ANTHROPIC_BASE_URL=%s", url);
+	base = copy_format("ANTHROPIC_BASE_URL=" STR_FMT, STR_ARG(url));
 	words_set(env, base);
 	add_model(t, argv, env);
 	return add_settings(t, argv, env, e);

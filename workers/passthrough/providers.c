@@ -4,10 +4,9 @@
 #include <unistd.h>
 
 #include "proto/address.h"
+#include "proto/provider.h"
 #include "proto/settings.h"
-
-#define PREFIX "BRIDGE_PROVIDER_"
-#define SUFFIX "_BASE_URL"
+#include "proto/variables.h"
 
 struct vendor {
 	const char *name, *base_url, *key_variable;
@@ -39,15 +38,6 @@ providers_fini(struct providers *all)
 	*all = (struct providers){ 0 };
 }
 
-/* Set to nothing is the same as not set. */
-static const char *
-value_of(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value ? value : NULL;
-}
-
 static char
 fold(char c)
 {
@@ -75,22 +65,6 @@ providers_find(const struct providers *all, const char *name)
 
 /* Addresses */
 
-/* What stands between "//" and the path, without a password. */
-static struct str
-host_of(struct str url)
-{
-	const char *path, *at;
-	struct str host;
-
-	(void)str_cut(url, '/', &host);
-	host = str_from(host, 1);
-	path = memchr(host.ptr, '/', host.len);
-	if (path)
-		host.len = (size_t)(path - host.ptr);
-	at = memrchr(host.ptr, '@', host.len);
-	return at ? str_from(host, (size_t)(at - host.ptr) + 1) : host;
-}
-
 /* "[::1]:80" is "[::1]", "localhost:80" is "localhost". */
 static struct str
 without_port(struct str host)
@@ -106,86 +80,54 @@ without_port(struct str host)
 }
 
 static bool
-is_url(struct str url)
-{
-	if (!str_starts(url, STR("http://")) &&
-	    !str_starts(url, STR("https://")))
-		return false;
-	for (size_t i = 0; i < url.len; i++)
-		if (!isgraph((unsigned char)url.ptr[i]) ||
-		    strchr("?#", url.ptr[i]))
-			return false;
-	return url.len < MAX_URL && host_of(url).len > 0;
-}
-
-static bool
-set_address(struct provider *p, const char *variable, const char *base_url,
+set_address(struct provider *p, const char *variable, struct str url,
 	    struct error *e)
 {
-	struct str url = str_trim(str_of(base_url)), host;
+	struct str host;
 
-	if (!is_url(url))
-		return fail_with(e, ERR_INVALID,
-				 "%s is \"%s\", but must be a URL that begins "
-				 "with http:// or https://",
-				 variable, base_url);
+	if (!provider_check_url(variable, url, e))
+		return false;
 	while (url.ptr[url.len - 1] == '/')
 		url.len--;
-	host = host_of(url);
+	host = provider_host(url);
 	p->base_url = copy(url);
 	p->host = copy(host);
 	p->is_local = host_is_loopback(without_port(host));
 	return true;
 }
 
-/* Keys */
-
-/* It becomes part of a header. */
-static bool
-is_key(struct str key)
-{
-	for (size_t i = 0; i < key.len; i++)
-		if (!isgraph((unsigned char)key.ptr[i]))
-			return false;
-	return key.len > 0;
-}
-
 static bool
 set_key(struct provider *p, const char *variable, struct error *e)
 {
-	const char *value = value_of(variable);
-	struct str key = str_trim(str_of(value ? value : ""));
+	struct str key = variable_value(variable);
 
-	if (!key.len)
-		return true;
-	if (!is_key(key))
-		return fail_with(e, ERR_INVALID,
-				 "%s has white space or other characters in "
-				 "it that a key can't have",
-				 variable);
+	if (!provider_check_key(variable, key, e))
+		return false;
 	p->key = copy(key);
 	return true;
 }
 
 /*
- * `label` is the name as it stands in variables, with an underscore behind it.
- * `vendor` is NULL for a provider that only the environment knows.
+ * `label` is the name as it stands in variables.  `vendor` is NULL for a
+ * provider that only the environment knows.
  */
 static bool
 set_up(struct provider *p, const char *label, const struct vendor *vendor,
        struct error *e)
 {
-	auto_free char *url_variable = copy_format(PREFIX "%sBASE_URL", label);
-	auto_free char *own_key = copy_format(PREFIX "%sAPI_KEY", label);
+	auto_free char *url_variable =
+		copy_format(PROVIDER_PREFIX "%s" PROVIDER_BASE_URL, label);
+	auto_free char *own_key =
+		copy_format(PROVIDER_PREFIX "%s" PROVIDER_API_KEY, label);
 	const char *vendor_key = vendor ? vendor->key_variable : own_key;
-	const char *own_url = value_of(url_variable);
-	const char *url = own_url ? own_url : vendor->base_url;
+	struct str own_url = variable_value(url_variable);
+	struct str url = own_url.len ? own_url : str_of(vendor->base_url);
 
 	p->key_variable = copy(str_of(vendor_key));
 	if (!set_address(p, url_variable, url, e) ||
-	    !set_key(p, value_of(own_key) ? own_key : vendor_key, e))
+	    !set_key(p, variable_value(own_key).len ? own_key : vendor_key, e))
 		return false;
-	p->usable = p->key || own_url;
+	p->usable = p->key || own_url.len;
 	return true;
 }
 
@@ -202,50 +144,43 @@ append(struct providers *all, struct str name)
 	return p;
 }
 
-/* The <NAME> of a variable with an address; absent if it is none. */
-static struct str
-name_in(const char *setting)
-{
-	struct str value, s = str_cut(str_of(setting), '=', &value);
-	size_t around = sizeof PREFIX SUFFIX - 1;
-
-	if (!value.len || s.len <= around || s.len - around > MAX_NAME ||
-	    !str_starts(s, STR(PREFIX)) ||
-	    !str_eq(str_from(s, s.len - sizeof SUFFIX + 1), STR(SUFFIX)))
-		return (struct str){ 0 };
-	s.len -= around;
-	s.ptr += sizeof PREFIX - 1;
-	return s;
-}
-
 static bool
 add_vendor(struct providers *all, const struct vendor *v, struct error *e)
 {
-	auto_free char *label = settings_variable("", v->name, "");
+	auto_free char *label = copy(str_of(v->name));
 
+	for (char *c = label; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
 	return set_up(append(all, str_of(v->name)), label, v, e);
 }
 
+/* Only the variable itself knows in which case its name is written. */
 static bool
-add_own(struct providers *all, const char *name, struct error *e)
+add_own(struct providers *all, struct str variable, struct error *e)
 {
-	auto_free char *label = copy_format("%s_", name);
+	size_t begin = sizeof PROVIDER_PREFIX - 1,
+	       end = sizeof PROVIDER_BASE_URL - 1;
+	auto_free char *label = copy((struct str){
+		variable.ptr + begin, variable.len - begin - end });
 
-	return set_up(append(all, str_of(name)), label, NULL, e);
+	return set_up(append(all, str_of(label)), label, NULL, e);
 }
 
 bool
 providers_read(struct providers *all, struct error *e)
 {
+	char name[MAX_NAME + 1];
+	struct str variable, value;
+
 	*all = (struct providers){ 0 };
 	for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++)
 		if (!add_vendor(all, &vendors[i], e))
 			return false;
 	for (char **v = environ; v && *v; v++) {
-		auto_free char *name = copy(name_in(*v));
-
-		if (name && !providers_find(all, name) &&
-		    !add_own(all, name, e))
+		variable = str_cut(str_of(*v), '=', &value);
+		if (provider_read_name(name, variable, PROVIDER_BASE_URL) &&
+		    str_trim(value).len && !providers_find(all, name) &&
+		    !add_own(all, variable, e))
 			return false;
 	}
 	return true;
@@ -269,6 +204,6 @@ providers_describe(const struct providers *all, struct buf *detail)
 		buf_print(detail, "%s%s", before, all->rows[i].key_variable);
 		before = ", ";
 	}
-	buf_print(detail, " or " PREFIX "<NAME>" SUFFIX);
+	buf_print(detail, " or " PROVIDER_PREFIX "<NAME>" PROVIDER_BASE_URL);
 	return false;
 }

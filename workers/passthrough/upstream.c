@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include "proto/utf8.h"
+#include "proto/variables.h"
 
 enum {
 	CONNECT_MS = 10000,
@@ -161,8 +162,8 @@ on_attempt(void *owner, char *ip, char *local_ip, int port, int local_port)
 static void
 set_constants(struct exchange *x)
 {
-	const char *ca_file = getenv("SSL_CERT_FILE");
-	const char *ca_directory = getenv("SSL_CERT_DIR");
+	auto_free char *ca_file = copy(variable_value("SSL_CERT_FILE"));
+	auto_free char *ca_directory = copy(variable_value("SSL_CERT_DIR"));
 
 	SET(x->easy, CURLOPT_PRIVATE, x);
 	SET(x->easy, CURLOPT_ERRORBUFFER, x->words);
