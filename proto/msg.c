@@ -105,6 +105,7 @@ read_array(struct reader *r, size_t *size)
 /* Kinds: how one field is packed, checked and unpacked, and shown. */
 
 struct kind {
+	const char *name;
 	void (*pack)(msgpack_packer *, const void *field);
 	bool (*unpack)(struct reader *, void *field, size_t max);
 	void (*print)(struct buf *, const void *field);
@@ -185,11 +186,14 @@ print_length(struct buf *out, const void *field)
 	buf_print(out, "<%zu bytes>", ((const struct str *)field)->len);
 }
 
-static const struct kind id = { pack_number, unpack_id, print_number };
-static const struct kind count = { pack_number, unpack_count, print_number };
-static const struct kind text = { pack_text, unpack_text, print_text };
-static const struct kind bytes = { pack_bytes, unpack_bytes, print_length };
-static const struct kind secret_text = { pack_text, unpack_text, print_length };
+static const struct kind id = { "id", pack_number, unpack_id, print_number };
+static const struct kind count = { "count", pack_number, unpack_count,
+				   print_number };
+static const struct kind text = { "text", pack_text, unpack_text, print_text };
+static const struct kind bytes = { "bytes", pack_bytes, unpack_bytes,
+				   print_length };
+static const struct kind secret_text = { "secret_text", pack_text, unpack_text,
+					 print_length };
 
 /* Shapes: messages.def as data. */
 
@@ -250,6 +254,54 @@ health_name(enum health health)
 	};
 
 	return names[health];
+}
+
+/* FNV-1a, 32 bits; the NUL counts, so that words do not run together. */
+static uint32_t
+hash_text(uint32_t hash, const char *word)
+{
+	do
+		hash = (hash ^ (unsigned char)*word) * 0x01000193u;
+	while (*word++);
+	return hash;
+}
+
+static uint32_t
+hash_number(uint32_t hash, uint64_t n)
+{
+	for (int i = 0; i < 8; i++, n >>= 8)
+		hash = (hash ^ (unsigned char)n) * 0x01000193u;
+	return hash;
+}
+
+static uint32_t
+hash_shape(uint32_t hash, const struct shape *shape)
+{
+	hash = hash_text(hash, shape->name);
+	hash = hash_number(hash, shape->from);
+	hash = hash_number(hash, shape->to);
+	for (const struct field *f = shape->fields; f->name; f++) {
+		hash = hash_text(hash, f->name);
+		hash = hash_text(hash, f->kind->name);
+		hash = hash_number(hash, f->max);
+		hash = hash_number(hash, f->optional);
+	}
+	return hash_text(hash, "");
+}
+
+uint32_t
+msg_version(void)
+{
+	static uint32_t version;
+	uint32_t hash = 0x811c9dc5u;
+
+	if (version)
+		return version;
+	for (int type = 0; type < MSG_TYPES; type++)
+		hash = hash_shape(hash, shape_of((enum msg_type)type));
+	for (int code = 0; code < ERROR_CODES; code++)
+		hash = hash_text(hash, error_name((enum error_code)code));
+	return version = hash ? hash : 1;
 }
 
 bool

@@ -23,8 +23,6 @@
 #include "proto/error.h"
 #include "proto/str.h"
 
-#define PROTO_VERSION 1
-
 enum role {
 	SUPERVISOR = 1,
 	GATEWAY = 2,
@@ -79,6 +77,14 @@ struct msg {
 
 const char *msg_name(enum msg_type);  /* "SUBMIT" */
 const char *health_name(enum health); /* "ready" */
+
+/*
+ * A number that is another one whenever the messages are: it is made of their
+ * order, names, senders, fields, kinds and limits, and of the order of the
+ * errors, whose codes travel.
+ */
+uint32_t msg_version(void);
+
 bool msg_may_send(enum msg_type, enum role from);
 bool msg_must_hear(enum msg_type, enum role to);
 
