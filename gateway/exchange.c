@@ -269,6 +269,13 @@ exchange_tool(struct exchange *x, struct str json)
 }
 
 void
+exchange_note(struct exchange *x, struct str text)
+{
+	if (is_in_order(x, true) && x->answer->note)
+		x->answer->note(x, text);
+}
+
+void
 exchange_head(struct exchange *x, const struct msg_head *m)
 {
 	/* One that was accepted as a relay; any other has its own words. */

@@ -16,13 +16,15 @@
 
 struct exchange;
 
-/* All MUST be set.  `finish` and `failed` give the request its answer. */
+/* All but `note` MUST be set.  `finish` and `failed` give the request its
+ * answer. */
 struct answer {
 	void (*accepted)(struct exchange *);
 	void (*started)(
 		struct exchange *); /* again, and its standing differs */
 	void (*text)(struct exchange *, enum delta, struct str);
 	void (*tool)(struct exchange *, struct str json);
+	void (*note)(struct exchange *, struct str text);
 	void (*finish)(struct exchange *, const struct msg_finish *);
 	void (*failed)(struct exchange *, const struct error *);
 };
@@ -83,6 +85,7 @@ void exchange_accepted(struct exchange *, const struct msg_accepted *);
 void exchange_started(struct exchange *, const struct msg_started *);
 void exchange_text(struct exchange *, enum delta, struct str);
 void exchange_tool(struct exchange *, struct str json);
+void exchange_note(struct exchange *, struct str text);
 void exchange_head(struct exchange *, const struct msg_head *);
 void exchange_body(struct exchange *, const struct msg_body *);
 void exchange_finish(struct exchange *, const struct msg_finish *);

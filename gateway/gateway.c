@@ -203,6 +203,15 @@ gateway_on_tool(struct gateway *g, const struct msg_tool *m)
 }
 
 static void
+gateway_on_note(struct gateway *g, const struct msg_note *m)
+{
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
+
+	if (x)
+		exchange_note(x, m->text);
+}
+
+static void
 gateway_on_head(struct gateway *g, const struct msg_head *m)
 {
 	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);

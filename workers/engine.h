@@ -114,6 +114,10 @@ void turn_text(struct turn *, struct str);
 void turn_reasoning(struct turn *, struct str);
 void turn_tool(struct turn *, struct str json);
 
+/* One line about how far something is that takes long.  Not a part of the
+ * answer; UTF-8. */
+void turn_note(struct turn *, struct str text);
+
 /* A relayed answer: its head, then its body.  `last` ends the turn. */
 void turn_head(struct turn *, int status, struct str headers_json,
 	       struct str bytes, bool last);

@@ -192,6 +192,13 @@ void talk_end_input(struct talk *);
 /* It is open, and the CLI calls it so: before talk_ready(). */
 void talk_name_it(struct talk *, const char *cli_id);
 void talk_ready(struct talk *);
+
+/*
+ * It is at work on something long, of which it has done so many parts, and has
+ * just shown that it goes on: the deadline of its start, or of its silence,
+ * begins anew.  A client may be shown "<what>: <done> of <all>".
+ */
+void talk_working(struct talk *, const char *what, size_t done, size_t all);
 void talk_text(struct talk *, struct str);
 void talk_reasoning(struct talk *, struct str);
 

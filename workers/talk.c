@@ -101,6 +101,17 @@ check_backlog(struct warm *w)
 }
 
 void
+talk_working(struct talk *t, const char *what, size_t done, size_t all)
+{
+	struct warm *w = warm_of(t);
+	auto_free char *note = copy_format("%s: %zu of %zu", what, done, all);
+
+	warm_is_working(w);
+	if (w->turn)
+		turn_note(w->turn, str_of(note));
+}
+
+void
 talk_text(struct talk *t, struct str s)
 {
 	struct warm *w = warm_of(t);

@@ -209,6 +209,17 @@ turn_tool(struct turn *t, struct str json)
 	emit(t, MSG_TOOL, &m, json.len);
 }
 
+void
+turn_note(struct turn *t, struct str text)
+{
+	struct msg_note m = { .turn = t->id, .text = text };
+
+	if (!is_heard(t))
+		return;
+	m.seq = ++t->seq;
+	emit(t, MSG_NOTE, &m, 0);
+}
+
 /* The last event is out, or waits; the turn's slot and session are free. */
 static void
 turn_end(struct turn *t)

@@ -417,6 +417,17 @@ begin(struct warm *w)
 			 on_start_deadline);
 }
 
+/* What takes long but goes on is no CLI that does not start. */
+void
+warm_is_working(struct warm *w)
+{
+	if (w->state == WARM_STARTING)
+		loop_set(&w->pool->worker->loop, &w->clock,
+			 w->pool->worker->harness.start_ms, on_start_deadline);
+	else
+		listen_for_silence(w);
+}
+
 struct warm *
 warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 {

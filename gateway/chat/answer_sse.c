@@ -169,6 +169,19 @@ on_tool(struct exchange *x, struct str json)
 	end_event(b);
 }
 
+/* A comment, which no client takes for a part of the answer.  It is not what
+ * opens a stream, and who is slow has something to read still. */
+static void
+on_note(struct exchange *x, struct str text)
+{
+	if (!x->spoke || x->request->is_blocked)
+		return;
+	x->spoke = loop_now();
+	x->words_end = 0;
+	buf_print(request_begin(x->request), ": " STR_FMT "\n\n",
+		  STR_ARG(text));
+}
+
 static void
 end(struct exchange *x)
 {
@@ -217,6 +230,7 @@ const struct answer answer_sse = {
 	.started = on_started,
 	.text = on_text,
 	.tool = on_tool,
+	.note = on_note,
 	.finish = on_finish,
 	.failed = on_failed,
 };

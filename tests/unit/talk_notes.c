@@ -137,6 +137,12 @@ talk_ready(struct talk *t)
 }
 
 void
+talk_working(struct talk *t, const char *what, size_t done, size_t all)
+{
+	note("working %s %zu of %zu", what, done, all);
+}
+
+void
 talk_text(struct talk *t, struct str s)
 {
 	note_piece('t', "text", s);

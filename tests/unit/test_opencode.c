@@ -669,11 +669,53 @@ a_history_becomes_part_of_the_session(void **state_)
 	assert_false(was_written("my dog"));
 }
 
+/* Piece by piece, and each answer is a sign of life. */
+static void
+a_long_history_shows_how_far_it_is(void **state_)
+{
+	json_t *all = json_array();
+	auto_free char *text = NULL;
+
+	for (int i = 0; i < 50; i++)
+		json_array_append_new(
+			all, json_pack("{s:s, s:[{s:s, s:o}]}", "role",
+				       i % 2 ? "assistant" : "user", "content",
+				       "type", "text", "text",
+				       json_sprintf("word%d.", i)));
+	text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	open_with_history(text);
+	assert_true(was_written("word19."));
+	assert_false(was_written("word20."));
+	assert_true(http_notes_answer(200, STR("{}")));
+	assert_true(was_written("\"seq\":41,"));
+	assert_true(was_written("word39."));
+	assert_true(http_notes_answer(200, STR("{}")));
+	assert_true(was_written("word49."));
+	assert_false(was_heard("ready"));
+	assert_true(http_notes_answer(200, STR("{}")));
+	must_have_heard("ask POST /sync/replay?directory=/w\n"
+			"working importing the conversation 20 of 50\n"
+			"ask POST /sync/replay?directory=/w\n"
+			"working importing the conversation 40 of 50\n"
+			"ask POST /sync/replay?directory=/w\n"
+			"working importing the conversation 50 of 50\n"
+			"models 3\n"
+			"ready\n");
+	assert_int_equal(http_notes_waiting(), 0);
+}
+
+/* The server may have taken a part of it, so that session is of no use. */
 static void
 a_history_that_it_does_not_take_is_told_as_text(void **state_)
 {
 	open_with_history(long_ago);
 	assert_true(http_notes_answer(404, STR("{}")));
+	assert_true(was_heard("ask DELETE /session/ses_1"));
+	assert_true(http_notes_answer(200, STR("true")));
+	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_2\"}")));
+	assert_true(http_notes_answer(200, STR("{\"model\":\"fake/x\"}")));
+	assert_true(was_heard("name ses_2"));
 	assert_true(was_heard("ready"));
 	notes_clear();
 	say("now");
@@ -829,6 +871,7 @@ main(void)
 		test(an_image_is_passed_on_as_data),
 		test(an_image_by_its_url_is_refused),
 		test(a_history_becomes_part_of_the_session),
+		test(a_long_history_shows_how_far_it_is),
 		test(a_history_that_it_does_not_take_is_told_as_text),
 		test(a_history_with_tools_is_told_as_text),
 		test(a_post_that_is_refused_fails_the_turn),

@@ -6,24 +6,27 @@
 /*
  * The server keeps a session as the list of what has happened in it, and
  * takes such lists, to be told of sessions that were begun at another server.
- * So a conversation that began elsewhere becomes a part of the session,
- * message by message, before anything is said.  Where that can't be done - a
- * caller's own tools were used in it, say - it is told as text.
+ * So a conversation that began elsewhere becomes a part of the session before
+ * anything is said.  Where that can't be done - a caller's own tools were used
+ * in it, say - it is told as text.
+ *
+ * The server takes a few milliseconds for a message, and ten times as many on
+ * a machine that is busy, and does nothing else meanwhile.  So a history is
+ * handed over in pieces: each answer shows that the work goes on, and other
+ * conversations get their turn in between.
  */
 
 enum {
 	SECOND = 1, /* event of a session: the first is that it was made */
 	MAX_MESSAGES = 4000,
+	PIECE = 20, /* messages that are handed over at once */
 };
 
-/* A history that is being written. */
+/* A piece of a history that is being written. */
 struct writer {
 	const struct talk *talk;
-	const json_t *model;
+	struct import *import;
 	json_t *events;
-	uint64_t when;			/* grows with each id */
-	json_int_t ms;			/* the time of it all */
-	char user[MAX_OPENCODE_ID + 1]; /* the last message of the user's */
 };
 
 uint64_t
@@ -53,9 +56,9 @@ static void
 add_event(struct writer *w, const char *type, json_t *about)
 {
 	char id[MAX_OPENCODE_ID + 1];
-	size_t seq = SECOND + json_array_size(w->events);
+	size_t seq = SECOND + w->import->events++;
 
-	opencode_id(id, "evt", w->when++);
+	opencode_id(id, "evt", w->import->when++);
 	json_object_set_new(about, "sessionID", json_string(w->talk->cli_id));
 	json_array_append_new(w->events,
 			      json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", id,
@@ -70,15 +73,17 @@ add_part(struct writer *w, const char *message, json_t *part)
 {
 	char id[MAX_OPENCODE_ID + 1];
 
-	opencode_id(id, "prt", w->when++);
+	json_int_t now_ms = w->import->now_ms;
+
+	opencode_id(id, "prt", w->import->when++);
 	json_object_set_new(part, "id", json_string(id));
 	json_object_set_new(part, "messageID", json_string(message));
 	json_object_set_new(part, "sessionID", json_string(w->talk->cli_id));
 	json_object_set_new(
 		part, "time",
-		json_pack("{s:I, s:I}", "start", w->ms, "end", w->ms));
+		json_pack("{s:I, s:I}", "start", now_ms, "end", now_ms));
 	add_event(w, "message.part.updated.1",
-		  json_pack("{s:o, s:I}", "part", part, "time", w->ms));
+		  json_pack("{s:o, s:I}", "part", part, "time", now_ms));
 }
 
 static json_t *
@@ -86,17 +91,19 @@ user_message(const struct writer *w, const char *id)
 {
 	return json_pack("{s:s, s:s, s:s, s:{s:I}, s:s, s:O}", "id", id,
 			 "sessionID", w->talk->cli_id, "role", "user", "time",
-			 "created", w->ms, "agent", "build", "model", w->model);
+			 "created", w->import->now_ms, "agent", "build",
+			 "model", w->import->model);
 }
 
 static json_t *
 assistant_message(const struct writer *w, const char *id)
 {
-	json_t *message = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I}}", "id", id,
-		"sessionID", w->talk->cli_id, "parentID", w->user, "role",
-		"assistant", "mode", "build", "agent", "build", "finish",
-		"stop", "time", "created", w->ms, "completed", w->ms);
+	json_t *message =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I}}",
+			  "id", id, "sessionID", w->talk->cli_id, "parentID",
+			  w->import->user, "role", "assistant", "mode", "build",
+			  "agent", "build", "finish", "stop", "time", "created",
+			  w->import->now_ms, "completed", w->import->now_ms);
 	json_t *rest =
 		json_pack("{s:{s:s, s:s}, s:i, s:{s:i, s:i, s:i, "
 			  "s:{s:i, s:i}}}",
@@ -105,7 +112,7 @@ assistant_message(const struct writer *w, const char *id)
 			  "reasoning", 0, "cache", "read", 0, "write", 0);
 
 	json_object_update(message, rest);
-	json_object_update(message, (json_t *)w->model);
+	json_object_update(message, w->import->model);
 	json_decref(rest);
 	return message;
 }
@@ -119,9 +126,9 @@ add_message(struct writer *w, const json_t *message)
 	struct error e = { 0 };
 	size_t i;
 
-	opencode_id(id, "msg", w->when++);
+	opencode_id(id, "msg", w->import->when++);
 	if (is_user)
-		memcpy(w->user, id, sizeof id);
+		memcpy(w->import->user, id, sizeof id);
 	add_event(w, "message.updated.1",
 		  json_pack("{s:o}", "info",
 			    is_user ? user_message(w, id)
@@ -146,21 +153,45 @@ can_tell(const json_t *messages)
 	       text_is(json_text(json_array_get(messages, 0), "role"), "user");
 }
 
-json_t *
-history_events(const struct talk *t, const json_t *model)
+bool
+import_begin(struct talk *t, json_t *model)
 {
-	const struct opencode *o = t->state;
-	struct writer w = { .talk = t, .model = model };
-	const json_t *message;
-	size_t i;
+	struct opencode *o = t->state;
+	json_int_t now_ms = (json_int_t)opencode_now() - 1000;
 
-	if (!model || !can_tell(o->history))
-		return NULL;
-	w.ms = (json_int_t)opencode_now() - 1000;
-	w.when = (uint64_t)w.ms << 12;
-	w.events = json_array();
-	json_array_foreach (o->history, i, message)
-		add_message(&w, message);
-	return json_pack("{s:s, s:o}", "directory", directory_of(t), "events",
-			 w.events);
+	if (!model || o->import_was_refused || !can_tell(o->history)) {
+		json_decref(model);
+		return false;
+	}
+	o->import = (struct import){ .model = model,
+				     .now_ms = now_ms,
+				     .when = (uint64_t)now_ms << 12 };
+	return true;
+}
+
+json_t *
+import_next(struct talk *t)
+{
+	struct opencode *o = t->state;
+	struct writer w = { .talk = t,
+			    .import = &o->import,
+			    .events = json_array() };
+	size_t end = o->import.messages + PIECE;
+
+	while (o->import.messages < end &&
+	       o->import.messages < json_array_size(o->history))
+		add_message(&w,
+			    json_array_get(o->history, o->import.messages++));
+	if (json_array_size(w.events))
+		return json_pack("{s:s, s:o}", "directory", directory_of(t),
+				 "events", w.events);
+	json_decref(w.events);
+	return NULL;
+}
+
+void
+import_end(struct opencode *o)
+{
+	json_decref(o->import.model);
+	o->import = (struct import){ 0 };
 }

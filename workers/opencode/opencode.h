@@ -19,6 +19,16 @@
 
 enum { MAX_OPENCODE_ID = 63 }; /* of its ids: "ses_" and 26 more */
 
+/* A history that is being imported: how far, and what goes on from there. */
+struct import {
+	json_t *model;	   /* that is said to have answered; NULL: none runs */
+	size_t messages;   /* that were handed over so far */
+	size_t events;	   /* the same, as events of the session */
+	uint64_t when;	   /* grows with each id */
+	json_int_t now_ms; /* the time at which all of it is said to be */
+	char user[MAX_OPENCODE_ID + 1]; /* the last message of the user's */
+};
+
 /* agent->state */
 struct server {
 	int holder; /* a socket that keeps the port free for it... */
@@ -59,11 +69,13 @@ struct opencode_usage {
 struct opencode {
 	/* Of the session. */
 	bool is_open;
-	bool has_default; /* the CLI may choose the model itself... */
-	char *its_model;  /* ...which is this; NULL: not known */
-	char *where;	  /* what goes behind a path: "?directory=..." */
-	json_t *history;  /* until it is ready; NULL: none */
-	json_t *preface;  /* the same as parts, until they were said */
+	bool has_default;	 /* the CLI may choose the model itself... */
+	char *its_model;	 /* ...which is this; NULL: not known */
+	char *where;		 /* what goes behind a path: "?directory=..." */
+	json_t *history;	 /* until it is ready; NULL: none */
+	json_t *preface;	 /* the same as parts, until they were said */
+	struct import import;	 /* of the history */
+	bool import_was_refused; /* so the preface is said instead */
 
 	/* Of the turn. */
 	enum {
@@ -126,9 +138,14 @@ void session_open(struct talk *);
 void session_close(struct talk *);
 void session_clear(struct talk *);
 
-/* history.c.  What happened, as the server wants to be told; NULL: it can't
- * be told so, as far as it goes, or not without a model. */
-json_t *history_events(const struct talk *, const json_t *model);
+/* history.c.  Begins to import o->history, which `model` is said to have
+ * answered.  False if the history cannot be imported: the preface is said
+ * then.  Takes `model`, which may be NULL. */
+bool import_begin(struct talk *, json_t *model);
+
+/* The next messages of it, as the server wants to be told; NULL: no more. */
+json_t *import_next(struct talk *);
+void import_end(struct opencode *);
 uint64_t opencode_now(void); /* of the clock, in ms */
 
 /* An id of a "msg", say, in MAX_OPENCODE_ID + 1 bytes. */

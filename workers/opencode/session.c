@@ -55,19 +55,58 @@ be_ready(struct talk *t)
 	talk_ready(t);
 }
 
-/* What it has been told needs not be said. */
+/* Importing a history */
+
+static void make(struct talk *);
+static void on_deleted(struct errand *, int status, const json_t *answer);
+static void import_more(struct talk *);
+
+/* A part of the history may be in the session now, so another one is made,
+ * which is told the history as text. */
 static void
-on_told(struct errand *x, int status, const json_t *answer)
+begin_without_import(struct talk *t)
+{
+	struct opencode *o = t->state;
+
+	import_end(o);
+	o->import_was_refused = true;
+	session_ask(t, "DELETE", "", NULL, on_deleted);
+	o->is_open = false;
+	make(t);
+}
+
+static void
+on_imported(struct errand *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->talk ? x->talk->state : NULL;
 
 	if (!o)
 		return;
-	if (status / 100 == 2) {
-		json_decref(o->preface);
-		o->preface = NULL;
+	if (status / 100 != 2) {
+		begin_without_import(x->talk);
+		return;
 	}
-	be_ready(x->talk);
+	talk_working(x->talk, "importing the conversation", o->import.messages,
+		     json_array_size(o->history));
+	import_more(x->talk);
+}
+
+/* What has been imported needs not be said. */
+static void
+import_more(struct talk *t)
+{
+	struct opencode *o = t->state;
+	auto_free char *path = copy_format("/sync/replay%s", o->where);
+	json_t *piece = import_next(t);
+
+	if (piece) {
+		errand_run(t->agent, t, "POST", path, piece, on_imported);
+		return;
+	}
+	import_end(o);
+	json_decref(o->preface);
+	o->preface = NULL;
+	be_ready(t);
 }
 
 /* It is open, and where it should be; takes `model`. */
@@ -76,15 +115,11 @@ tell_history(struct talk *t, json_t *model)
 {
 	struct server *s = t->agent->state;
 	struct opencode *o = t->state;
-	auto_free char *path = copy_format("/sync/replay%s", o->where);
-	json_t *events;
 
 	if (!model && o->its_model)
 		model = model_named(s, o->its_model);
-	events = history_events(t, model);
-	json_decref(model);
-	if (events)
-		errand_run(t->agent, t, "POST", path, events, on_told);
+	if (import_begin(t, model))
+		import_more(t);
 	else
 		be_ready(t);
 }
@@ -307,7 +342,7 @@ session_close(struct talk *t)
 		return;
 	if (is_busy)
 		session_ask(t, "POST", "/abort", NULL, on_last_stop);
-	else if (!t->kept)
+	else if (!t->kept || o->import.model)
 		session_ask(t, "DELETE", "", NULL, on_deleted);
 	server_forget(t);
 }
@@ -320,6 +355,7 @@ session_clear(struct talk *t)
 	server_forget(t);
 	free(o->where);
 	free(o->its_model);
+	import_end(o);
 	json_decref(o->history);
 	json_decref(o->preface);
 	json_decref(o->parts);
