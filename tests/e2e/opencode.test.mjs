@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
-import { says, startBridge, waitFor } from './bridge.mjs';
+import { PATIENCE, says, startBridge, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -240,4 +240,16 @@ test('opencode: one server for all, which nobody else can use', async t => {
     await bridge.answers('opencode', 'once', { cwd });
     await waitFor('it is deleted', async () => (await sessions()).length === before, 3000);
   });
+});
+
+test('opencode: a conversation of 800 messages keeps its roles, and its client sees that it is imported', async t => {
+  const { bridge, last } = await start(t);
+  await bridge.answers('opencode', 'the server is up');
+  const words = Array.from({ length: 800 }, (_, n) => `message ${n}.`);
+  const client = await bridge.streams('opencode', says(...words, 'and now?')).finishes(4 * PATIENCE);
+  const heard = last().body.messages.slice(-801);
+  assert.deepEqual(heard.map(({ role }) => role), [...words.map((_, n) => n % 2 ? 'assistant' : 'user'), 'user']);
+  for (const [n, word] of words.entries())
+    assert.ok(JSON.stringify(heard[n].content).includes(word), word);
+  assert.ok(client.comments.includes('importing the conversation: 400 of 800'), client.comments.join());
 });
