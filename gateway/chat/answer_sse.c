@@ -174,12 +174,12 @@ on_tool(struct exchange *x, struct str json)
 static void
 on_note(struct exchange *x, struct str text)
 {
-	if (!x->spoke || x->request->is_blocked)
+	auto_free char *line = NULL;
+
+	if (!x->headed || x->request->is_blocked)
 		return;
-	x->spoke = loop_now();
-	x->words_end = 0;
-	buf_print(request_begin(x->request), ": " STR_FMT "\n\n",
-		  STR_ARG(text));
+	line = copy_format(": " STR_FMT "\n\n", STR_ARG(text));
+	comment(x, str_of(line));
 }
 
 static void
