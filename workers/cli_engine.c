@@ -20,6 +20,7 @@
 #include "workers/conversation.h"
 #include "workers/cwd.h"
 #include "workers/engine.h"
+#include "workers/models.h"
 #include "workers/failure.h"
 #include "workers/pool.h"
 #include "workers/probe.h"
@@ -516,16 +517,6 @@ forget_session(const char *id)
 	return sessions_forget(&sessions, id);
 }
 
-static json_t *
-model_row(const char *id)
-{
-	const char *name = prober.worker->name;
-
-	return json_pack("{s:o, s:s, s:i, s:s}", "id",
-			 json_sprintf("%s/%s", name, id), "object", "model",
-			 "created", 0, "owned_by", name);
-}
-
 /* As far as is known. */
 static bool
 can_work(void)
@@ -536,24 +527,37 @@ can_work(void)
 	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
 }
 
+/* What the harness says of its models until the CLI has told. */
+static json_t *
+known_models(void)
+{
+	json_t *ids = json_array();
+
+	for (const char *const *m = pool.harness->models; *m; m++)
+		json_array_append_new(ids, json_string(*m));
+	return ids;
+}
+
 static void
 list_models(struct buf *to)
 {
-	json_t *rows = json_array(), *id;
+	json_t *models =
+		pool.models ? json_incref(pool.models) : known_models();
+	json_t *rows = json_array(), *told, *row;
 	char *text;
 	size_t i;
 
-	if (can_work() && pool.models)
-		json_array_foreach (pool.models, i, id)
-			json_array_append_new(rows,
-					      model_row(json_string_value(id)));
-	else if (can_work())
-		for (const char *const *m = pool.harness->models; *m; m++)
-			json_array_append_new(rows, model_row(*m));
+	if (can_work())
+		json_array_foreach (models, i, told) {
+			row = models_row(prober.worker->name, told);
+			if (row)
+				json_array_append_new(rows, row);
+		}
 	text = json_dumps(rows, JSON_COMPACT);
 	buf_print(to, "%s", text);
 	free(text);
 	json_decref(rows);
+	json_decref(models);
 }
 
 /* Health */

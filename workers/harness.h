@@ -153,7 +153,7 @@ struct harness {
 		      struct error *);
 
 	/* MUST be set: model ids without the harness's name, ending with
-	 * NULL; talk_models() replaces them. */
+	 * NULL; what talk_models() says replaces them. */
 	const char *const *models;
 
 	/*
@@ -224,8 +224,12 @@ void talk_abort(struct talk *, const struct error *);
 /* Where in the CLI's own records the turn that is to finish ended. */
 void talk_mark(struct talk *, const char *position);
 
-/* Takes `ids`, an array of strings: all that the CLI can address. */
-void talk_models(struct talk *, json_t *ids);
+/*
+ * Takes `models`, an array of all that the CLI can address: ids, or objects of
+ * an "id" and of what else is known: "name", for people; "context_length", in
+ * tokens; "created", in Unix time.
+ */
+void talk_models(struct talk *, json_t *models);
 
 /* "claude": for error texts. */
 const char *talk_name(const struct talk *);

@@ -279,10 +279,10 @@ pool_explain_end(const struct run *r, struct error *e)
 }
 
 void
-pool_learn_models(struct pool *p, json_t *ids)
+pool_learn_models(struct pool *p, json_t *models)
 {
 	json_decref(p->models);
-	p->models = ids;
+	p->models = models;
 }
 
 /* Nobody knows what tomorrow's version says: once each is enough. */

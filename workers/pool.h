@@ -25,7 +25,7 @@ struct pool {
 	char *workspace;	  /* directory of turns that name none */
 	char *scratch;		  /* for the harness's own files */
 	struct words environment; /* but for the mark */
-	json_t *models;		  /* as the CLI says, or NULL */
+	json_t *models;	 /* what talk_models() was told; NULL: nothing */
 	json_t *unknown; /* kinds of what it said that we do not know */
 	uint64_t unknown_count;
 	struct timer sweep_timer, spare_timer, tick;
@@ -91,5 +91,5 @@ void pool_sweep_later(struct pool *);
 void pool_scout_is_back(struct pool *, const struct error *);
 void pool_note_crash(struct pool *, uint64_t began);
 void pool_explain_end(const struct run *, struct error *);
-void pool_learn_models(struct pool *, json_t *ids); /* takes them */
+void pool_learn_models(struct pool *, json_t *models); /* takes them */
 void pool_note_unknown(struct pool *, const char *kind, const char *what);

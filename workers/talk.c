@@ -241,9 +241,9 @@ talk_has_spoken(const struct talk *t)
 }
 
 void
-talk_models(struct talk *t, json_t *ids)
+talk_models(struct talk *t, json_t *models)
 {
 	struct pool *p = warm_of(t)->pool;
 
-	pool_learn_models(p, ids);
+	pool_learn_models(p, models);
 }

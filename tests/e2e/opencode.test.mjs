@@ -102,7 +102,9 @@ test('opencode: its models are its providers\', and who is asked was meant', asy
   });
 
   await t.test('those of the provider that wants no login are not listed', async () => {
-    const ids = (await bridge.get('/v1/models')).json.data.map(({ id }) => id);
+    const { data } = (await bridge.get('/v1/models')).json;
+    const ids = data.map(({ id }) => id);
+    assert.equal(data.find(({ id }) => id === 'opencode/fake/org/slashed').name, 'slashed');
     assert.deepEqual(ids.sort(), ['opencode/default', 'opencode/fake/fake-large', 'opencode/fake/fake-small', 'opencode/fake/org/slashed']);
   });
 

@@ -246,6 +246,11 @@ export function suite({
       const { data } = (await bridge.get('/v1/models')).json;
       assert.ok(data.length > 0);
       assert.ok(data.every(({ id, owned_by }) => id.startsWith(name) && owned_by === name), JSON.stringify(data));
+      for (const { created, name, context_length } of data) {
+        assert.ok(Number.isInteger(created) && created < Date.now() / 1000 - 60, `${created} is not the time of asking`);
+        assert.ok(name === undefined || name.length > 0);
+        assert.ok(context_length === undefined || context_length > 0);
+      }
       const row = (await bridge.get('/health')).json.backends.find(row => row.name === name);
       assert.equal(row.state, 'ready');
     });

@@ -1,10 +1,12 @@
 // An agent that speaks the Agent Client Protocol, does as it is told, and keeps its sessions in its home.
 //
 //   node acp.mjs [forgetful]      forgetful: it can't open a session again
+//   node acp.mjs choosy           it can be told one of two models, "small" and "large", but does not list them
 //
 // A prompt is a word that says how it goes, and what goes with it:
 //
 //   hello        "pid 7 turn 2: hello", as any other text
+//   model        "model: large", the one that it was told
 //   talk 50      so many words, one every 20 ms
 //   deaf         a word, and then nothing, whatever it is told
 //   wait         a word, and then nothing until it is told to stop
@@ -18,6 +20,7 @@ import { join } from 'node:path';
 
 const home = join(process.env.HOME, 'acp-sessions');
 const forgetful = process.argv[2] === 'forgetful';
+const choosy = process.argv[2] === 'choosy';
 const stops = new Map(); // of the turns that are under way, by session
 
 mkdirSync(home, { recursive: true });
@@ -36,7 +39,9 @@ const file = id => join(home, `${id}.json`);
 const turnsOf = id => JSON.parse(readFileSync(file(id), 'utf8'));
 
 const FLOOD = 100; // lines at once
+const chosen = new Map(); // models, by session
 const ways = {
+  model(id, _, done) { say(id, `model: ${chosen.get(id) ?? 'its own'}`); done('end_turn'); },
   talk(id, count, done) {
     let n = 0;
     const timer = setInterval(() => {
@@ -84,6 +89,8 @@ const methods = {
   },
   'session/load': ({ sessionId }) => turnsOf(sessionId) && {},
 };
+if (choosy)
+  methods['session/set_model'] = ({ sessionId, modelId }) => ['small', 'large'].includes(modelId) && chosen.set(sessionId, modelId) && {};
 
 function hear({ id, method, params }) {
   if (isHung)
@@ -92,8 +99,10 @@ function hear({ id, method, params }) {
     prompt(id, params);
   else if (method === 'session/cancel')
     stops.get(params.sessionId)?.();
-  else if (methods[method])
-    write({ id, result: methods[method](params) });
+  else if (methods[method]) {
+    const result = methods[method](params);
+    write(result ? { id, result } : { id, error: { code: -32602, message: `${method}: invalid params` } });
+  }
   else if (id !== undefined)
     write({ id, error: { code: -32601, message: `no such method: ${method}` } });
 }

@@ -267,6 +267,7 @@ agent_clear(struct agent *a)
 /* The one harness that this worker is, made when it is asked for. */
 static struct {
 	struct words may_see, environment, modes, models;
+	bool names_models; /* they were named to us */
 	struct harness harness;
 } made;
 
@@ -302,8 +303,15 @@ add_lists(const struct acp_kind *kind)
 	h->may_see = list_of(&made.may_see, kind->may_see);
 	h->environment = list_of(&made.environment, kind->environment);
 	h->permission_modes = list_of(&made.modes, modes);
+	made.names_models = models && *models;
 	h->models =
-		list_of(&made.models, models && *models ? models : "default");
+		list_of(&made.models, made.names_models ? models : "default");
+}
+
+bool
+acp_names_models(void)
+{
+	return made.names_models;
 }
 
 const struct harness *

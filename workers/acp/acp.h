@@ -90,6 +90,9 @@ enum acp_choice {
 	ACP_NO_CHOICE,
 	ACP_SET_MODEL,	/* session/set_model */
 	ACP_SET_OPTION, /* session/set_config_option */
+	/* session/set_model, on the word of who has named its models: it may
+	 * not know that method */
+	ACP_TRY_MODEL,
 };
 
 /* talk->state */
@@ -160,6 +163,9 @@ void acp_greet(struct talk *);
 void acp_close(struct talk *);
 void acp_clear(struct talk *);
 void acp_drop_sessions(struct acp_agent *);
+
+/* acp.c: whether models of an agent of one's own were named. */
+bool acp_names_models(void);
 
 /* models.c: from the answer that opened the session. */
 void acp_read_models(struct talk *, const json_t *opened);

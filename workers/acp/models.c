@@ -1,5 +1,7 @@
 #include "workers/acp/acp.h"
 
+enum { NO_SUCH_METHOD = -32601 }; /* of JSON-RPC */
+
 /*
  * An agent has its models in "models", or as one of its configuration options,
  * or in both: qwen, for which the former is its user's choice for the future
@@ -12,15 +14,46 @@ name_of(const char *id, const char *name)
 	return !is_plain_model(id) && is_plain_model(name) ? name : id;
 }
 
-static void
-add_model(struct acp *c, const json_t *model, const char *key)
+/* What an agent says of its models, while it is read. */
+struct offer {
+	struct acp *acp;
+	json_t *rows; /* for talk_models(), by our names */
+};
+
+static const char *
+our_name(const json_t *model, const char *key)
 {
 	const char *id = json_text(model, key);
 
-	if (id && *id)
-		json_object_set_new(c->models,
-				    name_of(id, json_text(model, "name")),
-				    json_string(id));
+	return id && *id ? name_of(id, json_text(model, "name")) : NULL;
+}
+
+/* The protocol has no field for the length of a context: qwen says it beside.
+ */
+static void
+describe(struct offer *o, const json_t *model, const char *key)
+{
+	const char *name = our_name(model, key);
+	json_t *row = name ? json_object_get(o->rows, name) : NULL;
+	const json_t *meta = json_object_get(model, "_meta");
+	json_t *length = json_object_get(meta, "contextLimit");
+
+	if (row && length)
+		json_object_set(row, "context_length", length);
+}
+
+static void
+add_model(struct offer *o, const json_t *model, const char *key)
+{
+	const char *name = our_name(model, key);
+
+	if (!name)
+		return;
+	json_object_set(o->acp->models, name, json_object_get(model, key));
+	json_object_set_new(o->rows, name,
+			    json_pack("{s:s, s:O*}", "id", name, "name",
+				      json_object_get(model, "name")));
+	describe(o, model, key);
 }
 
 static const json_t *
@@ -42,31 +75,34 @@ model_option(const json_t *opened)
 
 /* Options may be in groups. */
 static void
-add_options(struct acp *c, const json_t *options)
+add_options(struct offer *o, const json_t *options)
 {
 	const json_t *option, *inner;
 	size_t i, j;
 
 	json_array_foreach (options, i, option) {
-		add_model(c, option, "value");
+		add_model(o, option, "value");
 		json_array_foreach (json_object_get(option, "options"), j,
 				    inner)
-			add_model(c, inner, "value");
+			add_model(o, inner, "value");
 	}
 }
 
 static void
-read_option(struct acp *c, const json_t *option)
+read_option(struct offer *o, const json_t *option)
 {
+	struct acp *c = o->acp;
+
 	c->choice = ACP_SET_OPTION;
 	c->model_option = copy(str_of(json_text(option, "id")));
 	c->default_model = copy(str_of(json_text(option, "currentValue")));
-	add_options(c, json_object_get(option, "options"));
+	add_options(o, json_object_get(option, "options"));
 }
 
 static void
-read_models(struct acp *c, const json_t *models)
+read_models(struct offer *o, const json_t *models)
 {
+	struct acp *c = o->acp;
 	const json_t *model;
 	size_t i;
 
@@ -74,19 +110,30 @@ read_models(struct acp *c, const json_t *models)
 	c->default_model = copy(str_of(json_text(models, "currentModelId")));
 	json_array_foreach (json_object_get(models, "availableModels"), i,
 			    model)
-		add_model(c, model, "modelId");
+		add_model(o, model, "modelId");
+}
+
+static void
+describe_all(struct offer *o, const json_t *models)
+{
+	const json_t *model;
+	size_t i;
+
+	json_array_foreach (json_object_get(models, "availableModels"), i,
+			    model)
+		describe(o, model, "modelId");
 }
 
 static json_t *
-names_of(const json_t *models)
+rows_of(const struct offer *o)
 {
-	json_t *names = json_pack("[s]", "default"), *id;
+	json_t *rows = json_pack("[s]", "default"), *row;
 	const char *name;
 
-	json_object_foreach ((json_t *)models, name, id)
+	json_object_foreach (o->rows, name, row)
 		if (strcmp(name, "default"))
-			json_array_append_new(names, json_string(name));
-	return names;
+			json_array_append(rows, row);
+	return rows;
 }
 
 void
@@ -95,14 +142,26 @@ acp_read_models(struct talk *t, const json_t *opened)
 	const json_t *models = json_object_get(opened, "models");
 	const json_t *option = model_option(opened);
 	struct acp *c = t->state;
+	struct offer o = { .acp = c, .rows = json_object() };
 
 	c->models = json_object();
 	if (option)
-		read_option(c, option);
+		read_option(&o, option);
 	else if (json_is_object(models))
-		read_models(c, models);
+		read_models(&o, models);
+	describe_all(&o, models);
 	if (json_object_size(c->models))
-		talk_models(t, names_of(c->models));
+		talk_models(t, rows_of(&o));
+	else if (c->choice == ACP_NO_CHOICE && acp_names_models())
+		c->choice = ACP_TRY_MODEL;
+	json_decref(o.rows);
+}
+
+static bool
+is_unknown_method(const json_t *error)
+{
+	return json_integer_value(json_object_get(error, "code")) ==
+	       NO_SUCH_METHOD;
 }
 
 /* What it does not list it may know all the same. */
@@ -112,6 +171,22 @@ id_of(const struct acp *c, const char *model)
 	const char *id = json_text(c->models, model);
 
 	return id ? id : model;
+}
+
+/* The names that it was given are of no use: they are not listed again. */
+static void
+fail_choice(struct talk *t)
+{
+	struct acp *c = t->state;
+	struct error e = { 0 };
+
+	talk_models(t, json_pack("[s]", "default"));
+	fail_with(
+		&e, ERR_NO_MODEL,
+		"%s can't be told to use %s: it has no session/set_model; ask "
+		"for \"%s\" alone, and name no models in its settings",
+		talk_name(t), c->asked_model, talk_name(t));
+	acp_fail(t, &e);
 }
 
 static void
@@ -128,6 +203,10 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 		acp_send_prompt(t);
 		return;
 	}
+	if (c->choice == ACP_TRY_MODEL && is_unknown_method(error)) {
+		fail_choice(t);
+		return;
+	}
 	acp_explain(t, error, &e);
 	if (e.code == ERR_HARNESS || e.code == ERR_INVALID)
 		e.code = ERR_NO_MODEL;
@@ -141,7 +220,7 @@ ask(struct talk *t, const char *id)
 	struct acp *c = t->state;
 	json_t *params;
 
-	if (c->choice == ACP_SET_MODEL) {
+	if (c->choice != ACP_SET_OPTION) {
 		rpc_ask(rpc, "session/set_model",
 			acp_params(t, "modelId", json_string(id)), on_model_set,
 			t);

@@ -11,19 +11,23 @@ static void
 note_models(struct talk *t, const json_t *response)
 {
 	const json_t *models = json_object_get(response, "models"), *model;
-	json_t *ids = json_array();
+	json_t *all = json_array();
 	size_t i;
 
 	json_array_foreach (models, i, model) {
 		json_t *value = json_object_get(model, "value");
 
 		if (json_is_string(value))
-			json_array_append(ids, value);
+			json_array_append_new(
+				all,
+				json_pack(
+					"{s:O, s:O*}", "id", value, "name",
+					json_object_get(model, "displayName")));
 	}
-	if (json_array_size(ids))
-		talk_models(t, ids);
+	if (json_array_size(all))
+		talk_models(t, all);
 	else
-		json_decref(ids);
+		json_decref(all);
 }
 
 /* A model that it has refused leaves it with the one that it had. */

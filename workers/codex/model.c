@@ -81,7 +81,11 @@ add_catalogue(const struct codex *c, json_t *ids, const char *format)
 		const char *id = json_text(model, "model");
 
 		if (id)
-			json_array_append_new(ids, json_sprintf(format, id));
+			json_array_append_new(
+				ids, json_pack("{s:o, s:O*}", "id",
+					       json_sprintf(format, id), "name",
+					       json_object_get(model,
+							       "displayName")));
 	}
 }
 

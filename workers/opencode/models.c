@@ -1,3 +1,4 @@
+#include "workers/models.h"
 #include "workers/opencode/opencode.h"
 
 /*
@@ -17,6 +18,17 @@ is_everybodys(const json_t *provider)
 	       text_is(key, "public");
 }
 
+static json_t *
+described(const char *id, const json_t *about)
+{
+	const json_t *limit = json_object_get(about, "limit");
+
+	return json_pack("{s:s, s:O*, s:O*, s:I}", "id", id, "name",
+			 json_object_get(about, "name"), "context_length",
+			 json_object_get(limit, "context"), "created",
+			 models_date(json_text(about, "release_date")));
+}
+
 static void
 add_models(struct server *s, const json_t *provider)
 {
@@ -27,7 +39,7 @@ add_models(struct server *s, const json_t *provider)
 	json_object_foreach (models, model, about) {
 		auto_free char *name = copy_format("%s/%s", id, model);
 
-		json_array_append_new(s->models, json_string(name));
+		json_array_append_new(s->models, described(name, about));
 		if (!first)
 			first = model;
 	}

@@ -40,7 +40,7 @@ struct server {
 	json_t *children; /* sessions of sub-agents, and whose they are */
 
 	/* What it said of models when it started. */
-	json_t *models;	   /* "provider/model" of all who are logged in */
+	json_t *models;	   /* of all who are logged in, "provider/model" */
 	json_t *defaults;  /* of each provider */
 	char *first_model; /* NULL: nobody is logged in */
 	bool has_free;	   /* a provider that wants no login */

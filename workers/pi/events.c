@@ -88,7 +88,12 @@ on_models(struct talk *t, const json_t *response)
 
 		if (!name)
 			continue;
-		json_array_append_new(ids, json_string(name));
+		json_array_append_new(
+			ids,
+			json_pack("{s:s, s:O*, s:O*}", "id", name, "name",
+				  json_object_get(model, "name"),
+				  "context_length",
+				  json_object_get(model, "contextWindow")));
 		json_object_set_new(p->models, name,
 				    json_boolean(sees_images(model)));
 	}
