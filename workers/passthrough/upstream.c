@@ -103,7 +103,7 @@ on_bytes(char *bytes, size_t one, size_t len, void *owner)
 	bool fits;
 
 	if (!x->head.whole) {
-		fail(x, ERR_UPSTREAM, "speaks something else than HTTP");
+		fail(x, ERR_UPSTREAM, "sent no complete head of an answer");
 		return 0;
 	}
 	lives(x);
@@ -321,7 +321,7 @@ show_end(struct exchange *x)
 	if (x->result != CURLE_OK)
 		explain(x);
 	else if (!x->head.whole)
-		fail(x, ERR_UPSTREAM, "speaks something else than HTTP");
+		fail(x, ERR_UPSTREAM, "sent no complete head of an answer");
 	x->heard(x);
 	recycle(x);
 }
