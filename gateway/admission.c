@@ -11,7 +11,8 @@ struct waiter {
 	struct request *request;
 	const struct worker_link *to;
 	struct timer deadline;
-	struct ask ask; /* the supervisor, how `to` is */
+	struct error why; /* it waits; ERR_NONE: nobody has said */
+	struct ask ask;	  /* the supervisor, how `to` is */
 	uint64_t index;
 };
 
@@ -43,11 +44,13 @@ static void
 on_deadline(struct timer *t)
 {
 	struct waiter *waiter = container_of(t, struct waiter, deadline);
-	struct error e = { 0 };
+	struct error e = waiter->why;
 
-	fail_with(&e, ERR_UNAVAILABLE,
-		  "the worker for %s is not running, it may be starting",
-		  waiter->to->name);
+	if (e.code == ERR_NONE)
+		fail_with(&e, ERR_UNAVAILABLE,
+			  "the worker for %s is not running, it may be "
+			  "starting",
+			  waiter->to->name);
 	reply_error(leave(waiter), &e, NULL);
 }
 
@@ -90,13 +93,15 @@ ask_next(struct waiter *waiter)
 
 void
 admission_wait(struct gateway *g, struct request *r,
-	       const struct worker_link *to)
+	       const struct worker_link *to, const struct error *why)
 {
 	struct waiter *waiter = xcalloc(1, sizeof *waiter);
 
 	waiter->gateway = g;
 	waiter->request = r;
 	waiter->to = to;
+	if (why)
+		waiter->why = *why;
 	r->owner = waiter;
 	r->left = on_left;
 	list_append(&g->admission, &waiter->node);

@@ -12,9 +12,12 @@
 
 struct gateway;
 
-/* The request is the admission's from here on.  `to` is not there. */
+/*
+ * The request is the admission's from here on.  `to` is not there.  `why` is
+ * what the client is told if nobody comes in time; NULL: just that.
+ */
 void admission_wait(struct gateway *, struct request *,
-		    const struct worker_link *to);
+		    const struct worker_link *to, const struct error *why);
 
 /* It has come. */
 void admission_admit(struct gateway *, const struct worker_link *);

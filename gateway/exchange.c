@@ -1,13 +1,15 @@
 #include "gateway/exchange.h"
 
+#include "gateway/admission.h"
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
 #include "proto/log.h"
 
 enum {
-	WINDOW = 256 << 10,  /* bytes a worker may be ahead of the client */
-	SUBMIT_TIME = 10000, /* ms */
-	LITTLE = 64 << 10,   /* bytes unsent, that are as good as sent */
+	WINDOW = 256 << 10, /* bytes a worker may be ahead of the client */
+	TAKE_MS = 60000,    /* until the worker must have heard an order... */
+	ANSWER_MS = 5000,   /* ...and we its answer to that */
+	LITTLE = 64 << 10,  /* bytes unsent, that are as good as sent */
 };
 
 static struct list *
@@ -16,25 +18,33 @@ bucket(struct gateway *g, uint64_t id)
 	return &g->exchanges[id % EXCHANGE_BUCKETS];
 }
 
+static struct exchange *
+look_up(struct gateway *g, const struct worker_link *who, uint64_t id)
+{
+	list_each (bucket(g, id), n) {
+		struct exchange *x = container_of(n, struct exchange, node);
+
+		if (x->id == id && x->worker == who)
+			return x;
+	}
+	return NULL;
+}
+
 struct exchange *
 exchange_find(struct gateway *g, const struct worker_link *who, uint64_t id,
 	      uint64_t seq)
 {
+	struct exchange *x = look_up(g, who, id);
 	struct error e = { 0 };
 
-	list_each (bucket(g, id), n) {
-		struct exchange *x = container_of(n, struct exchange, node);
-
-		if (x->id != id || x->worker != who)
-			continue;
-		loop_unset(&g->loop, &x->deadline);
-		if (seq == ++x->seq)
-			return x;
-		fail_with(&e, ERR_PROTOCOL, "event %ju of %s was lost",
-			  (uintmax_t)x->seq, who->name);
-		exchange_abort(x, &e);
+	if (!x)
 		return NULL;
-	}
+	loop_unset(&g->loop, &x->deadline);
+	if (seq == ++x->seq)
+		return x;
+	fail_with(&e, ERR_PROTOCOL, "event %ju of %s was lost",
+		  (uintmax_t)x->seq, who->name);
+	exchange_abort(x, &e);
 	return NULL;
 }
 
@@ -47,7 +57,12 @@ exchange_end(struct exchange *x)
 	g->exchange_count--;
 	loop_unset(&g->loop, &x->deadline);
 	loop_unset(&g->loop, &x->beat);
+	order_drop(&x->order);
 	stamp_fini(&x->stamp);
+	free(x->prefix);
+	free(x->wanted_model);
+	free(x->wanted_session);
+	free(x->cwd);
 	free(x->session);
 	free(x->how);
 	free(x->reason);
@@ -63,6 +78,8 @@ tell_to_stop(const struct exchange *x)
 {
 	const struct msg_cancel m = { .turn = x->id };
 
+	if (!x->is_sent)
+		return;
 	outlet_send(&x->worker->orders, MSG_CANCEL, &m);
 }
 
@@ -85,9 +102,65 @@ static void
 on_left(struct request *r)
 {
 	struct exchange *x = r->owner;
+	struct worker_link *worker = x->worker;
 
 	tell_to_stop(x);
 	exchange_end(x);
+	exchange_send_orders(worker); /* it may have kept others waiting */
+}
+
+/* The request is as it was before it became an exchange. */
+static void
+readmit(struct exchange *x, const struct error *why)
+{
+	struct gateway *g = x->gateway;
+	struct request *r = x->request;
+	const struct worker_link *to = x->worker;
+
+	exchange_end(x);
+	r->owner = NULL;
+	r->left = r->taken = NULL;
+	admission_wait(g, r, to, why);
+}
+
+/*
+ * An order that was not sent is nobody's.  A worker that leaves has accepted
+ * what it has begun before it said so, and what it said is heard by now.
+ */
+void
+exchange_outlive(struct exchange *x, bool lost, const struct error *e)
+{
+	bool is_nobodys =
+		!x->is_sent || (lost && x->worker->is_leaving && !x->accepted);
+
+	if (is_nobodys && !x->gateway->draining)
+		readmit(x, e);
+	else if (lost)
+		exchange_failed(x, e);
+}
+
+void
+exchange_refused(struct exchange *x, const struct error *e)
+{
+	if (x->gateway->draining)
+		exchange_failed(x, e);
+	else
+		readmit(x, e);
+}
+
+void
+exchange_bad(struct worker_link *who, struct gateway *g, uint64_t id,
+	     const struct error *why)
+{
+	struct exchange *x = look_up(g, who, id);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_PROTOCOL,
+		  "the worker for %s has sent an event that is not as it must "
+		  "be: %.300s",
+		  who->name, why->text);
+	if (x)
+		exchange_abort(x, &e);
 }
 
 /* Credit: what the client has taken the worker may send again. */
@@ -133,36 +206,94 @@ set_text(char **at, struct str s)
 	*at = copy(s);
 }
 
+/*
+ * What the worker may have said meanwhile counts.  It has not begun the turn,
+ * and won't: it would refuse an order that it hears now.
+ */
 static void
 on_deadline(struct timer *timer)
 {
 	struct exchange *x = container_of(timer, struct exchange, deadline);
+	struct gateway *g = x->gateway;
+	struct worker_link *worker = x->worker;
+	uint64_t id = x->id;
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_TIMEOUT, "%s did not take the turn in time",
-		  x->worker->name);
+	inlet_drain(&worker->inlet);
+	x = look_up(g, worker, id);
+	if (!x || x->accepted)
+		return;
+	fail_with(&e, ERR_UNAVAILABLE,
+		  "%s was too busy to take the turn in time; it was not begun",
+		  worker->name);
 	exchange_abort(x, &e);
 }
 
 static void
-submit(struct exchange *x, const struct question *q)
+submit(struct exchange *x)
 {
 	const struct msg_submit m = {
 		.worker = x->worker->id,
 		.turn = x->id,
-		.kind = q->kind,
-		.harness = str_of(q->to.prefix),
-		.model = q->to.model,
-		.session = q->session,
-		.cwd = q->cwd,
-		.streamed = q->streamed,
+		.kind = x->kind,
+		.harness = str_of(x->prefix),
+		.model = str_of(x->wanted_model),
+		.session = str_of(x->wanted_session),
+		.cwd = str_of(x->cwd),
+		.streamed = x->streamed,
 		.window = WINDOW,
-		.body = q->body,
+		.until = loop_now() + TAKE_MS,
+		.body = buf_str(&x->request->body),
 	};
 
+	x->is_sent = true;
 	outlet_send(&x->worker->orders, MSG_SUBMIT, &m);
-	loop_set(&x->gateway->loop, &x->deadline, SUBMIT_TIME, on_deadline);
-	request_drop_body(x->request);
+	loop_set(&x->gateway->loop, &x->deadline, TAKE_MS + ANSWER_MS,
+		 on_deadline);
+}
+
+void
+exchange_send_orders(struct worker_link *worker)
+{
+	struct order *o;
+
+	while (worker_link_is_up(worker) &&
+	       (o = order_window_next(&worker->window)))
+		submit(container_of(o, struct exchange, order));
+}
+
+static void
+on_no_room(struct timer *timer)
+{
+	struct exchange *x = container_of(timer, struct exchange, deadline);
+	struct worker_link *worker = x->worker;
+	struct error e = { 0 };
+
+	fail_with(
+		&e, ERR_QUEUE_TIMEOUT,
+		"queue_timeout: %s had no room for a request of %zu bytes for "
+		"%ju ms: it holds %zu bytes of others, and %zu requests wait "
+		"(BRIDGE_ORDER_WINDOW_BYTES)",
+		worker->name, x->order.bytes,
+		(uintmax_t)x->gateway->settings.order_wait_ms,
+		order_window_held(&worker->window),
+		order_window_waiting(&worker->window));
+	exchange_failed(x, &e);
+	exchange_send_orders(worker);
+}
+
+/* The body stays the request's until the worker has accepted the turn. */
+static void
+keep_question(struct exchange *x, const struct question *q)
+{
+	x->kind = q->kind;
+	x->streamed = q->streamed;
+	x->prefix = copy(str_of(q->to.prefix));
+	x->wanted_model = copy(q->to.model);
+	x->wanted_session = copy(q->session);
+	x->cwd = copy(q->cwd);
+	x->order.bytes = q->body.len;
+	x->order.session = x->wanted_session;
 }
 
 void
@@ -182,7 +313,10 @@ exchange_start(struct gateway *g, struct request *r, const struct question *q)
 	r->owner = x;
 	r->left = on_left;
 	r->taken = on_taken;
-	submit(x, q);
+	keep_question(x, q);
+	loop_set(&g->loop, &x->deadline, g->settings.order_wait_ms, on_no_room);
+	order_window_add(&x->worker->window, &x->order);
+	exchange_send_orders(x->worker);
 }
 
 struct standing
@@ -226,6 +360,7 @@ exchange_accepted(struct exchange *x, const struct msg_accepted *m)
 {
 	if (!is_in_order(x, false))
 		return;
+	request_drop_body(x->request);
 	set_text(&x->session, m->session);
 	set_text(&x->how, m->how);
 	set_text(&x->reason, m->reason);
@@ -236,26 +371,38 @@ exchange_accepted(struct exchange *x, const struct msg_accepted *m)
 	x->answer->accepted(x);
 }
 
+/* True if it was another. */
+static bool
+renew_text(char **at, struct str s)
+{
+	if (str_eq(str_of(*at), s))
+		return false;
+	set_text(at, s);
+	return true;
+}
+
 void
 exchange_started(struct exchange *x, const struct msg_started *m)
 {
-	bool same = str_eq(str_of(x->session), m->session) &&
-		    str_eq(str_of(x->how), m->how) &&
-		    str_eq(str_of(x->reason), m->reason);
+	bool is_new = false;
 
 	if (!is_in_order(x, true))
 		return;
-	set_text(&x->session, m->session);
-	set_text(&x->how, m->how);
-	set_text(&x->reason, m->reason);
-	if (!same)
+	if (m->ignored.ptr)
+		set_text(&x->ignored, m->ignored);
+	if (!m->how.ptr)
+		return;
+	is_new |= renew_text(&x->session, m->session);
+	is_new |= renew_text(&x->how, m->how);
+	is_new |= renew_text(&x->reason, m->reason);
+	if (is_new)
 		x->answer->started(x);
 }
 
 void
 exchange_text(struct exchange *x, enum delta delta, struct str text)
 {
-	x->unpaid += text.len;
+	x->unpaid += text.len + EVENT_COST;
 	if (is_in_order(x, true) && is_within_limits(x))
 		x->answer->text(x, delta, text);
 }
@@ -263,7 +410,7 @@ exchange_text(struct exchange *x, enum delta delta, struct str text)
 void
 exchange_tool(struct exchange *x, struct str json)
 {
-	x->unpaid += json.len;
+	x->unpaid += json.len + EVENT_COST;
 	if (is_in_order(x, true) && is_within_limits(x))
 		x->answer->tool(x, json);
 }
@@ -271,6 +418,7 @@ exchange_tool(struct exchange *x, struct str json)
 void
 exchange_note(struct exchange *x, struct str text)
 {
+	x->unpaid += text.len + EVENT_COST;
 	if (is_in_order(x, true) && x->answer->note)
 		x->answer->note(x, text);
 }
@@ -278,19 +426,25 @@ exchange_note(struct exchange *x, struct str text)
 void
 exchange_head(struct exchange *x, const struct msg_head *m)
 {
-	/* One that was accepted as a relay; any other has its own words. */
-	if (x->answer != &answer_relay && !is_in_order(x, false))
+	struct error e = { 0 };
+
+	if (!is_in_order(x, true))
 		return;
-	x->answer = &answer_relay;
-	x->accepted = true;
-	x->unpaid += m->bytes.len;
+	if (x->answer != &answer_relay) {
+		fail_with(&e, ERR_PROTOCOL,
+			  "%s relays an answer that it has not accepted as one",
+			  x->worker->name);
+		exchange_abort(x, &e);
+		return;
+	}
+	x->unpaid += m->bytes.len + EVENT_COST;
 	relay_head(x, m);
 }
 
 void
 exchange_body(struct exchange *x, const struct msg_body *m)
 {
-	x->unpaid += m->bytes.len;
+	x->unpaid += m->bytes.len + EVENT_COST;
 	if (is_in_order(x, true) && is_within_limits(x))
 		relay_body(x, m);
 }

@@ -38,6 +38,12 @@ struct exchange {
 	struct request *request;
 	uint64_t id, seq;
 	struct timer deadline; /* until the worker says anything */
+	struct order order;
+	bool is_sent; /* the order is */
+	enum turn_kind kind;
+	bool streamed;
+	/* What the order says; NULL as in struct question. */
+	char *prefix, *wanted_model, *wanted_session, *cwd;
 	const struct answer *answer;
 	struct stamp stamp;
 	bool accepted;
@@ -47,9 +53,9 @@ struct exchange {
 
 	/* Of a stream. */
 	struct timer beat; /* its head is due, or a comment is */
-	uint64_t spoke;	  /* loop_now() */
-	size_t event;	  /* where the last event begins, while it waits */
-	size_t words_end; /* where the text in it ends; 0: there is none */
+	uint64_t spoke;	   /* loop_now() */
+	size_t event;	   /* where the last event begins, while it waits */
+	size_t words_end;  /* where the text in it ends; 0: there is none */
 	enum delta last;
 
 	/* Of a whole. */
@@ -78,6 +84,10 @@ struct question {
 void exchange_start(struct gateway *, struct request *,
 		    const struct question *);
 
+/* Sends what waits for room in the worker, as far as there is. */
+void exchange_send_orders(struct worker_link *);
+
+/* NULL: it has ended, or the event is not the next one. */
 struct exchange *exchange_find(struct gateway *, const struct worker_link *,
 			       uint64_t id, uint64_t seq);
 
@@ -92,6 +102,20 @@ void exchange_finish(struct exchange *, const struct msg_finish *);
 
 /* The worker says so, or is gone. */
 void exchange_failed(struct exchange *, const struct error *);
+
+/* The worker is being stopped, and has not taken the turn: its successor may.
+ */
+void exchange_refused(struct exchange *, const struct error *);
+
+/*
+ * The worker takes no more orders: a turn that has certainly not been begun
+ * waits for its successor, all others go on, or have failed if it is `lost`.
+ */
+void exchange_outlive(struct exchange *, bool lost, const struct error *);
+
+/* The worker has said something of it that can't be understood. */
+void exchange_bad(struct worker_link *, struct gateway *, uint64_t id,
+		  const struct error *);
 
 /* We say so, and the worker shall stop. */
 void exchange_abort(struct exchange *, const struct error *);

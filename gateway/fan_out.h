@@ -25,6 +25,7 @@ struct fan_out {
 	void (*done)(struct fan_out *);
 	json_t *rows;
 	uint64_t count;
+	bool has_more;	 /* than there was room for in somebody's answer */
 	bool is_partial; /* somebody is not there, or has not answered */
 	size_t limit;
 	char *wanted; /* NULL: everything */

@@ -250,7 +250,17 @@ gateway_on_failed(struct gateway *g, const struct msg_failed *m)
 	e.retry_ms = (uint32_t)m->retry_ms;
 	if (m->field_len <= strlen(e.text))
 		e.field_len = (uint16_t)m->field_len;
-	exchange_failed(x, &e);
+	if (m->code == ERR_DRAINING && !x->accepted)
+		exchange_refused(x, &e);
+	else
+		exchange_failed(x, &e);
+}
+
+static void
+gateway_on_room(struct gateway *g, const struct msg_room *m)
+{
+	order_window_room(&g->sender->window, m->bytes);
+	exchange_send_orders(g->sender);
 }
 
 static void
@@ -279,15 +289,55 @@ end_exchanges(struct gateway *g, const struct worker_link *of,
 }
 
 static void
+outlive_leaving(struct exchange *x, const struct error *e)
+{
+	exchange_outlive(x, false, e);
+}
+
+static void
+outlive_lost(struct exchange *x, const struct error *e)
+{
+	exchange_outlive(x, true, e);
+}
+
+static void
+gateway_on_leaving(struct gateway *g, const struct msg_leaving *m)
+{
+	struct worker_link *who = g->sender;
+	struct error e = { 0 };
+
+	if (m->worker != who->id)
+		return;
+	log_info("worker %s: takes no more turns", who->name);
+	who->is_leaving = true;
+	fail_with(&e, ERR_DRAINING, "%s is being stopped", who->name);
+	end_exchanges(g, who, &e, outlive_leaving);
+}
+
+static void
 on_lost(struct worker_link *who)
 {
 	struct gateway *g = container_of(who->workers, struct gateway, workers);
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_WORKER_LOST,
-		  "the worker for %s has died; what it did may be half done",
-		  who->name);
-	end_exchanges(g, who, &e, exchange_failed);
+	if (who->is_leaving)
+		fail_with(&e, ERR_CANCELLED,
+			  "the worker for %s was stopped; what the turn did "
+			  "may be half done",
+			  who->name);
+	else
+		fail_with(&e, ERR_WORKER_LOST,
+			  "the worker for %s has died; what it did may be half "
+			  "done",
+			  who->name);
+	end_exchanges(g, who, &e, outlive_lost);
+}
+
+static void
+on_bad(struct worker_link *who, uint64_t turn, const struct error *e)
+{
+	exchange_bad(who, container_of(who->workers, struct gateway, workers),
+		     turn, e);
 }
 
 static void
@@ -431,6 +481,7 @@ prepare(struct gateway *g)
 	g->workers.heard = on_heard;
 	g->workers.came = on_came;
 	g->workers.lost = on_lost;
+	g->workers.bad = on_bad;
 	g->workers.broken = on_broken;
 	g->http.judge = judge;
 	g->http.heard = on_piece;
@@ -464,6 +515,7 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	    !loop_catch_signals(&g->loop, on_signal, e) ||
 	    !settings_read(&g->settings, e))
 		return false;
+	g->workers.order_window = g->settings.order_window;
 	(void)log_level_read(g->settings.log_level, &level);
 	log_open(name, level);
 	if (getrandom(&g->last_turn, sizeof g->last_turn, 0) < 0)
@@ -473,7 +525,7 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
 	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
 	       workers_init(&g->workers, workers, routes, e) &&
-	       dial(g, name, directory, e) &&
+	       open_windows(g) && dial(g, name, directory, e) &&
 	       http_init(&g->http, &g->loop, LISTENING, &g->settings, e);
 }
 

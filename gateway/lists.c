@@ -8,9 +8,10 @@
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500 };
 
 static json_t *
-as_list(json_t *rows)
+as_list(json_t *rows, bool has_more)
 {
-	return json_pack("{s:s,s:O}", "object", "list", "data", rows);
+	return json_pack("{s:s,s:O,s:b}", "object", "list", "data", rows,
+			 "has_more", has_more);
 }
 
 /* Models */
@@ -36,8 +37,10 @@ complete_model(json_t *row)
 static void
 take_models(struct fan_out *g, const struct msg *m)
 {
-	if (m->type == MSG_MODELS)
-		fan_out_rows(g, m->body.models.rows);
+	if (m->type != MSG_MODELS)
+		return;
+	fan_out_rows(g, m->body.models.rows);
+	g->has_more |= m->body.models.has_more;
 }
 
 static void
@@ -48,7 +51,7 @@ give_models(struct fan_out *g)
 
 	json_array_foreach (g->rows, i, row)
 		complete_model(row);
-	reply_json(g->request, 200, as_list(g->rows));
+	reply_json(g->request, 200, as_list(g->rows, g->has_more));
 }
 
 /* "claude" is a model as well: the one that Claude Code has chosen. */
@@ -137,8 +140,10 @@ handle_show_model(struct gateway *g, struct request *r)
 static void
 take_sessions(struct fan_out *g, const struct msg *m)
 {
-	if (m->type == MSG_SESSIONS)
-		fan_out_rows(g, m->body.sessions.rows);
+	if (m->type != MSG_SESSIONS)
+		return;
+	fan_out_rows(g, m->body.sessions.rows);
+	g->has_more |= m->body.sessions.has_more;
 }
 
 static json_int_t
@@ -168,7 +173,7 @@ give_sessions(struct fan_out *g)
 	qsort(sorted, n, sizeof *sorted, newest_first);
 	for (i = 0; i < n && i < g->limit; i++)
 		json_array_append(rows, sorted[i]);
-	reply_json(g->request, 200, as_list(rows));
+	reply_json(g->request, 200, as_list(rows, g->has_more || i < n));
 	json_decref(rows);
 }
 

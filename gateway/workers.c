@@ -34,6 +34,7 @@ add_member(struct workers *f, struct str name, struct error *e)
 		.inlet = INLET_INIT,
 		.orders = OUTLET_INIT,
 	};
+	order_window_init(&m->window, f->order_window);
 	return true;
 }
 
@@ -79,6 +80,19 @@ on_heard(struct inlet *i, const struct msg *m)
 	struct worker_link *who = container_of(i, struct worker_link, inlet);
 
 	who->workers->heard(who, m);
+}
+
+static void
+on_bad(struct inlet *i, const struct msg *bad, const struct error *e)
+{
+	struct worker_link *m = container_of(i, struct worker_link, inlet);
+	uint64_t turn = msg_turn(bad);
+
+	log_warn("worker %s: %s", m->name, e->text);
+	if (turn)
+		m->workers->bad(m, turn, e);
+	else
+		m->workers->broken(m, e);
 }
 
 static void
@@ -151,7 +165,9 @@ lose(struct worker_link *m)
 	m->id = 0;
 	inlet_renew(&m->inlet);
 	outlet_renew(&m->orders);
+	order_window_reset(&m->window);
 	m->workers->lost(m);
+	m->is_leaving = false;
 	greet(m);
 }
 
@@ -196,6 +212,7 @@ dial(struct worker_link *m, struct loop *loop, const char *directory,
 		.self = GATEWAY,
 		.peer = WORKER,
 		.heard = on_heard,
+		.bad = on_bad,
 		.broken = on_broken,
 		.changed = on_events,
 	};

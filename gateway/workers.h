@@ -6,9 +6,11 @@
  * which worker, and what harness that is does not matter here.  For each
  * worker there is a client that asks it and an inlet that hears it.  When one
  * is there to take orders `came` is called.  When it goes away what it has
- * still said is heard first, and then `lost` is called.  `broken`: it said
- * what could not be understood, which may have been anything.
+ * still said is heard first, and then `lost` is called.  `bad`: it said
+ * something of one turn that could not be understood.  `broken`: that may have
+ * been of any turn.
  */
+#include "gateway/order_window.h"
 #include "proto/link.h"
 
 struct workers;
@@ -21,14 +23,16 @@ struct worker_link {
 	struct timer again; /* to greet, when that has failed */
 	struct inlet inlet;
 	struct outlet orders;
-	uint64_t id;   /* of its process; 0: not known */
-	bool is_known; /* to be there: its coming was told */
+	uint64_t id;	 /* of its process; 0: not known */
+	bool is_known;	 /* to be there: its coming was told */
+	bool is_leaving; /* it takes no more orders; another one will come */
+	struct order_window window;
 };
 
 static inline bool
 worker_link_is_up(const struct worker_link *m)
 {
-	return m->id != 0 && m->orders.reader.connected &&
+	return m->id != 0 && !m->is_leaving && m->orders.reader.connected &&
 	       m->inlet.writer.connected;
 }
 
@@ -42,9 +46,11 @@ struct workers {
 	struct worker_link links[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
 	size_t link_count, prefix_count;
+	size_t order_window; /* bytes, for each link; to be set before */
 	void (*heard)(struct worker_link *, const struct msg *);
 	void (*came)(struct worker_link *);
 	void (*lost)(struct worker_link *);
+	void (*bad)(struct worker_link *, uint64_t turn, const struct error *);
 	void (*broken)(struct worker_link *, const struct error *);
 };
 
@@ -56,7 +62,7 @@ struct destination {
 };
 
 /*
- * `workers` is "claude echo", `routes` is "claude=claude cc=claude".  The four
+ * `workers` is "claude echo", `routes` is "claude=claude cc=claude".  The five
  * functions are to be set before; fini is needed even if it failed.
  */
 must_check bool workers_init(struct workers *, const char *workers,

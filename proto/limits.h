@@ -21,10 +21,12 @@
 #define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */
 #define MAX_LINE (160u << 20)  /* one line of a CLI: a 64 MiB text, escaped */
 #define MAX_DELTA (64u << 10)  /* one piece of an answer */
+#define EVENT_COST 512	       /* bytes that an event counts beside its text */
 #define MAX_LIST (8u << 20)    /* one list, as JSON: sessions, models */
 #define MAX_STDERR (8u << 10)  /* what is kept of a CLI's last words */
 #define MAX_BATCH (128u << 10) /* bytes of events that travel together */
 #define MAX_MAIL 128	       /* messages received, and not yet heard */
+#define MAX_PIPES 16	       /* connections at once to one socket of NNG's */
 #define MAX_FIELDS 14	       /* of one message */
 #define MAX_WIRE (MAX_BODY + (1u << 20)) /* one message between processes */
 #define MAX_WINDOW (1u << 20) /* bytes of an answer nobody has read yet */

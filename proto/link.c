@@ -11,7 +11,6 @@
 #include "proto/log.h"
 
 enum {
-	AT_ONCE = 64,	   /* replies heard before others have a turn */
 	REPLY_TIME = 1000, /* ms for an earlier reply to leave */
 };
 
@@ -232,11 +231,14 @@ static void
 on_reply(struct watch *w)
 {
 	struct client *c = container_of(w, struct client, box.watch);
+	uint64_t until = loop_now() + AT_ONCE_MS;
 
 	mailbox_clear(&c->box);
-	for (int i = 0; i < AT_ONCE; i++)
+	for (int i = 0; i < AT_ONCE && loop_now() < until; i++)
 		if (!c->loop || !hear_reply(c))
 			return;
+	if (!c->loop)
+		return;
 	mailbox_signal(&c->box);
 }
 

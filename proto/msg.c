@@ -93,6 +93,23 @@ read_nil(struct reader *r)
 	return true;
 }
 
+/* Goes past any value that a message can have. */
+static bool
+skip_value(struct reader *r)
+{
+	unsigned char c = r->at == r->end ? 0xc1 : *r->at;
+	struct str any;
+	uint64_t number;
+
+	if (c == 0xc0)
+		return read_nil(r);
+	if (c >= 0xc4 && c <= 0xc6)
+		return read_long(r, 0xc4, &any);
+	if ((c >= 0xa0 && c <= 0xbf) || (c >= 0xd9 && c <= 0xdb))
+		return read_str(r, &any);
+	return read_uint(r, &number);
+}
+
 static bool
 read_array(struct reader *r, size_t *size)
 {
@@ -106,15 +123,27 @@ read_array(struct reader *r, size_t *size)
 
 struct kind {
 	const char *name;
-	void (*pack)(msgpack_packer *, const void *field);
+	/* False: the value had to be changed to fit. */
+	bool (*pack)(msgpack_packer *, const void *field, size_t max,
+		     bool optional);
 	bool (*unpack)(struct reader *, void *field, size_t max);
 	void (*print)(struct buf *, const void *field);
 };
 
-static void
-pack_number(msgpack_packer *p, const void *field)
+static bool
+pack_id(msgpack_packer *p, const void *field, size_t max, bool optional)
 {
 	msgpack_pack_uint64(p, *(const uint64_t *)field);
+	return true;
+}
+
+static bool
+pack_count(msgpack_packer *p, const void *field, size_t max, bool optional)
+{
+	uint64_t count = *(const uint64_t *)field;
+
+	msgpack_pack_uint64(p, count <= max ? count : max);
+	return count <= max;
 }
 
 static void
@@ -126,36 +155,54 @@ print_number(struct buf *out, const void *field)
 static bool
 unpack_id(struct reader *r, void *field, size_t max)
 {
-	uint64_t *id = field;
+	uint64_t id;
 
-	return read_uint(r, id) && *id != 0;
+	if (!read_uint(r, &id) || id == 0)
+		return false;
+	*(uint64_t *)field = id;
+	return true;
 }
 
 static bool
 unpack_count(struct reader *r, void *field, size_t max)
 {
-	uint64_t *count = field;
+	uint64_t count;
 
-	return read_uint(r, count) && *count <= max;
+	if (!read_uint(r, &count) || count > max)
+		return false;
+	*(uint64_t *)field = count;
+	return true;
 }
 
-static void
-pack_text(msgpack_packer *p, const void *field)
+static bool
+pack_text(msgpack_packer *p, const void *field, size_t max, bool optional)
 {
 	const struct str *s = field;
+	auto_free char *mended = NULL;
+	size_t len;
 
-	if (s->ptr)
-		msgpack_pack_str_with_body(p, s->ptr, s->len);
-	else
+	if (!s->ptr && optional) {
 		msgpack_pack_nil(p);
+		return true;
+	}
+	if (s->ptr && s->len <= max && utf8_valid(*s)) {
+		msgpack_pack_str_with_body(p, s->ptr, s->len);
+		return true;
+	}
+	mended = utf8_mend(*s, max, &len);
+	msgpack_pack_str_with_body(p, mended, len);
+	return false;
 }
 
 static bool
 unpack_text(struct reader *r, void *field, size_t max)
 {
-	struct str *s = field;
+	struct str s;
 
-	return read_str(r, s) && s->len <= max && utf8_valid(*s);
+	if (!read_str(r, &s) || s.len > max || !utf8_valid(s))
+		return false;
+	*(struct str *)field = s;
+	return true;
 }
 
 static void
@@ -164,20 +211,24 @@ print_text(struct buf *out, const void *field)
 	buf_print(out, "%s", log_quote(*(const struct str *)field));
 }
 
-static void
-pack_bytes(msgpack_packer *p, const void *field)
+static bool
+pack_bytes(msgpack_packer *p, const void *field, size_t max, bool optional)
 {
 	const struct str *s = field;
 
 	msgpack_pack_bin_with_body(p, s->ptr ? s->ptr : "", s->len);
+	return true;
 }
 
 static bool
 unpack_bytes(struct reader *r, void *field, size_t max)
 {
-	struct str *s = field;
+	struct str s;
 
-	return read_long(r, 0xc4, s) && s->len <= max;
+	if (!read_long(r, 0xc4, &s) || s.len > max)
+		return false;
+	*(struct str *)field = s;
+	return true;
 }
 
 static void
@@ -186,8 +237,8 @@ print_length(struct buf *out, const void *field)
 	buf_print(out, "<%zu bytes>", ((const struct str *)field)->len);
 }
 
-static const struct kind id = { "id", pack_number, unpack_id, print_number };
-static const struct kind count = { "count", pack_number, unpack_count,
+static const struct kind id = { "id", pack_id, unpack_id, print_number };
+static const struct kind count = { "count", pack_count, unpack_count,
 				   print_number };
 static const struct kind text = { "text", pack_text, unpack_text, print_text };
 static const struct kind bytes = { "bytes", pack_bytes, unpack_bytes,
@@ -336,6 +387,21 @@ append(void *raw, const char *data, size_t len)
 	return 0;
 }
 
+/* Once for each field: it is a fault of ours, and of every such message. */
+static void
+tell_mended(enum msg_type type, const struct field *f)
+{
+	static bool told[MSG_TYPES][MAX_FIELDS];
+	const struct shape *shape = shape_of(type);
+	bool *it = &told[type][f - shape->fields];
+
+	if (!*it)
+		log_warn("%s: %s was too long or no UTF-8, and was made to "
+			 "fit; this is not said again",
+			 shape->name, f->name);
+	*it = true;
+}
+
 void
 msg_append(nng_msg *raw, enum msg_type type, const void *body)
 {
@@ -346,7 +412,9 @@ msg_append(nng_msg *raw, enum msg_type type, const void *body)
 	msgpack_pack_array(&p, 1 + field_count(shape));
 	msgpack_pack_uint32(&p, type);
 	for (const struct field *f = shape->fields; f->name; f++)
-		f->kind->pack(&p, (const char *)body + f->offset);
+		if (!f->kind->pack(&p, (const char *)body + f->offset, f->max,
+				   f->optional))
+			tell_mended(type, f);
 }
 
 nng_msg *
@@ -360,21 +428,39 @@ msg_pack(enum msg_type type, const void *body)
 	return raw;
 }
 
-static bool
+/* Of a field that is bad only its end is looked for. */
+static enum msg_verdict
 unpack_fields(struct reader *r, const struct shape *shape, void *body,
 	      struct error *e)
 {
+	enum msg_verdict verdict = MSG_GOOD;
+
 	for (const struct field *f = shape->fields; f->name; f++) {
+		struct reader before = *r;
+
 		if (f->optional && read_nil(r))
 			continue;
-		if (!f->kind->unpack(r, (char *)body + f->offset, f->max))
-			return fail_with(e, ERR_PROTOCOL, "%s: bad %s",
-					 shape->name, f->name);
+		if (f->kind->unpack(r, (char *)body + f->offset, f->max))
+			continue;
+		if (verdict == MSG_GOOD)
+			fail_with(e, ERR_PROTOCOL, "%s: bad %s", shape->name,
+				  f->name);
+		verdict = MSG_BAD;
+		*r = before;
+		if (!skip_value(r))
+			return MSG_BROKEN;
 	}
-	return true;
+	return verdict;
 }
 
-static bool
+static enum msg_verdict
+fail_broken(struct error *e, const struct shape *shape, const char *why)
+{
+	fail_with(e, ERR_PROTOCOL, "%s: %s", shape->name, why);
+	return MSG_BROKEN;
+}
+
+static enum msg_verdict
 unpack(struct msg *m, struct reader *r, enum role from, enum role to,
        struct error *e)
 {
@@ -382,35 +468,50 @@ unpack(struct msg *m, struct reader *r, enum role from, enum role to,
 	uint64_t type;
 	size_t size;
 
-	if (!read_array(r, &size) || !read_uint(r, &type) || type >= MSG_TYPES)
-		return fail_with(e, ERR_PROTOCOL, "not a message");
+	if (!read_array(r, &size) || !read_uint(r, &type) ||
+	    type >= MSG_TYPES) {
+		fail_with(e, ERR_PROTOCOL, "not a message");
+		return MSG_BROKEN;
+	}
 	m->type = (enum msg_type)type;
 	shape = shape_of(m->type);
 	if (!(shape->from & from))
-		return fail_with(e, ERR_PROTOCOL, "%s: not from you",
-				 shape->name);
+		return fail_broken(e, shape, "not from you");
 	if (!(shape->to & to))
-		return fail_with(e, ERR_PROTOCOL, "%s: not for us",
-				 shape->name);
-	if (size != 1 + field_count(shape))
-		return fail_with(e, ERR_PROTOCOL, "%s: %zu fields", shape->name,
-				 size - 1);
+		return fail_broken(e, shape, "not for us");
+	if (size != 1 + field_count(shape)) {
+		fail_with(e, ERR_PROTOCOL, "%s: %zu fields", shape->name,
+			  size - 1);
+		return MSG_BROKEN;
+	}
 	memset(&m->body, 0, sizeof m->body);
 	return unpack_fields(r, shape, &m->body, e);
 }
 
-bool
+enum msg_verdict
 msg_next(struct msg *m, struct str *left, enum role from, enum role to,
 	 struct error *e)
 {
 	const unsigned char *at = (const unsigned char *)left->ptr;
 	struct reader r = { at, at + left->len };
+	enum msg_verdict verdict = unpack(m, &r, from, to, e);
 
 	m->raw = NULL;
-	if (!unpack(m, &r, from, to, e))
-		return false;
-	*left = str_from(*left, (size_t)(r.at - at));
-	return true;
+	if (verdict != MSG_BROKEN)
+		*left = str_from(*left, (size_t)(r.at - at));
+	return verdict;
+}
+
+uint64_t
+msg_turn(const struct msg *m)
+{
+	const struct shape *shape = shape_of(m->type);
+
+	for (const struct field *f = shape->fields; f->name; f++)
+		if (f->kind == &id && !strcmp(f->name, "turn"))
+			return *(const uint64_t *)((const char *)&m->body +
+						   f->offset);
+	return 0;
 }
 
 bool
@@ -419,7 +520,7 @@ msg_unpack(struct msg *m, nng_msg *raw, enum role from, enum role to,
 {
 	struct str left = { nng_msg_body(raw), nng_msg_len(raw) };
 
-	if (msg_next(m, &left, from, to, e)) {
+	if (msg_next(m, &left, from, to, e) == MSG_GOOD) {
 		m->raw = raw;
 		if (!left.len)
 			return true;

@@ -12,6 +12,10 @@
  * within its limit, text that is UTF-8 - or it is refused as a whole.
  * Handlers check nothing again.
  *
+ * Whoever sends makes text fit: what is too long is cut off between two
+ * characters, what is no UTF-8 is replaced, and a number that is too large
+ * becomes the largest.  So a field that went wrong harms its own message only.
+ *
  * Strings in a received message point into it: copy what must live longer.
  */
 #include <stddef.h>
@@ -90,8 +94,9 @@ bool msg_must_hear(enum msg_type, enum role to);
 
 /*
  * Packs `body`, a struct of the given type, into a new message, or behind what
- * is in one already.  The fields must be within their limits: it is the
- * sender's duty to have checked.
+ * is in one already.  Text and numbers are made to fit, which is logged once
+ * for each field; bytes that are too long are not cut: whoever receives them
+ * refuses the message.
  */
 nng_msg *msg_pack(enum msg_type, const void *body);
 void msg_append(nng_msg *, enum msg_type, const void *body);
@@ -105,12 +110,23 @@ must_check bool msg_unpack(struct msg *m, nng_msg *raw, enum role from,
 
 void msg_fini(struct msg *m);
 
+enum msg_verdict {
+	MSG_BROKEN, /* nobody knows where it ends: the rest is lost as well */
+	MSG_BAD,    /* a field is not as it must be; what follows is there */
+	MSG_GOOD,
+};
+
 /*
  * Takes the first of several messages off `left`, without taking the bytes,
- * in which its strings point: there is nothing to be msg_fini()ed.
+ * in which its strings point: there is nothing to be msg_fini()ed.  Of one
+ * that is MSG_BAD the fields that are good are there, the others are 0.
  */
-must_check bool msg_next(struct msg *m, struct str *left, enum role from,
-			 enum role to, struct error *e);
+must_check enum msg_verdict msg_next(struct msg *m, struct str *left,
+				     enum role from, enum role to,
+				     struct error *e);
+
+/* The turn that the message is about; 0: of none, or it is not known. */
+uint64_t msg_turn(const struct msg *m);
 
 /* For the debug log: "TEXT turn=7 seq=1 text=<5 bytes>". */
 void msg_print(struct buf *out, const struct msg *m);

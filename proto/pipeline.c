@@ -8,8 +8,9 @@
 #include "proto/log.h"
 
 enum {
-	AT_ONCE = 64,	   /* batches heard before others have a turn */
 	SEND_BUFFER = 256, /* batches that NNG holds for an outlet */
+	LATE_MS = 50,	   /* that an event waits for others to travel with */
+	RECEIVED_MAX = 1,  /* bytes of a message for an outlet */
 };
 
 struct waiting {
@@ -69,6 +70,11 @@ outlet_open(struct outlet *o, struct loop *loop, const char *url,
 	if (r == 0)
 		r = presence_watch(o->sock, &o->reader);
 	if (r == 0)
+		r = presence_guard(o->sock);
+	if (r == 0) /* nobody writes to it, but anybody may claim to */
+		r = nng_socket_set_size(o->sock, NNG_OPT_RECVMAXSZ,
+					RECEIVED_MAX);
+	if (r == 0)
 		r = nng_socket_set_int(o->sock, NNG_OPT_SENDBUF, SEND_BUFFER);
 	if (r == 0)
 		r = nng_socket_get_int(o->sock, NNG_OPT_SENDFD, &o->room_fd);
@@ -114,6 +120,7 @@ outlet_clear(struct outlet *o)
 		nng_msg_free(o->batch);
 	o->batch = NULL;
 	loop_drop(o->loop, &o->flush);
+	loop_unset(o->loop, &o->late);
 	loop_unwatch(o->loop, &o->watch);
 }
 
@@ -156,6 +163,7 @@ send_batch(struct outlet *o)
 
 	o->batch = NULL;
 	loop_drop(o->loop, &o->flush);
+	loop_unset(o->loop, &o->late);
 	if (raw && (list_first(&o->waiting) ||
 		    socket_send(o->sock, o->sending, raw) != 0))
 		wait_for_room(o, raw);
@@ -167,19 +175,20 @@ on_flush(struct chore *c)
 	send_batch(container_of(c, struct outlet, flush));
 }
 
-/* What came before is on its way before anything large is. */
 static void
-make_room(struct outlet *o, size_t more)
+on_late(struct timer *t)
 {
-	if (o->batch && nng_msg_len(o->batch) + more > MAX_BATCH)
-		send_batch(o);
-	loop_put_off(o->loop, &o->flush, on_flush);
+	send_batch(container_of(t, struct outlet, late));
 }
 
-void
-outlet_pass(struct outlet *o, nng_msg *raw)
+/* What came before is on its way before anything large is. */
+static void
+add_to_batch(struct outlet *o, nng_msg *raw)
 {
-	make_room(o, nng_msg_len(raw));
+	size_t more = nng_msg_len(raw);
+
+	if (o->batch && nng_msg_len(o->batch) + more > MAX_BATCH)
+		send_batch(o);
 	if (!o->batch) {
 		o->batch = raw;
 		return;
@@ -187,6 +196,21 @@ outlet_pass(struct outlet *o, nng_msg *raw)
 	if (nng_msg_append(o->batch, nng_msg_body(raw), nng_msg_len(raw)) != 0)
 		abort();
 	nng_msg_free(raw);
+}
+
+void
+outlet_pass(struct outlet *o, nng_msg *raw)
+{
+	add_to_batch(o, raw);
+	loop_put_off(o->loop, &o->flush, on_flush);
+}
+
+void
+outlet_pass_late(struct outlet *o, nng_msg *raw)
+{
+	add_to_batch(o, raw);
+	if (!o->flush.node.next && !timer_is_set(&o->late))
+		loop_set(o->loop, &o->late, LATE_MS, on_late);
 }
 
 void
@@ -198,23 +222,57 @@ outlet_send(struct outlet *o, enum msg_type type, const void *body)
 
 /* Inlet */
 
-/* All the events in one message of NNG's; handlers may end the inlet. */
+static enum msg_verdict
+hear_one(struct inlet *i, struct str *left)
+{
+	struct error e = { 0 };
+	struct msg m;
+	enum msg_verdict verdict = msg_next(&m, left, i->peer, i->self, &e);
+
+	if (left->len)
+		i->taking = NULL;
+	if (verdict == MSG_GOOD) {
+		socket_log("<-", &m);
+		i->heard(i, &m);
+	} else if (verdict == MSG_BAD && i->bad) {
+		i->bad(i, &m, &e);
+	} else {
+		i->broken(i, &e);
+		verdict = MSG_BROKEN;
+	}
+	return verdict;
+}
+
+/*
+ * All the events in one message of NNG's; handlers may end the inlet, or take
+ * the message if it has one event only.
+ */
 static void
 hear_batch(struct inlet *i, nng_msg *raw)
 {
 	struct str left = { nng_msg_body(raw), nng_msg_len(raw) };
-	struct error e = { 0 };
-	struct msg m;
+	bool is_first = true;
 
 	while (i->loop && left.len) {
-		if (!msg_next(&m, &left, i->peer, i->self, &e)) {
-			i->broken(i, &e);
+		i->taking = is_first ? &raw : NULL;
+		if (hear_one(i, &left) == MSG_BROKEN)
 			break;
-		}
-		socket_log("<-", &m);
-		i->heard(i, &m);
+		is_first = false;
 	}
-	nng_msg_free(raw);
+	if (i->loop)
+		i->taking = NULL;
+	if (raw)
+		nng_msg_free(raw);
+}
+
+nng_msg *
+inlet_take(struct inlet *i)
+{
+	nng_msg *raw = i->taking ? *i->taking : NULL;
+
+	if (raw)
+		*i->taking = NULL;
+	return raw;
 }
 
 /* True if there was one. */
@@ -232,12 +290,14 @@ static void
 on_event(struct watch *w)
 {
 	struct inlet *i = container_of(w, struct inlet, box.watch);
+	uint64_t until = loop_now() + AT_ONCE_MS;
 
 	mailbox_clear(&i->box);
-	for (int n = 0; n < AT_ONCE; n++)
+	for (int n = 0; n < AT_ONCE && loop_now() < until; n++)
 		if (!i->loop || !hear_event(i))
 			return;
-	mailbox_signal(&i->box);
+	if (i->loop)
+		mailbox_signal(&i->box);
 }
 
 void
@@ -276,6 +336,7 @@ inlet_open(struct inlet *i, struct loop *loop, const char *url,
 	i->self = h->self;
 	i->peer = h->peer;
 	i->heard = h->heard;
+	i->bad = h->bad;
 	i->broken = h->broken;
 	i->changed = h->changed;
 	if (!presence_init(&i->writer, loop, on_writer, e))
@@ -283,6 +344,8 @@ inlet_open(struct inlet *i, struct loop *loop, const char *url,
 	r = nng_pull0_open(&i->sock);
 	if (r == 0)
 		r = presence_watch(i->sock, &i->writer);
+	if (r == 0)
+		r = presence_guard(i->sock);
 	if (r != 0)
 		return socket_fail(e, r, "open", url);
 	return mailbox_init(&i->box, loop, i->sock, on_event, url, e);

@@ -1,5 +1,7 @@
 #include "proto/socket.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -197,15 +199,94 @@ mailbox_fini(struct mailbox *b)
 
 /* Presence */
 
-/* In a thread of NNG's. */
+/* In a thread of NNG's.  Puts `id` in the place of `instead_of`. */
+static bool
+note_pipe(struct presence *p, uint32_t instead_of, uint32_t id)
+{
+	bool noted = false;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < MAX_PIPES && !noted; i++) {
+		noted = p->pipes[i] == instead_of;
+		if (noted)
+			p->pipes[i] = id;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return noted;
+}
+
+/*
+ * In a thread of NNG's, which tells also of the end of connections that it has
+ * never told to be there: those that were not let in.
+ */
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 {
 	struct presence *p = arg;
+	uint32_t id = (uint32_t)nng_pipe_id(pipe);
 	uint64_t one = 1;
 
-	atomic_fetch_add(what == NNG_PIPE_EV_ADD_POST ? &p->came : &p->went, 1);
+	if (what == NNG_PIPE_EV_ADD_POST) {
+		if (!note_pipe(p, 0, id)) {
+			nng_pipe_close(pipe); /* too many */
+			return;
+		}
+		atomic_fetch_add(&p->came, 1);
+	} else {
+		if (!note_pipe(p, id, 0))
+			return;
+		atomic_fetch_add(&p->went, 1);
+	}
 	(void)!write(p->watch.fd, &one, sizeof one);
+}
+
+/* 0: it is not known. */
+static pid_t
+parent_of(pid_t pid)
+{
+	char path[32], line[512], *end;
+	int fd, parent = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, line, sizeof line - 1);
+	close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	end = strrchr(line, ')'); /* behind a name that may be any */
+	if (!end || sscanf(end, ") %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+/*
+ * In a thread of NNG's.  Whoever reads a pipeline takes what another should
+ * have got, so the right user is not enough.
+ */
+static void
+on_stranger(nng_pipe pipe, nng_pipe_ev what, void *arg)
+{
+	uint64_t pid = 0;
+	pid_t parent;
+
+	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
+		parent = parent_of((pid_t)pid);
+		if ((pid_t)pid == getpid() || (pid_t)pid == getppid() ||
+		    (parent && parent == getppid()))
+			return;
+	}
+	log_warn("process %ju may not read or write our events: its "
+		 "connection is refused",
+		 (uintmax_t)pid);
+	nng_pipe_close(pipe);
+}
+
+int
+presence_guard(nng_socket sock)
+{
+	return nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_stranger, NULL);
 }
 
 /*
@@ -306,6 +387,7 @@ presence_init(struct presence *p, struct loop *loop,
 
 	p->loop = loop;
 	p->changed = changed;
+	pthread_mutex_init(&p->lock, NULL);
 	if (fd < 0)
 		return fail_errno(e, "eventfd");
 	if (loop_watch(loop, &p->watch, fd, EPOLLIN, on_presence, e))
@@ -325,6 +407,7 @@ presence_fini(struct presence *p)
 	loop_unset(p->loop, &p->redial);
 	loop_unwatch(p->loop, &p->watch);
 	close(fd);
+	pthread_mutex_destroy(&p->lock);
 	free(p->url);
 	p->url = NULL;
 }

@@ -45,6 +45,13 @@ struct mailbox {
 must_check bool mailbox_init(struct mailbox *, struct loop *, nng_socket,
 			     watch_fn *ready, const char *url, struct error *);
 
+/*
+ * How long one callback may go on with what is there, before others have a
+ * turn: HELLO must be answered, and streams go on, however much is there.
+ */
+#define AT_ONCE_MS 10
+#define AT_ONCE 64 /* messages, whatever they take */
+
 /* After the socket is closed. */
 void mailbox_fini(struct mailbox *);
 void mailbox_ask(struct mailbox *);
@@ -65,6 +72,8 @@ struct presence {
 	unsigned void_up_to; /* pipes that came before are not to be used */
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has */
+	pthread_mutex_t lock;		    /* of what follows */
+	uint32_t pipes[MAX_PIPES]; /* NNG's ids of those that are there */
 
 	/* Of those that dial. */
 	nng_socket sock;
@@ -84,6 +93,12 @@ void presence_fini(struct presence *);
 
 /* NNG's codes: 0 if it went well. */
 int presence_watch(nng_socket, struct presence *);
+
+/*
+ * Lets nobody in but our parent's processes: the supervisor, the gateway and
+ * the workers.  To be called before the socket listens or dials.
+ */
+int presence_guard(nng_socket);
 int presence_dial(struct presence *, nng_socket, const char *url);
 
 /* Breaks the connection that there is, and dials anew. */

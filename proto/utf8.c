@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "proto/buf.h"
+
 /* What the first byte says of the character's length; 0 if it cannot be one. */
 static size_t
 length_at(unsigned char first)
@@ -90,4 +92,27 @@ utf8_whole(struct str s)
 		back++;
 	}
 	return s.len;
+}
+
+char *
+utf8_mend(struct str s, size_t max, size_t *len)
+{
+	static const struct str replacement = { "\xef\xbf\xbd", 3 };
+	const unsigned char *p = (const unsigned char *)s.ptr;
+	struct buf out = BUF_INIT(max + 1);
+	struct error e;
+
+	for (size_t i = 0, n; i < s.len; i += n ? n : 1) {
+		struct str c = replacement;
+
+		n = utf8_char(p + i, s.len - i);
+		if (n)
+			c = (struct str){ s.ptr + i, n };
+		if (out.len + c.len > max || !buf_add(&out, c, &e))
+			break;
+	}
+	*len = out.len;
+	if (!out.ptr)
+		return xcalloc(1, 1);
+	return out.ptr;
 }

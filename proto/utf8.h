@@ -13,3 +13,10 @@ size_t utf8_first(struct str s);
  * end: s.len if none is.  Looks at the last three bytes only.
  */
 size_t utf8_whole(struct str s);
+
+/*
+ * A copy of at most `max` bytes that is UTF-8: bytes that are none become
+ * U+FFFD, and what does not fit is cut off between two characters.  The caller
+ * frees it.
+ */
+char *utf8_mend(struct str s, size_t max, size_t *len);

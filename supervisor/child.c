@@ -18,10 +18,19 @@ static const char *const names[CHILD_STATES] = {
 };
 /* clang-format on */
 
+static bool
+is_at_work(struct child *c)
+{
+	return c->state == CHILD_SILENT && c->verbs->works(c) &&
+	       loop_now() - c->heard < MAX_WORK * c->hung_ms;
+}
+
 static void
 on_timer(struct timer *t)
 {
-	child_event(container_of(t, struct child, timer), ON_TIME);
+	struct child *c = container_of(t, struct child, timer);
+
+	child_event(c, is_at_work(c) ? ON_WORK : ON_TIME);
 }
 
 static void
@@ -53,7 +62,7 @@ start_afresh(struct child *c)
 static void
 settle(struct child *c)
 {
-	c->ready_since = loop_now();
+	c->ready_since = c->heard = loop_now();
 	c->tried = true;
 	wait_for(c, c->hung_ms);
 }
@@ -61,11 +70,19 @@ settle(struct child *c)
 static void
 listen_on(struct child *c)
 {
+	c->heard = loop_now();
 	wait_for(c, c->hung_ms);
 }
 
 static void
 doubt(struct child *c)
+{
+	(void)c->verbs->works(c); /* from here on */
+	wait_for(c, DOUBT_MS);
+}
+
+static void
+doubt_on(struct child *c)
 {
 	wait_for(c, DOUBT_MS);
 }
@@ -196,6 +213,7 @@ static const struct rule {
 		[ON_WRONG]   = { CHILD_FAILING,  kill_it },
 		[ON_EXIT]    = { CHILD_BACKOFF,  pause_it },
 		[ON_TIME]    = { CHILD_FAILING,  kill_it },
+		[ON_WORK]    = { CHILD_SILENT,   doubt_on },
 	},
 	[CHILD_FAILING] = {
 		[ON_STOP]    = { CHILD_KILLED,   kill_it },

@@ -7,9 +7,10 @@
  * given from outside: real processes in service.c, counters in the tests.
  *
  * A child is up when it says READY, not when exec() succeeds, and has to go
- * on saying so.  One that dies, or falls silent and is killed for it, is
- * started again: at once if that is the first time, then after a pause which
- * doubles from MIN_PAUSE_MS to MAX_PAUSE_MS and is forgotten once it was up for
+ * on saying so, or at least be at work: one that reads a large request answers
+ * later.  One that dies, or falls silent and is killed for it, is started
+ * again: at once if that is the first time, then after a pause which doubles
+ * from MIN_PAUSE_MS to MAX_PAUSE_MS and is forgotten once it was up for
  * STEADY_MS.  One that dies max_deaths times in a row without ever having been
  * up for ALIVE_MS is given up, until somebody wants it started.
  *
@@ -31,6 +32,7 @@ enum { /* milliseconds */
 enum {
 	MAX_DEATHS = 10,
 	MAX_FIRST_DEATHS = 5, /* of one that everything else waits for */
+	MAX_WORK = 10, /* times hung_ms that one may work without an answer */
 };
 
 enum child_state {
@@ -55,6 +57,7 @@ enum child_event {
 	ON_WRONG,   /* it says what it must not */
 	ON_EXIT,    /* it has ended, or could not be started */
 	ON_TIME,    /* the time for this state is over */
+	ON_WORK,    /* the same, but it is at work */
 	ON_DESPAIR, /* it has died too often, or says that it can't work */
 	CHILD_EVENTS
 };
@@ -66,6 +69,9 @@ struct child_verbs {
 	void (*drain)(struct child *);
 	void (*end)(struct child *);
 	void (*kill)(struct child *);
+
+	/* Is it at work, or was it since the last call? */
+	bool (*works)(struct child *);
 
 	/* Its state has; called before the state's verb. */
 	void (*changed)(struct child *);
@@ -83,6 +89,7 @@ struct child {
 	unsigned pause;	      /* before the next start, in ms; 0: none */
 	unsigned deaths;      /* in a row, without having been ALIVE_MS */
 	uint64_t ready_since; /* loop_now(); 0: not since it was started */
+	uint64_t heard;	      /* loop_now() of the last READY */
 	uint64_t since;	      /* of the state, Unix time in ms */
 	uint32_t noise;	      /* jitters pauses; 0: does not */
 };

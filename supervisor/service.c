@@ -257,6 +257,14 @@ kill_it(struct child *c)
 	process_signal(&service_of(c)->process, SIGKILL);
 }
 
+static bool
+works(struct child *c)
+{
+	struct service *w = service_of(c);
+
+	return progress_look(&w->progress, w->process.pid);
+}
+
 /* That all are up at the start is one line; who comes later, or again, is
  * news. */
 static void
@@ -321,6 +329,7 @@ static const struct child_verbs verbs = {
 	.drain = drain,
 	.end = end,
 	.kill = kill_it,
+	.works = works,
 	.changed = changed,
 };
 

@@ -10,6 +10,7 @@
 #include "proto/spawn.h"
 #include "supervisor/child.h"
 #include "supervisor/plan.h"
+#include "supervisor/progress.h"
 
 struct supervisor;
 
@@ -27,6 +28,7 @@ struct service {
 	bool is_worker;
 	struct child child;
 	struct process process;
+	struct progress progress;
 	struct client client; /* while the process runs */
 	struct ask hello, farewell, probe;
 	struct timer next_hello;

@@ -357,6 +357,7 @@ start(struct turn *t)
 	struct job *job = job_of(t);
 	struct error e = { 0 };
 
+	turn_drop_body(t);
 	choose_harness();
 	if (!is_set_up(&e)) {
 		fail(t, &e);
@@ -496,7 +497,7 @@ unblock(struct turn *t)
 /* Everything else */
 
 static void
-list_sessions(struct buf *to, unsigned limit)
+list_sessions(struct rows *to, unsigned limit)
 {
 	sessions_list(&sessions, to, limit, prober.worker->name);
 }
@@ -515,6 +516,18 @@ forget_session(const char *id)
 			job_of(t)->forgotten = true;
 	}
 	return sessions_forget(&sessions, id);
+}
+
+/* Takes `row`.  False if there is no room for it. */
+static bool
+add_model(struct rows *to, json_t *row)
+{
+	char *text = json_dumps(row, JSON_COMPACT);
+	bool fits = !text || rows_add(to, str_of(text));
+
+	free(text);
+	json_decref(row);
+	return fits;
 }
 
 /* As far as is known. */
@@ -539,24 +552,19 @@ known_models(void)
 }
 
 static void
-list_models(struct buf *to)
+list_models(struct rows *to)
 {
 	json_t *models =
 		pool.models ? json_incref(pool.models) : known_models();
-	json_t *rows = json_array(), *told, *row;
-	char *text;
+	json_t *told, *row;
 	size_t i;
 
 	if (can_work())
 		json_array_foreach (models, i, told) {
 			row = models_row(prober.worker->name, told);
-			if (row)
-				json_array_append_new(rows, row);
+			if (row && !add_model(to, row))
+				break;
 		}
-	text = json_dumps(rows, JSON_COMPACT);
-	buf_print(to, "%s", text);
-	free(text);
-	json_decref(rows);
 	json_decref(models);
 }
 

@@ -15,6 +15,7 @@
 #include "proto/loop.h"
 #include "proto/msg.h"
 #include "proto/settings.h"
+#include "workers/rows.h"
 
 struct worker;
 
@@ -27,7 +28,8 @@ struct turn {
 	char *model;	 /* NULL: the default */
 	char *session;	 /* NULL: the turn stands alone */
 	char *cwd;	 /* NULL: not said */
-	struct str body; /* the request as the caller sent it, model included */
+	struct str body; /* the request as the caller sent it, model included;
+			  * absent after turn_drop_body() */
 
 	/* The engine's own; NULL until it sets it. */
 	void *work;
@@ -35,6 +37,11 @@ struct turn {
 	/* worker.c's own. */
 	enum { TURN_WAITING, TURN_RUNNING, TURN_ENDED } state;
 	bool cancelled;
+	bool is_read;	  /* engine.accept() was called for the work there is */
+	bool was_read;	  /* and what it says has been told */
+	bool was_cut;	  /* the client was told that it has failed */
+	nng_msg *order;	  /* owned: what `body` is in; NULL: it is a copy */
+	size_t owed;	  /* bytes of the order, for which ROOM is to be told */
 	struct node node; /* in the worker's list of its state */
 	uint64_t seq;	  /* of the last event */
 	int64_t credit;	  /* bytes that may still be sent; < 0: too many were */
@@ -55,7 +62,8 @@ struct acceptance {
 };
 
 struct engine {
-	/* MAY be false: turns are not limited by max_running. */
+	/* MAY be false: turns are not limited by max_running, do not wait for
+	 * their session, and accept() does not read their body. */
 	bool has_slots;
 
 	/* MAY be false: a turn's session is nothing to wait for. */
@@ -67,8 +75,10 @@ struct engine {
 	bool (*init)(struct worker *, struct error *);
 	void (*fini)(void);
 
-	/* MUST be set.  Called before the turn may have to wait: checks the
-	 * request, without side effects.  On failure the turn is refused. */
+	/* MUST be set.  Checks the request, without side effects, and makes
+	 * turn->work of it; on failure the turn is refused.  Called before the
+	 * turn may have to wait, unless its body is large, and, after
+	 * forget(), again before start(): what waits is kept as bytes. */
 	bool (*accept)(struct turn *, struct acceptance *, struct error *);
 
 	/* MUST be set.  The turn has its slot and its session to itself. */
@@ -78,7 +88,8 @@ struct engine {
 	 * they must soon, with turn_fail(ERR_CANCELLED). */
 	void (*cancel)(struct turn *);
 
-	/* MAY be NULL.  Frees turn->work; the last that is heard of a turn. */
+	/* MAY be NULL.  Frees turn->work, if there is any: the turn has
+	 * ended, or will be accept()ed again. */
 	void (*forget)(struct turn *);
 
 	/* MUST be set.  turn_is_blocked() has become false again. */
@@ -89,12 +100,12 @@ struct engine {
 	 * has asked and it is as it was, worker_keep_health(). */
 	void (*probe)(bool asked);
 
-	/* MUST be set.  Appends a JSON array of {"id","owned_by",...}; ids
-	 * begin with the harness's name. */
-	void (*list_models)(struct buf *);
+	/* MUST be set.  Adds objects with {"id","owned_by",...}; ids begin
+	 * with the harness's name. */
+	void (*list_models)(struct rows *);
 
 	/* MAY be NULL: there are no sessions. */
-	void (*list_sessions)(struct buf *, unsigned limit);
+	void (*list_sessions)(struct rows *, unsigned limit);
 	unsigned (*forget_session)(const char *session);
 
 	/* MAY be NULL.  How many warm processes there are. */
@@ -128,6 +139,15 @@ void turn_body(struct turn *, struct str bytes, bool last);
 void turn_finish(struct turn *, const char *reason, const char *usage,
 		 const char *model);
 void turn_fail(struct turn *, const struct error *);
+
+/* The body was read, and its memory is free. */
+void turn_drop_body(struct turn *);
+
+/*
+ * So is whatever was made of it: the gateway may send others.  Comes by itself
+ * at the turn's end; of use where turns take long and bodies are sent on.
+ */
+void turn_give_room(struct turn *);
 
 /* How many bytes of memory wait for the client to read on. */
 size_t turn_backlog(const struct turn *);

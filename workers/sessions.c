@@ -245,19 +245,31 @@ row(struct sqlite3_stmt *q, const char *backend)
 			 sqlite3_column_int64(q, 6));
 }
 
+static bool
+add_row(struct rows *to, json_t *row)
+{
+	char *text = json_dumps(row, JSON_COMPACT);
+	bool fits = !text || rows_add(to, str_of(text));
+
+	free(text);
+	json_decref(row);
+	return fits;
+}
+
+/* One more than that is looked for, to know whether there are more. */
 void
-sessions_list(struct sessions *s, struct buf *to, unsigned limit,
+sessions_list(struct sessions *s, struct rows *to, unsigned limit,
 	      const char *backend)
 {
-	json_t *rows = json_array();
-	char *text;
+	bool fits = true;
 
-	sqlite3_bind_int64(s->list, 1, limit);
-	while (sqlite3_step(s->list) == SQLITE_ROW)
-		json_array_append_new(rows, row(s->list, backend));
+	sqlite3_bind_int64(s->list, 1, (sqlite3_int64)limit + 1);
+	while (fits && sqlite3_step(s->list) == SQLITE_ROW) {
+		if (limit-- == 0) {
+			to->has_more = true;
+			break;
+		}
+		fits = add_row(to, row(s->list, backend));
+	}
 	sqlite3_reset(s->list);
-	text = json_dumps(rows, JSON_COMPACT);
-	buf_print(to, "%s", text);
-	free(text);
-	json_decref(rows);
 }

@@ -9,6 +9,7 @@
  */
 #include "proto/buf.h"
 #include "proto/error.h"
+#include "workers/rows.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -50,6 +51,6 @@ bool sessions_knows(struct sessions *, const char *id, uint64_t answer);
 /* How many there were: 0 or 1. */
 unsigned sessions_forget(struct sessions *, const char *id);
 
-/* Appends a JSON array, the last used first.  `backend` goes into each row. */
-void sessions_list(struct sessions *, struct buf *, unsigned limit,
+/* Adds up to `limit`, the last used first.  `backend` goes into each row. */
+void sessions_list(struct sessions *, struct rows *, unsigned limit,
 		   const char *backend);

@@ -5,13 +5,14 @@
 #include "proto/log.h"
 #include "proto/utf8.h"
 
-enum { EVENT_COST = 512 /* bytes of memory that one takes besides its text */ };
+/* Of a body: what is smaller is copied, for other orders travel with it. */
+enum { WORTH_TAKING = 64 << 10 };
 
 /* An event that is packed, and waits for credit. */
 struct outgoing {
 	struct node node;
 	nng_msg *raw;
-	size_t bytes; /* of credit that it costs */
+	size_t cost; /* in bytes of credit; 0: none */
 };
 
 static struct list *
@@ -36,8 +37,21 @@ turn_move(struct turn *t, int state)
 	list_append(list_of(t), &t->node);
 }
 
+static void
+keep_body(struct turn *t, struct str body, nng_msg *order)
+{
+	if (order && body.len >= WORTH_TAKING) {
+		t->order = order;
+		t->body = body;
+		return;
+	}
+	t->body = (struct str){ copy(body), body.len };
+	if (order)
+		nng_msg_free(order);
+}
+
 struct turn *
-turn_new(struct worker *w, const struct msg_submit *m)
+turn_new(struct worker *w, const struct msg_submit *m, nng_msg *order)
 {
 	struct turn *t = xcalloc(1, sizeof *t);
 
@@ -49,12 +63,34 @@ turn_new(struct worker *w, const struct msg_submit *m)
 	t->model = copy(m->model);
 	t->session = copy(m->session);
 	t->cwd = copy(m->cwd);
-	t->body = (struct str){ copy(m->body), m->body.len };
+	t->owed = m->body.len;
 	t->credit = (int64_t)m->window;
 	t->submitted = loop_now();
 	list_init(&t->outbox);
 	list_append(&w->waiting, &t->node);
+	keep_body(t, m->body, order); /* the last that is read of `m` */
 	return t;
+}
+
+void
+turn_drop_body(struct turn *t)
+{
+	if (t->order)
+		nng_msg_free(t->order);
+	else
+		free((char *)t->body.ptr);
+	t->order = NULL;
+	t->body = (struct str){ NULL, 0 };
+}
+
+void
+turn_give_room(struct turn *t)
+{
+	size_t bytes = t->owed;
+
+	t->owed = 0;
+	if (bytes)
+		worker_tell_room(t->worker, bytes);
 }
 
 static void
@@ -83,28 +119,42 @@ turn_free(struct turn *t)
 	free(t->model);
 	free(t->session);
 	free(t->cwd);
-	free((char *)t->body.ptr);
+	turn_drop_body(t);
 	free(t);
 }
 
 /* Events */
 
 static void
-emit(struct turn *t, enum msg_type type, const void *body, size_t bytes)
+emit_at_cost(struct turn *t, enum msg_type type, const void *body, size_t cost)
 {
 	struct outgoing *o;
 	nng_msg *raw = msg_pack(type, body);
 
-	if (!list_first(&t->outbox) && (t->credit > 0 || !bytes)) {
-		t->credit -= (int64_t)bytes;
+	if (!list_first(&t->outbox) && (t->credit > 0 || !cost)) {
+		t->credit -= (int64_t)cost;
 		outlet_pass(&t->worker->outlet, raw);
 		return;
 	}
 	o = xcalloc(1, sizeof *o);
 	o->raw = raw;
-	o->bytes = bytes;
-	t->backlog += bytes + EVENT_COST;
+	o->cost = cost;
+	t->backlog += cost ? cost : EVENT_COST;
 	list_append(&t->outbox, &o->node);
+}
+
+/* One that can be large, and of which there can be many. */
+static void
+emit(struct turn *t, enum msg_type type, const void *body, size_t bytes)
+{
+	emit_at_cost(t, type, body, bytes + EVENT_COST);
+}
+
+/* One of the few that a turn has once. */
+static void
+emit_free(struct turn *t, enum msg_type type, const void *body)
+{
+	emit_at_cost(t, type, body, 0);
 }
 
 void
@@ -115,10 +165,10 @@ turn_drain(struct turn *t)
 	while ((n = list_first(&t->outbox))) {
 		struct outgoing *o = container_of(n, struct outgoing, node);
 
-		if (o->bytes && t->credit <= 0)
+		if (o->cost && t->credit <= 0)
 			return;
-		t->credit -= (int64_t)o->bytes;
-		t->backlog -= o->bytes + EVENT_COST;
+		t->credit -= (int64_t)o->cost;
+		t->backlog -= o->cost ? o->cost : EVENT_COST;
 		list_remove(&t->outbox, n);
 		outlet_pass(&t->worker->outlet, o->raw);
 		free(o);
@@ -129,7 +179,7 @@ turn_drain(struct turn *t)
 static bool
 is_heard(const struct turn *t)
 {
-	return t->state == TURN_RUNNING && !t->cancelled;
+	return t->state == TURN_RUNNING && !t->cancelled && !t->was_cut;
 }
 
 /* The next piece of `text` that fits into one event. */
@@ -157,22 +207,44 @@ turn_accepted(struct turn *t, const struct acceptance *a)
 		.ignored = str_of(a->ignored[0] ? a->ignored : NULL),
 	};
 
-	emit(t, MSG_ACCEPTED, &m, 0);
+	/* Of a relay it can wait for the HEAD: it is one wake-up less. */
+	if (a->relay && !a->ignored[0])
+		outlet_pass_late(&t->worker->outlet,
+				 msg_pack(MSG_ACCEPTED, &m));
+	else
+		emit_free(t, MSG_ACCEPTED, &m);
+}
+
+void
+turn_tell_ignored(struct turn *t, const char *ignored)
+{
+	const struct msg_started m = {
+		.turn = t->id,
+		.seq = t->seq + 1,
+		.ignored = str_of(ignored),
+	};
+
+	if (t->was_cut || t->cancelled)
+		return;
+	t->seq++;
+	emit_free(t, MSG_STARTED, &m);
 }
 
 void
 turn_started(struct turn *t, const char *session, const char *how,
 	     const char *reason)
 {
-	const struct msg_started m = {
+	struct msg_started m = {
 		.turn = t->id,
-		.seq = ++t->seq,
 		.session = str_of(session),
 		.how = str_of(how),
 		.reason = str_of(reason),
 	};
 
-	emit(t, MSG_STARTED, &m, 0);
+	if (t->was_cut)
+		return;
+	m.seq = ++t->seq;
+	emit_free(t, MSG_STARTED, &m);
 }
 
 void
@@ -217,15 +289,22 @@ turn_note(struct turn *t, struct str text)
 	if (!is_heard(t))
 		return;
 	m.seq = ++t->seq;
-	emit(t, MSG_NOTE, &m, 0);
+	emit(t, MSG_NOTE, &m, text.len);
 }
 
-/* The last event is out, or waits; the turn's slot and session are free. */
+/*
+ * The last event is out, or waits; the turn's slot and session are free, and
+ * its memory but for what waits.
+ */
 static void
 turn_end(struct turn *t)
 {
 	struct worker *w = t->worker;
 
+	if (engine.forget)
+		engine.forget(t);
+	turn_drop_body(t);
+	turn_give_room(t);
 	log_info("turn %ju: ended after %ju ms", (uintmax_t)t->id,
 		 (uintmax_t)(loop_now() - t->submitted));
 	if (list_first(&t->outbox))
@@ -292,22 +371,23 @@ void
 turn_finish(struct turn *t, const char *reason, const char *usage,
 	    const char *model)
 {
-	const struct msg_finish m = {
+	struct msg_finish m = {
 		.turn = t->id,
-		.seq = ++t->seq,
 		.reason = str_of(reason),
 		.usage = str_of(usage),
 		.model = str_of(model),
 	};
 
 	assert(t->state == TURN_RUNNING);
-	emit(t, MSG_FINISH, &m, 0);
+	if (!t->was_cut) {
+		m.seq = ++t->seq;
+		emit_free(t, MSG_FINISH, &m);
+	}
 	turn_end(t);
 }
 
-/* Nobody waits for the text of a turn that was cancelled. */
-void
-turn_fail(struct turn *t, const struct error *e)
+static void
+tell_failed(struct turn *t, const struct error *e)
 {
 	const struct msg_failed m = {
 		.turn = t->id,
@@ -318,12 +398,32 @@ turn_fail(struct turn *t, const struct error *e)
 		.field_len = e->field_len,
 	};
 
+	emit_free(t, MSG_FAILED, &m);
+}
+
+/* What was not sent never was: events are counted, and none may be missing. */
+void
+turn_cut(struct turn *t, const struct error *e)
+{
+	if (t->was_cut || t->cancelled)
+		return;
+	t->seq -= t->outbox.len;
+	clear_outbox(t);
+	tell_failed(t, e);
+	t->was_cut = true;
+}
+
+/* Nobody waits for the text of a turn that was cancelled. */
+void
+turn_fail(struct turn *t, const struct error *e)
+{
 	assert(t->state != TURN_ENDED);
 	log_info("turn %ju: %s: %s", (uintmax_t)t->id, error_name(e->code),
 		 log_quote(str_of(e->text)));
 	if (t->cancelled)
 		clear_outbox(t);
-	emit(t, MSG_FAILED, &m, 0);
+	if (!t->was_cut)
+		tell_failed(t, e);
 	turn_end(t);
 }
 
@@ -336,5 +436,5 @@ turn_backlog(const struct turn *t)
 bool
 turn_is_blocked(const struct turn *t)
 {
-	return !t->cancelled && list_first(&t->outbox) != NULL;
+	return !t->cancelled && !t->was_cut && list_first(&t->outbox) != NULL;
 }

@@ -10,11 +10,19 @@
  */
 #include "workers/worker.h"
 
-struct turn *turn_new(struct worker *, const struct msg_submit *);
+/* Takes `order`, in which the strings of the message are, if it is there. */
+struct turn *turn_new(struct worker *, const struct msg_submit *,
+		      nng_msg *order);
 void turn_free(struct turn *);
 
 /* Its first event. */
 void turn_accepted(struct turn *, const struct acceptance *);
+
+/* What could not be told with that. */
+void turn_tell_ignored(struct turn *, const char *ignored);
+
+/* Tells the client that the turn has failed, before the engine knows. */
+void turn_cut(struct turn *, const struct error *);
 
 /* To the worker's list of that state. */
 void turn_move(struct turn *, int state);
@@ -22,5 +30,9 @@ void turn_move(struct turn *, int state);
 /* Sends what waits, as far as there is credit. */
 void turn_drain(struct turn *);
 
-/* A slot or a session has become free. */
+/* The gateway may send so many bytes more. */
+void worker_tell_room(struct worker *, size_t bytes);
+
+/* A slot or a session has become free, or a turn has come: turns are begun
+ * soon, one by one. */
 void worker_run_waiting(struct worker *);

@@ -20,6 +20,7 @@ enum {
 	FAREWELL_MS = 300, /* for the last events to travel, once a worker is
 			      drained */
 	PAIRING = 8000,	   /* ms that both pipelines to a gateway may take */
+	LARGE = 1 << 20, /* bytes of a body that is read when its turn begins */
 };
 
 static bool
@@ -37,10 +38,12 @@ on_farewell_over(struct timer *timer)
 	loop_stop(&container_of(timer, struct worker, farewell)->loop);
 }
 
+/* Once: what is refused meanwhile changes nothing. */
 static void
 leave_if_drained(struct worker *w)
 {
-	if (w->draining && !w->running.len && !w->waiting.len && !w->ended.len)
+	if (w->draining && !timer_is_set(&w->farewell) && !w->running.len &&
+	    !w->waiting.len && !w->ended.len)
 		loop_set(&w->loop, &w->farewell, FAREWELL_MS, on_farewell_over);
 }
 
@@ -71,10 +74,56 @@ may_run(const struct turn *t)
 	return has_slot(t->worker) && !session_is_busy(t->worker, t->session);
 }
 
+/* No other turn comes between. */
+static bool
+runs_next(const struct turn *t)
+{
+	const struct worker *w = t->worker;
+
+	return may_run(t) &&
+	       (!engine.has_slots ||
+		w->running.len + w->waiting.len <= w->harness.max_running);
+}
+
+static bool
+read_turn(struct turn *t, struct acceptance *a, struct error *e)
+{
+	t->is_read = true;
+	return engine.accept(t, a, e);
+}
+
+/* What waits is its bytes: read, it may take a hundred times the room. */
+static void
+forget_what_was_read(struct turn *t)
+{
+	t->is_read = false;
+	if (engine.forget)
+		engine.forget(t);
+}
+
+static bool
+is_read_to_run(struct turn *t)
+{
+	struct acceptance a = { 0 };
+	struct error e = { 0 };
+
+	if (t->is_read)
+		return true;
+	if (!read_turn(t, &a, &e)) {
+		turn_fail(t, &e);
+		return false;
+	}
+	if (!t->was_read && a.ignored[0])
+		turn_tell_ignored(t, a.ignored);
+	return true;
+}
+
 static void
 run(struct turn *t)
 {
 	loop_unset(&t->worker->loop, &t->deadline);
+	if (!is_read_to_run(t))
+		return;
 	turn_move(t, TURN_RUNNING);
 	log_info("turn %ju: running", (uintmax_t)t->id);
 	engine.start(t);
@@ -82,26 +131,47 @@ run(struct turn *t)
 
 /*
  * In the order in which they came, except that a session whose turn is under
- * way does not keep the others waiting.  A turn that ends while it is being
- * started changes the list, so look from the front again.
+ * way does not keep the others waiting.
  */
+static struct turn *
+find_next(const struct worker *w)
+{
+	list_each (&w->waiting, n) {
+		struct turn *t = container_of(n, struct turn, node);
+
+		if (may_run(t))
+			return t;
+	}
+	return NULL;
+}
+
+/* One at a time: reading a large body takes long, and others want to be heard
+ * in between. */
+static void
+on_next(struct chore *c)
+{
+	struct worker *w = container_of(c, struct worker, next);
+	struct turn *t = w->stopping ? NULL : find_next(w);
+
+	if (t) {
+		worker_run_waiting(w);
+		run(t);
+	}
+	leave_if_drained(w);
+}
+
 void
 worker_run_waiting(struct worker *w)
 {
-	struct turn *next;
+	loop_put_off(&w->loop, &w->next, on_next);
+}
 
-	do {
-		next = NULL;
-		list_each (&w->waiting, n) {
-			struct turn *t = container_of(n, struct turn, node);
+void
+worker_tell_room(struct worker *w, size_t bytes)
+{
+	const struct msg_room m = { .bytes = bytes };
 
-			if (!next && may_run(t))
-				next = t;
-		}
-		if (next)
-			run(next);
-	} while (next);
-	leave_if_drained(w);
+	send_room(&w->outlet, &m);
 }
 
 static void
@@ -142,46 +212,71 @@ find_turn(struct worker *w, uint64_t id)
 	return t ? t : find_in(&w->ended, id);
 }
 
+/* A body that has to be read takes time in proportion to its size. */
+static bool
+is_read_later(const struct turn *t)
+{
+	return engine.has_slots && t->body.len > LARGE;
+}
+
+/* The turn is itself among the waiting, and so are those that begin next. */
+static bool
+has_room(const struct turn *t, struct error *e)
+{
+	const struct worker *w = t->worker;
+	size_t room = w->harness.max_queued;
+
+	if (!engine.has_slots)
+		return true;
+	if (has_slot(w))
+		room += w->harness.max_running - w->running.len;
+	if (w->waiting.len <= room)
+		return true;
+	return fail_with(e, ERR_QUEUE_FULL,
+			 "queue_full: %s has %zu turns running and %zu "
+			 "waiting, which is all it takes",
+			 w->name, w->running.len, w->waiting.len - 1);
+}
+
 static bool
 admit(struct turn *t, struct acceptance *a, struct error *e)
 {
-	const struct worker *w = t->worker;
-
-	if (!engine.accept(t, a, e))
+	a->session = t->session;
+	if (is_read_later(t))
+		return has_room(t, e);
+	if (!read_turn(t, a, e))
 		return false;
-	if (may_run(t) || w->waiting.len <= w->harness.max_queued)
-		return true; /* it is itself among the waiting */
-	fail_with(e, ERR_QUEUE_FULL,
-		  "queue_full: %s has %zu turns running and %ju waiting, "
-		  "which is all it takes",
-		  w->name, w->running.len, (uintmax_t)w->harness.max_queued);
-	return false;
+	t->was_read = true;
+	return has_room(t, e);
 }
 
-/* Its own HEAD tells of an upstream's answer, unless there is more to say. */
 static void
 accept_turn(struct turn *t, const struct acceptance *a)
 {
 	struct worker *w = t->worker;
 
-	if (!a->relay || a->ignored[0])
-		turn_accepted(t, a);
-	if (may_run(t))
-		run(t);
-	else
-		loop_set(&w->loop, &t->deadline, w->harness.queue_ms,
-			 on_queue_deadline);
+	turn_accepted(t, a);
+	if (!runs_next(t))
+		forget_what_was_read(t);
+	loop_set(&w->loop, &t->deadline, w->harness.queue_ms,
+		 on_queue_deadline);
+	worker_run_waiting(w);
 }
 
 static bool
-is_new(struct worker *w, uint64_t turn, struct error *e)
+is_new(struct worker *w, const struct msg_submit *m, struct error *e)
 {
 	if (w->draining)
 		return fail_with(e, ERR_DRAINING, "%s is being stopped",
 				 w->name);
-	if (was_seen(w, turn))
+	if (loop_now() > m->until)
+		return fail_with(e, ERR_UNAVAILABLE,
+				 "%s was too busy to hear of the turn in time; "
+				 "it was not begun",
+				 w->name);
+	if (was_seen(w, m->turn))
 		return fail_with(e, ERR_CONFLICT, "this turn was seen before");
-	w->seen[w->seen_count++ % MAX_SEEN_TURNS] = turn;
+	w->seen[w->seen_count++ % MAX_SEEN_TURNS] = m->turn;
 	return true;
 }
 
@@ -191,6 +286,7 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 	struct acceptance a = { 0 };
 	struct error e = { 0 };
 	struct turn *t;
+	bool is_ours;
 
 	if (m->worker != w->id) {
 		log_warn("an order for the process before this one");
@@ -198,10 +294,12 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 	}
 	if (find_turn(w, m->turn)) {
 		log_warn("turn %ju: submitted twice", (uintmax_t)m->turn);
+		worker_tell_room(w, m->body.len);
 		return;
 	}
-	t = turn_new(w, m);
-	if (is_new(w, m->turn, &e) && admit(t, &a, &e))
+	is_ours = is_new(w, m, &e);
+	t = turn_new(w, m, inlet_take(&w->orders));
+	if (is_ours && admit(t, &a, &e))
 		accept_turn(t, &a);
 	else
 		turn_fail(t, &e);
@@ -284,16 +382,15 @@ worker_on_greet(struct worker *w, const struct msg_greet *m)
 static void
 worker_on_list_sessions(struct worker *w, const struct msg_list_sessions *m)
 {
-	struct buf rows = BUF_INIT(MAX_LIST);
+	struct rows rows = ROWS_INIT;
 	struct msg_sessions reply;
 
 	if (engine.list_sessions)
 		engine.list_sessions(&rows, (unsigned)m->limit);
-	else
-		buf_print(&rows, "[]");
-	reply.rows = buf_str(&rows);
+	reply.rows = rows_end(&rows);
+	reply.has_more = rows.has_more;
 	reply_sessions(&w->server, &reply);
-	buf_fini(&rows);
+	rows_fini(&rows);
 }
 
 static void
@@ -312,13 +409,14 @@ worker_on_forget_session(struct worker *w, const struct msg_forget_session *m)
 static void
 worker_on_list_models(struct worker *w, const struct msg_list_models *m)
 {
-	struct buf rows = BUF_INIT(MAX_LIST);
+	struct rows rows = ROWS_INIT;
 	struct msg_models reply;
 
 	engine.list_models(&rows);
-	reply.rows = buf_str(&rows);
+	reply.rows = rows_end(&rows);
+	reply.has_more = rows.has_more;
 	reply_models(&w->server, &reply);
-	buf_fini(&rows);
+	rows_fini(&rows);
 }
 
 /* What the supervisor asks */
@@ -355,14 +453,26 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 	reply_ready(&w->server, &reply);
 }
 
+/* The gateway is to know it before it sends more. */
 static void
-worker_on_drain(struct worker *w, const struct msg_drain *m)
+take_no_more(struct worker *w)
 {
+	const struct msg_leaving m = { .worker = w->id };
+
+	if (w->draining)
+		return;
 	if (w->running.len || w->waiting.len)
 		log_info("draining: %zu running, %zu waiting", w->running.len,
 			 w->waiting.len);
 	w->draining = true;
+	send_leaving(&w->outlet, &m);
+}
+
+static void
+worker_on_drain(struct worker *w, const struct msg_drain *m)
+{
 	reply_ok(w);
+	take_no_more(w);
 	leave_if_drained(w);
 }
 
@@ -452,16 +562,47 @@ on_order(struct inlet *i, const struct msg *m)
 	worker_hear(container_of(i, struct worker, orders), m);
 }
 
+/* Of what can't be read as it must only its own turn is told. */
+static void
+on_bad_order(struct inlet *i, const struct msg *m, const struct error *e)
+{
+	struct worker *w = container_of(i, struct worker, orders);
+	const struct msg_failed failed = {
+		.turn = msg_turn(m),
+		.seq = 1,
+		.code = ERR_PROTOCOL,
+		.why = str_of(e->text),
+	};
+
+	log_error("an order can't be read: %s", e->text);
+	if (m->type != MSG_SUBMIT || m->body.submit.worker != w->id)
+		return;
+	worker_tell_room(w, m->body.submit.body.len);
+	if (failed.turn && !find_turn(w, failed.turn))
+		send_failed(&w->outlet, &failed);
+}
+
 static void
 on_broken(struct inlet *i, const struct error *e)
 {
-	log_warn("the gateway broke the rules: %s", e->text);
+	log_error("orders can't be read, and are lost: %s", e->text);
+}
+
+/* Whoever is the gateway next has sent us nothing. */
+static void
+owe_nothing(const struct list *l)
+{
+	list_each (l, n)
+		container_of(n, struct turn, node)->owed = 0;
 }
 
 static void
 cancel_all(struct worker *w)
 {
 	struct node *waiting;
+
+	owe_nothing(&w->waiting);
+	owe_nothing(&w->running);
 
 	while ((waiting = list_first(&w->waiting)))
 		cancel(container_of(waiting, struct turn, node));
@@ -479,6 +620,8 @@ on_gateway(struct inlet *i)
 
 	if (i->writer.connected)
 		return;
+	if (w->stopping)
+		loop_stop(&w->loop);
 	if (w->running.len || w->waiting.len)
 		log_warn("the gateway went away: its turns are cancelled");
 	cancel_all(w);
@@ -486,10 +629,42 @@ on_gateway(struct inlet *i)
 }
 
 static void
+cut_all(const struct list *l, const struct error *e)
+{
+	list_each (l, n)
+		turn_cut(container_of(n, struct turn, node), e);
+}
+
+/* Their clients are told before everything ends. */
+static void
+stop(struct worker *w)
+{
+	bool has_turns = w->running.len || w->waiting.len || w->ended.len;
+	struct error e = { 0 };
+
+	if (w->stopping)
+		return;
+	w->stopping = true;
+	take_no_more(w);
+	fail_with(&e, ERR_CANCELLED,
+		  "%s is being stopped; what the turn did may be half done",
+		  w->name);
+	cut_all(&w->running, &e);
+	cut_all(&w->ended, &e);
+	fail_with(&e, ERR_DRAINING,
+		  "%s is being stopped; the turn was not begun", w->name);
+	cut_all(&w->waiting, &e);
+	if (has_turns && w->outlet.reader.connected)
+		loop_set(&w->loop, &w->farewell, FAREWELL_MS, on_farewell_over);
+	else
+		loop_stop(&w->loop);
+}
+
+static void
 on_signal(struct loop *l, int signal)
 {
 	if (signal == SIGTERM)
-		loop_stop(l);
+		stop(container_of(l, struct worker, loop));
 }
 
 static bool
@@ -499,6 +674,7 @@ listen(struct worker *w, const char *directory, struct error *e)
 		.self = WORKER,
 		.peer = GATEWAY,
 		.heard = on_order,
+		.bad = on_bad_order,
 		.broken = on_broken,
 		.changed = on_gateway,
 	};

@@ -6,10 +6,16 @@
  * its events, of which the last is FINISH or FAILED.  Admits so many turns at
  * once, one at a time per session, and lets the rest wait in order.
  *
+ * Each order is answered at once, with ACCEPTED or FAILED.  Turns are begun one
+ * by one between other events, and what waits is kept as the bytes that came:
+ * a large body is read when its turn begins, not before.  The gateway is told
+ * when the worker has let go of a body, and sends no more than that.
+ *
  * A turn runs at most once: ids that were seen are refused.  When the gateway
  * goes away all turns are cancelled, for nobody is left to read them.  On
  * DRAIN no new turn is taken, and the process ends after the last one; on
- * SIGTERM it ends at once, and everything it has started with it.
+ * SIGTERM its turns are told to be cancelled, and it ends at once, and
+ * everything it has started with it.
  */
 #include "proto/link.h"
 #include "proto/settings.h"
@@ -29,7 +35,9 @@ struct worker {
 	struct list ended; /* turns whose last events wait for credit */
 	uint64_t seen[MAX_SEEN_TURNS]; /* a ring of the ids of turns */
 	size_t seen_count;
-	bool draining;
+	bool draining;	   /* no new turns */
+	bool stopping;	   /* no turns at all */
+	struct chore next; /* begins a turn */
 	struct timer probe_timer, farewell, pairing;
 
 	enum health health;

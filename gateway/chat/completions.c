@@ -90,7 +90,7 @@ ask(struct gateway *g, struct request *r, enum turn_kind kind)
 	else if (worker_link_is_up(q.to.link))
 		exchange_start(g, r, &q);
 	else
-		admission_wait(g, r, q.to.link);
+		admission_wait(g, r, q.to.link, NULL);
 	chat_fini(&c);
 }
 

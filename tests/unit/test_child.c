@@ -5,7 +5,7 @@
 
 static struct {
 	unsigned starts, drains, ends, kills;
-	bool broken;
+	bool broken, works;
 } did;
 
 static bool
@@ -33,13 +33,19 @@ fake_kill(struct child *c)
 	did.kills++;
 }
 
+static bool
+fake_works(struct child *c)
+{
+	return did.works;
+}
+
 static void
 fake_changed(struct child *c)
 {
 }
 
 static const struct child_verbs fake = {
-	fake_start, fake_drain, fake_end, fake_kill, fake_changed,
+	fake_start, fake_drain, fake_end, fake_kill, fake_works, fake_changed,
 };
 
 static struct loop loop;
@@ -142,6 +148,41 @@ one_that_answers_while_it_is_doubted_stays(void **state)
 	assert_time_left(child.hung_ms);
 	happens(ON_EXIT, "BACKOFF");
 	assert_time_left(0); /* for it had been up all the time */
+}
+
+static void
+its_time_is_over(void)
+{
+	child.timer.fire(&child.timer);
+}
+
+static void
+one_that_is_at_work_may_answer_later(void **state)
+{
+	happens(ON_START, "STARTING");
+	happens(ON_READY, "RUNNING");
+	did.works = true;
+	for (int i = 0; i < 100; i++)
+		its_time_is_over();
+	assert_string_equal(child_state_name(child.state), "RUNNING");
+	assert_time_left(DOUBT_MS);
+	assert_true(child_is_up(&child));
+	did.works = false;
+	its_time_is_over();
+	assert_string_equal(child_state_name(child.state), "STOPPING");
+	assert_int_equal(did.kills, 1);
+}
+
+static void
+one_that_works_for_ever_is_killed(void **state)
+{
+	happens(ON_START, "STARTING");
+	happens(ON_READY, "RUNNING");
+	did.works = true;
+	its_time_is_over();
+	child.heard -= MAX_WORK * child.hung_ms;
+	its_time_is_over();
+	assert_int_equal(did.kills, 1);
 }
 
 static void
@@ -396,6 +437,8 @@ main(void)
 		TEST(it_has_to_go_on_saying_so),
 		TEST(one_that_is_silent_is_doubted_then_killed_then_replaced),
 		TEST(one_that_answers_while_it_is_doubted_stays),
+		TEST(one_that_is_at_work_may_answer_later),
+		TEST(one_that_works_for_ever_is_killed),
 		TEST(one_that_does_not_get_ready_is_killed),
 		TEST(one_of_another_build_is_killed),
 		TEST(it_is_started_again_after_a_growing_pause),

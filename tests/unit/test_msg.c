@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include <msgpack.h>
+
 #include "proto/msg.h"
 #include "proto/utf8.h"
 
@@ -136,11 +138,51 @@ hearer_of(enum msg_type type)
 	abort();
 }
 
+static int
+append(void *raw, const char *data, size_t len)
+{
+	return nng_msg_append(raw, data, len);
+}
+
+static void
+pack_as_it_is(msgpack_packer *p, const struct field *f, const void *at)
+{
+	const struct str *s = at;
+
+	if (is_number(f))
+		msgpack_pack_uint64(p, *(const uint64_t *)at);
+	else if (f->kind == bytes)
+		msgpack_pack_bin_with_body(p, s->ptr ? s->ptr : "", s->len);
+	else if (s->ptr)
+		msgpack_pack_str_with_body(p, s->ptr, s->len);
+	else
+		msgpack_pack_nil(p);
+}
+
+/* Unlike msg_append() it mends nothing. */
+static void
+append_as_it_is(nng_msg *raw, const struct msg *m)
+{
+	size_t n = 1;
+	msgpack_packer p;
+
+	for (const struct field *f = fields_of(m->type); f->name; f++)
+		n++;
+	msgpack_packer_init(&p, raw, append);
+	msgpack_pack_array(&p, n);
+	msgpack_pack_uint32(&p, m->type);
+	for (const struct field *f = fields_of(m->type); f->name; f++)
+		pack_as_it_is(&p, f, (const char *)&m->body + f->offset);
+}
+
 static bool
 send_over(const struct msg *m, struct msg *got, struct error *e)
 {
-	return msg_unpack(got, msg_pack(m->type, &m->body), sender_of(m->type),
-			  hearer_of(m->type), e);
+	nng_msg *raw;
+
+	assert_int_equal(nng_msg_alloc(&raw, 0), 0);
+	append_as_it_is(raw, m);
+	return msg_unpack(got, raw, sender_of(m->type), hearer_of(m->type), e);
 }
 
 static void
@@ -261,6 +303,99 @@ text_is_utf8(void **state)
 	must_arrive(&m);
 	m.body.text.text = STR("gr\xc3");
 	must_be_refused(&m, "bad text");
+}
+
+/* What is sent of `s`, in a field of up to MAX_ERROR_TEXT bytes. */
+static void
+text_arrives_as(struct str s, struct str want)
+{
+	const struct msg_failed m = {
+		.turn = 7, .seq = 1, .code = UINT64_MAX, .why = s
+	};
+	struct msg got;
+
+	must(msg_unpack(&got, msg_pack(MSG_FAILED, &m), WORKER, GATEWAY, &e));
+	assert_int_equal(got.body.failed.turn, 7);
+	assert_int_equal(got.body.failed.code, ERROR_CODES - 1);
+	assert_true(str_eq(got.body.failed.why, want));
+	msg_fini(&got);
+}
+
+static void
+the_sender_makes_text_and_numbers_fit(void **state)
+{
+	char long_text[MAX_ERROR_TEXT + 2];
+
+	text_arrives_as((struct str){ NULL, 0 }, STR(""));
+	text_arrives_as(STR("gr\xc3\xbc\xc3"), STR("gr\xc3\xbc\xef\xbf\xbd"));
+	text_arrives_as(STR("\xed\xa0\x80"),
+			STR("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"));
+	memset(long_text, 'x', sizeof long_text);
+	text_arrives_as((struct str){ long_text, sizeof long_text },
+			(struct str){ long_text, MAX_ERROR_TEXT });
+	memcpy(long_text + MAX_ERROR_TEXT - 1, "\xc3\xbc", 2);
+	text_arrives_as((struct str){ long_text, MAX_ERROR_TEXT + 1 },
+			(struct str){ long_text, MAX_ERROR_TEXT - 1 });
+	memset(long_text, 0xff, sizeof long_text);
+	text_arrives_as((struct str){ long_text, 1 }, STR("\xef\xbf\xbd"));
+}
+
+/* Whatever is in every field of every message. */
+static void
+whatever_is_sent_harms_its_own_message_only(void **state)
+{
+	const struct msg_text good = { .turn = 9, .seq = 1, .text = STR("x") };
+
+	memset(letters, 0xff, 4096);
+	for (each_type(t)) {
+		struct msg m = full(t), got;
+		struct error e = { 0 };
+		enum msg_verdict first;
+		struct str left;
+		nng_msg *raw;
+
+		if (sender_of(t) != WORKER || hearer_of(t) != GATEWAY)
+			continue;
+		for (const struct field *f = fields_of(t); f->name; f++)
+			if (!is_number(f))
+				set_bytes(&m, f, f->max + 1);
+		raw = msg_pack(t, &m.body);
+		msg_append(raw, MSG_TEXT, &good);
+		left = (struct str){ nng_msg_body(raw), nng_msg_len(raw) };
+		first = msg_next(&got, &left, WORKER, GATEWAY, &e);
+		assert_int_not_equal(first, MSG_BROKEN);
+		assert_int_equal(msg_next(&got, &left, WORKER, GATEWAY, &e),
+				 MSG_GOOD);
+		assert_int_equal(msg_turn(&got), 9);
+		nng_msg_free(raw);
+	}
+	memset(letters, 'x', 4096);
+}
+
+static void
+of_a_bad_event_the_good_fields_are_there(void **state)
+{
+	struct msg m = smallest(MSG_TEXT), got;
+	struct error e = { 0 };
+	struct str left;
+	nng_msg *raw;
+
+	m.body.text.turn = 7;
+	m.body.text.text = STR("\xff");
+	assert_int_equal(nng_msg_alloc(&raw, 0), 0);
+	append_as_it_is(raw, &m);
+	m.body.text.turn = 0;
+	append_as_it_is(raw, &m);
+	left = (struct str){ nng_msg_body(raw), nng_msg_len(raw) };
+	assert_int_equal(msg_next(&got, &left, WORKER, GATEWAY, &e), MSG_BAD);
+	assert_string_equal(e.text, "TEXT: bad text");
+	assert_int_equal(msg_turn(&got), 7);
+	assert_null(got.body.text.text.ptr);
+	assert_int_equal(msg_next(&got, &left, WORKER, GATEWAY, &e), MSG_BAD);
+	assert_string_equal(e.text, "TEXT: bad turn");
+	assert_int_equal(msg_turn(&got), 0);
+	assert_int_equal(left.len, 0);
+	nng_msg_free(raw);
 }
 
 static void
@@ -448,6 +583,9 @@ main(void)
 		cmocka_unit_test(an_id_is_never_zero),
 		cmocka_unit_test(what_is_not_optional_must_be_there),
 		cmocka_unit_test(text_is_utf8),
+		cmocka_unit_test(the_sender_makes_text_and_numbers_fit),
+		cmocka_unit_test(whatever_is_sent_harms_its_own_message_only),
+		cmocka_unit_test(of_a_bad_event_the_good_fields_are_there),
 		cmocka_unit_test(bytes_are_any_bytes),
 		cmocka_unit_test(only_the_right_ones_say_it_and_hear_it),
 		cmocka_unit_test(a_part_of_it_or_more_than_it_is_refused),

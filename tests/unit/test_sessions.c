@@ -79,14 +79,62 @@ an_answer_belongs_to_its_session_and_goes_with_it(void **state)
 static void
 the_last_used_is_listed_first(void **state)
 {
-	struct buf rows = BUF_INIT(MAX_LIST);
+	struct rows rows = ROWS_INIT;
+	struct str json;
 
 	is_used("old", 1, 10, 0);
 	is_used("new", 1, 20, 0);
 	sessions_list(&sessions, &rows, 1, "echo");
-	assert_non_null(memmem(rows.ptr, rows.len, "\"id\":\"new\"", 10));
-	assert_null(memmem(rows.ptr, rows.len, "\"id\":\"old\"", 10));
-	buf_fini(&rows);
+	json = rows_end(&rows);
+	assert_true(rows.has_more);
+	assert_non_null(memmem(json.ptr, json.len, "\"id\":\"new\"", 10));
+	assert_null(memmem(json.ptr, json.len, "\"id\":\"old\"", 10));
+	rows_fini(&rows);
+}
+
+static void
+a_list_says_when_it_is_all(void **state)
+{
+	struct rows rows = ROWS_INIT;
+
+	sessions_list(&sessions, &rows, 2, "echo");
+	assert_str(rows_end(&rows), "[]");
+	assert_false(rows.has_more);
+	rows_fini(&rows);
+
+	rows = ROWS_INIT;
+	is_used("a", 1, 10, 0);
+	is_used("b", 1, 20, 0);
+	sessions_list(&sessions, &rows, 2, "echo");
+	assert_int_equal(*rows_end(&rows).ptr, '[');
+	assert_false(rows.has_more);
+	rows_fini(&rows);
+}
+
+/* Each byte of it takes six in JSON: 400 such rows are more than MAX_LIST. */
+static void
+rows_stop_where_there_is_no_more_room(void **state)
+{
+	char cwd[MAX_PATH];
+	struct rows rows = ROWS_INIT;
+	struct str json;
+
+	memset(cwd, 1, sizeof cwd);
+	cwd[sizeof cwd - 1] = '\0';
+	for (int i = 0; i < 400; i++) {
+		auto_free char *id = copy_format("session-%d", i);
+		const struct session s = {
+			.id = id, .cli_id = id, .cwd = cwd, .last_used_at = 1
+		};
+
+		must(sessions_save(&sessions, &s, 0, &e));
+	}
+	sessions_list(&sessions, &rows, 500, "echo");
+	json = rows_end(&rows);
+	assert_true(rows.has_more);
+	assert_in_range(json.len, MAX_LIST / 2, MAX_LIST);
+	assert_str(str_from(json, json.len - 2), "}]");
+	rows_fini(&rows);
 }
 
 static void
@@ -111,6 +159,11 @@ main(void)
 			open_new, close_all),
 		cmocka_unit_test_setup_teardown(the_last_used_is_listed_first,
 						open_new, close_all),
+		cmocka_unit_test_setup_teardown(a_list_says_when_it_is_all,
+						open_new, close_all),
+		cmocka_unit_test_setup_teardown(
+			rows_stop_where_there_is_no_more_room, open_new,
+			close_all),
 		cmocka_unit_test_setup_teardown(nobody_else_may_read_it,
 						open_new, close_all),
 	};

@@ -143,21 +143,9 @@ catalogue_refresh(struct catalogue *c)
 }
 
 void
-catalogue_list(const struct catalogue *c, struct buf *out)
+catalogue_list(const struct catalogue *c, struct rows *out)
 {
-	size_t begin = out->len + 1, had;
-	struct error e;
-
-	buf_print(out, "[");
-	for (size_t i = 0; i < c->count; i++) {
-		struct str rows = buf_str(&c->shelves[i].rows);
-
-		had = out->len;
-		if (!rows.len || rows.len + 2 > out->max - out->len)
-			continue;
-		if ((had > begin && !buf_add(out, STR(","), &e)) ||
-		    !buf_add(out, rows, &e))
-			out->len = had;
-	}
-	buf_print(out, "]");
+	for (size_t i = 0; i < c->count; i++)
+		if (c->shelves[i].rows.len)
+			(void)rows_add(out, buf_str(&c->shelves[i].rows));
 }

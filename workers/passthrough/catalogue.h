@@ -8,6 +8,7 @@
  */
 #include "workers/passthrough/providers.h"
 #include "workers/passthrough/upstream.h"
+#include "workers/rows.h"
 
 struct shelf;
 
@@ -25,5 +26,5 @@ void catalogue_fini(struct catalogue *);
 /* Asks those whose list is not there, or old. */
 void catalogue_refresh(struct catalogue *);
 
-/* Adds a JSON array of all that is known, or has room. */
-void catalogue_list(const struct catalogue *, struct buf *);
+/* Adds all that is known, or has room. */
+void catalogue_list(const struct catalogue *, struct rows *);

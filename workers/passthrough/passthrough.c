@@ -207,6 +207,7 @@ start(struct turn *t)
 		fail(t, &e);
 		return;
 	}
+	turn_drop_body(t);
 	request = (struct request){
 		.url = r->url,
 		.host = p->host,
@@ -267,7 +268,7 @@ probe(bool asked)
 }
 
 static void
-list_models(struct buf *out)
+list_models(struct rows *out)
 {
 	catalogue_refresh(&here.catalogue);
 	catalogue_list(&here.catalogue, out);

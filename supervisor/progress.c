@@ -1,0 +1,47 @@
+#include "supervisor/progress.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MUCH = 5 /* ticks, of 10 ms, between two looks */ };
+
+/* False: it is gone. */
+static bool
+read_thread(pid_t pid, char *state, uint64_t *ticks)
+{
+	char path[64], line[1024], *rest;
+	unsigned long user, system;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid,
+		 (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof line - 1);
+	close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	rest = strrchr(line, ')'); /* behind a name that may be any */
+	if (!rest || sscanf(rest,
+			    ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+			    "%lu %lu",
+			    state, &user, &system) != 3)
+		return false;
+	*ticks = user + system;
+	return true;
+}
+
+bool
+progress_look(struct progress *p, pid_t pid)
+{
+	uint64_t ticks, before = p->ticks;
+	char state;
+
+	if (!read_thread(pid, &state, &ticks))
+		return false;
+	p->ticks = ticks;
+	return state == 'R' || state == 'D' || ticks - before >= MUCH;
+}
