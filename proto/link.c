@@ -323,13 +323,24 @@ client_fini(struct client *c)
 	*c = CLIENT_INIT;
 }
 
+/*
+ * We may have been busy ourselves: what has arrived by now counts.  Answering
+ * may end anything, the question and its client included.
+ */
 static void
 on_deadline(struct timer *t)
 {
 	struct ask *a = container_of(t, struct ask, deadline);
+	struct client *c = a->client;
+	uint32_t id = a->id;
 	struct error e = { 0 };
 
-	if (client_is_connected(a->client))
+	while (c->loop && hear_reply(c))
+		;
+	a = c->loop ? find_ask(c, id) : NULL;
+	if (!a)
+		return;
+	if (client_is_connected(c))
 		fail_with(&e, ERR_TIMEOUT, "no reply in time");
 	else
 		fail_with(&e, ERR_UNAVAILABLE, "the process is not running");

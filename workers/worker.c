@@ -52,11 +52,12 @@ leave_if_drained(struct worker *w)
 static bool
 session_is_busy(const struct worker *w, const char *session)
 {
+	if (!engine.has_sessions || !session)
+		return false;
 	list_each (&w->running, n) {
 		const struct turn *t = container_of(n, struct turn, node);
 
-		if (engine.has_sessions && session && t->session &&
-		    !strcmp(t->session, session))
+		if (t->session && !strcmp(t->session, session))
 			return true;
 	}
 	return false;
