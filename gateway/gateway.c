@@ -525,7 +525,7 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
 	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
 	       workers_init(&g->workers, workers, routes, e) &&
-	       open_windows(g) && dial(g, name, directory, e) &&
+	       dial(g, name, directory, e) &&
 	       http_init(&g->http, &g->loop, LISTENING, &g->settings, e);
 }
 
