@@ -106,7 +106,7 @@ talk_working(struct talk *t, const char *what, size_t done, size_t all)
 	struct warm *w = warm_of(t);
 	auto_free char *note = copy_format("%s: %zu of %zu", what, done, all);
 
-	warm_is_working(w);
+	warm_is_alive(w);
 	if (w->turn)
 		turn_note(w->turn, str_of(note));
 }

@@ -267,10 +267,24 @@ warm_unblock(struct warm *w)
 	listen_for_silence(w);
 }
 
+static void on_start_deadline(struct timer *);
+
+static void
+allow_time_to_start(struct warm *w)
+{
+	loop_set(&w->pool->worker->loop, &w->clock,
+		 w->pool->worker->harness.start_ms, on_start_deadline);
+}
+
+/* A conversation that takes long to open, and shows that it goes on - a long
+ * history is imported, or read back - is not one that does not start. */
 void
 warm_is_alive(struct warm *w)
 {
-	listen_for_silence(w);
+	if (w->state == WARM_STARTING && !w->was_ready)
+		allow_time_to_start(w);
+	else
+		listen_for_silence(w);
 }
 
 /* Of one that has its process to itself. */
@@ -413,19 +427,7 @@ begin(struct warm *w)
 	if (w->was_ready)
 		loop_set(loop, &w->clock, 0, on_ready_before);
 	else
-		loop_set(loop, &w->clock, w->pool->worker->harness.start_ms,
-			 on_start_deadline);
-}
-
-/* What takes long but goes on is no CLI that does not start. */
-void
-warm_is_working(struct warm *w)
-{
-	if (w->state == WARM_STARTING)
-		loop_set(&w->pool->worker->loop, &w->clock,
-			 w->pool->worker->harness.start_ms, on_start_deadline);
-	else
-		listen_for_silence(w);
+		allow_time_to_start(w);
 }
 
 struct warm *

@@ -93,7 +93,6 @@ void warm_ended(struct warm *, const struct error *); /* its process has */
 /* For talk.c: what the CLI has said of it. */
 void warm_ready(struct warm *);
 void warm_lost(struct warm *);
-void warm_is_working(struct warm *);
 void warm_conclude(struct warm *, const struct outcome *);
 
 /* It is of no use any more, and its turn fails. */

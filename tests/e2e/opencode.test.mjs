@@ -245,7 +245,7 @@ test('opencode: one server for all, which nobody else can use', async t => {
 });
 
 test('opencode: a conversation of 800 messages keeps its roles, and its client sees that it is imported', async t => {
-  const { bridge, last } = await start(t);
+  const { bridge, last } = await start(t, () => ({ BRIDGE_HEAD_MS: '0' }));
   await bridge.answers('opencode', 'the server is up');
   const words = Array.from({ length: 800 }, (_, n) => `message ${n}.`);
   const client = await bridge.streams('opencode', says(...words, 'and now?')).finishes(4 * PATIENCE);

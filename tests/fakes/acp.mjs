@@ -2,6 +2,7 @@
 //
 //   node acp.mjs [forgetful]      forgetful: it can't open a session again
 //   node acp.mjs choosy           it can be told one of two models, "small" and "large", but does not list them
+//   node acp.mjs 5000             it takes so many ms to open a session again, in which it says what was said
 //
 // A prompt is a word that says how it goes, and what goes with it:
 //
@@ -17,10 +18,12 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const home = join(process.env.HOME, 'acp-sessions');
 const forgetful = process.argv[2] === 'forgetful';
 const choosy = process.argv[2] === 'choosy';
+const readsBackMs = Number(process.argv[2]) || 0;
 const stops = new Map(); // of the turns that are under way, by session
 
 mkdirSync(home, { recursive: true });
@@ -87,12 +90,16 @@ const methods = {
     writeFileSync(file(sessionId), '[]');
     return { sessionId };
   },
-  'session/load': ({ sessionId }) => turnsOf(sessionId) && {},
+  async 'session/load'({ sessionId }) {
+    for (const until = Date.now() + readsBackMs; Date.now() < until; await sleep(100))
+      say(sessionId, 'as I said: ');
+    return turnsOf(sessionId) && {};
+  },
 };
 if (choosy)
   methods['session/set_model'] = ({ sessionId, modelId }) => ['small', 'large'].includes(modelId) && chosen.set(sessionId, modelId) && {};
 
-function hear({ id, method, params }) {
+async function hear({ id, method, params }) {
   if (isHung)
     return;
   if (method === 'session/prompt')
@@ -100,7 +107,7 @@ function hear({ id, method, params }) {
   else if (method === 'session/cancel')
     stops.get(params.sessionId)?.();
   else if (methods[method]) {
-    const result = methods[method](params);
+    const result = await methods[method](params);
     write(result ? { id, result } : { id, error: { code: -32602, message: `${method}: invalid params` } });
   }
   else if (id !== undefined)
