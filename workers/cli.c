@@ -15,6 +15,7 @@ enum {
 	FLOW = 8 << 10,	       /* bytes a ms that are read of a flood... */
 	BURST = 8 << 20,       /* ...which so many at once are not yet */
 	REST = 20,	       /* ms in which it is not read then */
+	LAST_READS = 64,       /* of its standard error, once it has ended */
 };
 
 static void
@@ -26,11 +27,16 @@ hang_up(struct cli *c, struct watch *w, int *fd)
 	*fd = -1;
 }
 
+static bool read_complaint(struct cli *);
+
+/* What it has complained of last may still be in its pipe. */
 static void
 end_if_over(struct cli *c)
 {
 	if (!c->loop || c->process.pid || c->out >= 0 || c->was_ended)
 		return;
+	for (int n = 0; n < LAST_READS && read_complaint(c); n++)
+		;
 	c->was_ended = true;
 	loop_unset(c->loop, &c->give_up);
 	c->ended(c);
@@ -175,24 +181,31 @@ cli_pause(struct cli *c, bool paused)
 
 /* Standard error: its last MAX_STDERR bytes. */
 
-static void
-on_complaint(struct watch *w)
+/* False: there is nothing to be read, now or ever. */
+static bool
+read_complaint(struct cli *c)
 {
-	struct cli *c = container_of(w, struct cli, complaining);
 	struct buf *b = &c->last_words;
 	char piece[4096];
 	struct error e;
-	ssize_t n = read(c->err, piece, sizeof piece);
+	ssize_t n = c->err < 0 ? 0 : read(c->err, piece, sizeof piece);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
+		return false;
 	if (n <= 0) {
-		hang_up(c, w, &c->err);
-		return;
+		hang_up(c, &c->complaining, &c->err);
+		return false;
 	}
 	if (b->len + (size_t)n > b->max)
 		buf_drop(b, b->len + (size_t)n - b->max);
 	(void)!buf_add(b, (struct str){ piece, (size_t)n }, &e);
+	return true;
+}
+
+static void
+on_complaint(struct watch *w)
+{
+	(void)read_complaint(container_of(w, struct cli, complaining));
 }
 
 struct str

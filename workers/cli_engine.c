@@ -17,13 +17,13 @@
 #include "proto/log.h"
 #include "proto/ours.h"
 #include "proto/variables.h"
+#include "workers/cli_health.h"
 #include "workers/conversation.h"
 #include "workers/cwd.h"
 #include "workers/engine.h"
-#include "workers/models.h"
 #include "workers/failure.h"
+#include "workers/models.h"
 #include "workers/pool.h"
-#include "workers/probe.h"
 #include "workers/sessions.h"
 
 /* turn->work: what is known of a turn beside the turn. */
@@ -43,16 +43,6 @@ struct job {
 
 static struct pool pool;
 static struct sessions sessions;
-static struct prober prober;
-static const struct harness *newest; /* and not one to fall back to */
-static struct timer refresh;	     /* of the list of models */
-
-/* How looking whether a conversation can be begun has gone. */
-static struct {
-	bool is_asked_for;
-	unsigned failures; /* in a row */
-	uint64_t next;	   /* loop_now() before which it is not to be */
-} scouting;
 
 static struct job *
 job_of(const struct turn *t)
@@ -145,22 +135,6 @@ how(const struct job *job, bool has_history)
 	return has_history ? "replayed" : "new";
 }
 
-/* Whatever else it would do then, it would not be what was asked for. */
-static bool
-is_set_up(struct error *e)
-{
-	const char *variable = pool.harness->needs_url;
-
-	if (pool.unfit.code) {
-		*e = pool.unfit;
-		return false;
-	}
-	if (variable && !variable_value(variable).len)
-		return fail_with(e, ERR_NOT_SET_UP, "%s is not set: %s",
-				 variable, pool.harness->log_in);
-	return true;
-}
-
 static bool
 accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 {
@@ -170,12 +144,12 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (t->kind != TURN_CHAT)
 		return fail_with(e, ERR_UNSUPPORTED, "%s is for chat only",
 				 t->worker->name);
+	if (!cli_health_is_set_up(e))
+		return false;
 	if (!pool.program)
 		pool_find_program(&pool);
 	if (!pool.program)
 		return pool_fail_missing(&pool, e);
-	if (!is_set_up(e))
-		return false;
 	if (!conversation_read(&job->conversation, t->body, e))
 		return false;
 	if (!look_up(t, e) || !check_cwd(t, e))
@@ -343,8 +317,6 @@ find_process(const struct turn *t)
 	return NULL;
 }
 
-static void choose_harness(void);
-
 static void
 on_pause_over(struct timer *timer)
 {
@@ -358,8 +330,8 @@ start(struct turn *t)
 	struct error e = { 0 };
 
 	turn_drop_body(t);
-	choose_harness();
-	if (!is_set_up(&e)) {
+	cli_health_choose_harness();
+	if (!cli_health_is_set_up(&e)) {
 		fail(t, &e);
 		return;
 	}
@@ -499,7 +471,7 @@ unblock(struct turn *t)
 static void
 list_sessions(struct rows *to, unsigned limit)
 {
-	sessions_list(&sessions, to, limit, prober.worker->name);
+	sessions_list(&sessions, to, limit, pool.worker->name);
 }
 
 static unsigned
@@ -509,7 +481,7 @@ forget_session(const char *id)
 
 	if (w)
 		warm_retire(w);
-	list_each (&prober.worker->running, n) {
+	list_each (&pool.worker->running, n) {
 		struct turn *t = container_of(n, struct turn, node);
 
 		if (t->session && !strcmp(t->session, id))
@@ -534,7 +506,7 @@ add_model(struct rows *to, json_t *row)
 static bool
 can_work(void)
 {
-	enum health health = prober.worker->health;
+	enum health health = pool.worker->health;
 
 	return pool.program &&
 	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
@@ -561,126 +533,11 @@ list_models(struct rows *to)
 
 	if (can_work())
 		json_array_foreach (models, i, told) {
-			row = models_row(prober.worker->name, told);
+			row = models_row(pool.worker->name, told);
 			if (row && !add_model(to, row))
 				break;
 		}
 	json_decref(models);
-}
-
-/* Health */
-
-static void
-tell_health(enum health health, const char *detail)
-{
-	worker_set_health(prober.worker, health, prober.version, detail);
-}
-
-/* A version that is not the one we know may have its surprises. */
-static void
-tell_ready(void)
-{
-	const char *tested = pool.harness->tested;
-	struct buf detail = BUF_INIT(MAX_DETAIL);
-	auto_free char *text = NULL;
-
-	if (tested && prober.version[0] && strcmp(tested, prober.version) != 0)
-		buf_print(&detail, "%s is the version that was tested", tested);
-	if (pool.unknown_count)
-		buf_print(&detail, "%s%ju events of %zu unknown kinds",
-			  detail.len ? "; " : "", (uintmax_t)pool.unknown_count,
-			  json_object_size(pool.unknown));
-	text = detail.len ? copy(buf_str(&detail)) : NULL;
-	tell_health(HEALTH_READY, text);
-	buf_fini(&detail);
-}
-
-/* Starting a CLI to see whether it works costs seconds of the machine's time:
- * one that does not is tried again after longer and longer pauses. */
-static void
-plan_next_scout(bool failed)
-{
-	uint64_t pause = prober.worker->harness.models_ms;
-
-	scouting.failures = failed ? scouting.failures + 1 : 0;
-	if (failed)
-		pause = prober.worker->settings.probe_ms
-			<< (scouting.failures < 6 ? scouting.failures - 1 : 5);
-	scouting.next = loop_now() + pause;
-}
-
-static void
-on_scouted(struct pool *p, const struct error *e)
-{
-	plan_next_scout(e != NULL);
-	if (!e)
-		tell_ready();
-	else
-		tell_health(e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP
-				    ? HEALTH_UNAVAILABLE
-				    : HEALTH_ERROR,
-			    e->text);
-}
-
-/* Not under the feet of what is talking: then before the next turn. */
-static void
-choose_harness(void)
-{
-	const struct harness *wanted =
-		prober.is_older && newest->fallback ? newest->fallback : newest;
-
-	if (pool.harness == wanted || prober.running || !pool_is_empty(&pool))
-		return;
-	pool_use(&pool, wanted);
-	log_info("%s is %s one", prober.program,
-		 prober.is_older ? "an older" : "a newer");
-}
-
-static void
-on_found(struct prober *p, enum health health, const char *detail)
-{
-	struct error e = { 0 };
-
-	choose_harness();
-	if (health != HEALTH_READY || !is_set_up(&e)) {
-		scouting.next = scouting.failures = 0;
-		tell_health(e.code ? HEALTH_UNAVAILABLE : health,
-			    e.code ? e.text : detail);
-	} else if (!pool.harness->scouts) {
-		tell_ready();
-	} else if (scouting.is_asked_for || loop_now() >= scouting.next) {
-		scouting.is_asked_for = false;
-		pool_scout(&pool);
-	} else {
-		worker_keep_health(prober.worker);
-	}
-}
-
-static void
-probe(bool asked)
-{
-	struct error e = { 0 };
-
-	scouting.is_asked_for |= asked;
-	pool_find_program(&pool);
-	if (!pool.program)
-		pool_fail_missing(&pool, &e);
-	else if (is_set_up(&e))
-		prober_start(&prober, newest, pool.program,
-			     pool.environment.ptr);
-	if (e.code)
-		worker_set_health(prober.worker, HEALTH_UNAVAILABLE, NULL,
-				  e.text);
-}
-
-/* What it can address changes while it runs: vendors bring new models. */
-static void
-on_refresh(struct timer *t)
-{
-	loop_set(&prober.worker->loop, t, prober.worker->harness.models_ms,
-		 on_refresh);
-	if (pool.harness->scouts)
-		worker_probe(prober.worker, true);
 }
 
 static unsigned
@@ -700,24 +557,18 @@ init(struct worker *w, struct error *e)
 
 	pool.ready = on_ready;
 	pool.over = on_over;
-	pool.other = &prober.cli.process;
-	pool.scouted = on_scouted;
-	prober.found = on_found;
-	prober_init(&prober, w);
-	loop_set(&w->loop, &refresh, w->harness.models_ms, on_refresh);
+	cli_health_init(&pool, w);
 	if (!path || !sessions_open(&sessions, path, e) ||
 	    !pool_init(&pool, w, e))
 		return false;
-	newest = pool.harness;
+	cli_health_begin();
 	return true;
 }
 
 static void
 fini(void)
 {
-	if (prober.worker)
-		loop_unset(&prober.worker->loop, &refresh);
-	prober_fini(&prober);
+	cli_health_fini();
 	pool_fini(&pool);
 	sessions_close(&sessions);
 }
@@ -732,7 +583,7 @@ const struct engine engine = {
 	.cancel = cancel,
 	.forget = forget,
 	.unblock = unblock,
-	.probe = probe,
+	.probe = cli_health_probe,
 	.list_models = list_models,
 	.list_sessions = list_sessions,
 	.forget_session = forget_session,

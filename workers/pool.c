@@ -444,8 +444,9 @@ pool_fail_missing(const struct pool *p, struct error *e)
 		return fail_with(e, ERR_NOT_SET_UP,
 				 "%s is \"%s\", which can't be run", variable,
 				 bin);
-	return fail_with(e, ERR_NOT_SET_UP, "%s is not installed: %s",
-			 p->worker->name, p->harness->install);
+	return fail_with(e, ERR_NOT_SET_UP,
+			 "the program %s is not installed: %s",
+			 p->harness->program, p->harness->install);
 }
 
 /* <data directory>/<what>/<worker>; the caller frees it. */

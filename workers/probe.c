@@ -10,7 +10,7 @@
 #include "proto/utf8.h"
 #include "proto/variables.h"
 
-enum { PROBE_TIME = 20000 /* ms: some CLIs take seconds for --version */ };
+enum { PROBE_MS = 20000 /* for a command: some take seconds for --version */ };
 
 enum step {
 	STEP_VERSION,
@@ -41,15 +41,12 @@ finish_without_login(struct prober *p)
 	finish(p, HEALTH_UNAVAILABLE, detail);
 }
 
-/* The first number with a dot in what --version says. */
+/* The first number in what --version says. */
 static void
-on_heard(struct cli *cli, struct str line)
+read_version(struct prober *p, struct str line)
 {
-	struct prober *p = container_of(cli, struct prober, cli);
 	size_t n = 0;
 
-	if (p->step != STEP_VERSION || p->version[0])
-		return;
 	while (line.len && !isdigit((unsigned char)*line.ptr))
 		line = str_from(line, 1);
 	while (n < line.len && n < MAX_NAME &&
@@ -60,6 +57,19 @@ on_heard(struct cli *cli, struct str line)
 	if (utf8_valid((struct str){ line.ptr, n }))
 		snprintf(p->version, sizeof p->version, "%.*s", (int)n,
 			 line.ptr);
+}
+
+static void
+on_heard(struct cli *cli, struct str line)
+{
+	struct prober *p = container_of(cli, struct prober, cli);
+
+	line = str_trim(line);
+	if (line.len)
+		snprintf(p->last_line, sizeof p->last_line, STR_FMT,
+			 STR_ARG(line));
+	if (p->step == STEP_VERSION && !p->version[0])
+		read_version(p, line);
 }
 
 static void
@@ -78,36 +88,64 @@ on_next(struct timer *t)
 	next_step(p);
 }
 
+/*
+ * Why the step's command failed, in one line: what it said itself, if anything,
+ * on its standard error or, as some do, where answers belong.
+ */
+static void
+explain(struct prober *p, char *to, size_t size)
+{
+	struct str words = cli_last_words(&p->cli);
+
+	if (p->too_late)
+		snprintf(to, size,
+			 "%s did not answer within %d seconds and was killed",
+			 p->command, PROBE_MS / 1000);
+	else
+		snprintf(to, size, "%s ended with %s", p->command,
+			 process_status_text(p->cli.process.status));
+	if (!words.len)
+		words = str_of(p->last_line);
+	if (words.len)
+		snprintf(to + strlen(to), size - strlen(to), ": " STR_FMT,
+			 STR_ARG(words));
+	for (char *c = to; *c; c++)
+		if (*c == '\n' || *c == '\r' || *c == '\t')
+			*c = ' ';
+}
+
+static void
+fail_step(struct prober *p)
+{
+	char detail[MAX_DETAIL];
+	struct str words = cli_last_words(&p->cli);
+
+	if (p->step == STEP_LOGIN && !p->too_late) {
+		finish_without_login(p);
+	} else if (p->step == STEP_URL) {
+		snprintf(detail, sizeof detail, "%s does not answer: " STR_FMT,
+			 p->harness->needs_url, STR_ARG(words));
+		finish(p, HEALTH_UNAVAILABLE, detail);
+	} else {
+		explain(p, detail, sizeof detail);
+		finish(p, HEALTH_ERROR, detail);
+	}
+}
+
 static void
 on_ended(struct cli *cli)
 {
 	struct prober *p = container_of(cli, struct prober, cli);
 	int status = cli->process.status;
-	struct str words = cli_last_words(cli);
-	char detail[MAX_DETAIL];
 	bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	loop_unset(&p->worker->loop, &p->deadline);
-	if (!ok && p->step == STEP_LOGIN && !p->too_late) {
-		finish_without_login(p);
-		return;
-	}
 	if (p->step == STEP_NEEDS && !p->too_late) {
 		p->is_older = !ok;
 		ok = true;
 	}
-	if (!ok && p->step == STEP_URL) {
-		snprintf(detail, sizeof detail, "%s does not answer: %.*s",
-			 p->harness->needs_url, STR_ARG(words));
-		finish(p, HEALTH_UNAVAILABLE, detail);
-		return;
-	}
 	if (!ok) {
-		snprintf(detail, sizeof detail, "%s: %s%s%.*s", p->program,
-			 p->too_late ? "no answer in time"
-				     : process_status_text(status),
-			 words.len ? ": " : "", STR_ARG(words));
-		finish(p, HEALTH_ERROR, detail);
+		fail_step(p);
 		return;
 	}
 	p->step++;
@@ -121,6 +159,31 @@ on_deadline(struct timer *t)
 
 	p->too_late = true;
 	cli_kill(&p->cli);
+}
+
+/* What the operator would type to see the same. */
+static void
+note_command(struct prober *p, const char *program,
+	     const char *const *arguments)
+{
+	size_t n =
+		(size_t)snprintf(p->command, sizeof p->command, "%s", program);
+
+	for (; *arguments && n < sizeof p->command; arguments++)
+		n += (size_t)snprintf(p->command + n, sizeof p->command - n,
+				      " %s", *arguments);
+	p->command[utf8_whole(str_of(p->command))] = '\0';
+	p->last_line[0] = '\0';
+	p->step_began = loop_now();
+}
+
+void
+prober_describe(const struct prober *p, char *to, size_t size)
+{
+	uint64_t seconds = (loop_now() - p->step_began) / 1000;
+
+	snprintf(to, size, "%s has not answered for %ju seconds; it gets %d",
+		 p->command, (uintmax_t)seconds, PROBE_MS / 1000);
 }
 
 /* It is no secret from the CLI, which is told it in its own words. */
@@ -143,6 +206,7 @@ run(struct prober *p, const char *program, const char *const *arguments)
 	struct error e = { 0 };
 
 	cli_fini(&p->cli);
+	note_command(p, program, arguments);
 	words_add(&argv, program);
 	for (; *arguments; arguments++)
 		words_add(&argv, *arguments);
@@ -154,8 +218,7 @@ run(struct prober *p, const char *program, const char *const *arguments)
 	s.env = env.ptr;
 	if (cli_start(&p->cli, &p->worker->loop, &s, &e)) {
 		cli_close_input(&p->cli);
-		loop_set(&p->worker->loop, &p->deadline, PROBE_TIME,
-			 on_deadline);
+		loop_set(&p->worker->loop, &p->deadline, PROBE_MS, on_deadline);
 	} else {
 		finish(p, HEALTH_ERROR, e.text);
 	}

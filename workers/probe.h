@@ -2,8 +2,11 @@
 /*
  * probe - finds out whether a CLI could work, without spending anything
  *
- * Is it there, which version is it, is it logged in, does what it needs
- * answer: by what its harness names for that.
+ * A probe is a few steps, for which the harness names the commands and files:
+ * which version is it, does it have what we need, is it logged in, does the
+ * server that it needs answer.  The first step that fails ends it, with a
+ * detail that says what happened and what to do.  A command that does not
+ * answer is killed after PROBE_MS.
  */
 #include "workers/cli.h"
 #include "workers/harness.h"
@@ -18,8 +21,11 @@ struct prober {
 	char *program;
 	int step;
 	bool running;
-	bool too_late;
-	bool is_older; /* it lacks what its harness needs */
+	bool too_late;	     /* the step's command was killed for its silence */
+	bool is_older;	     /* it lacks what its harness needs */
+	uint64_t step_began; /* loop_now() */
+	char command[128];   /* of the step, as one would type it */
+	char last_line[256]; /* that the command has printed */
 	char version[MAX_NAME + 1];
 
 	/* MUST be set: what was found.  `detail` is NULL if it is ready. */
@@ -35,3 +41,6 @@ void prober_fini(struct prober *);
  */
 void prober_start(struct prober *, const struct harness *, const char *program,
 		  char *const *environment);
+
+/* While it runs: which command has not answered, and for how long. */
+void prober_describe(const struct prober *, char *to, size_t size);

@@ -527,6 +527,13 @@ log_health(const struct worker *w, enum health health, const char *detail)
 }
 
 void
+worker_wait_for_health(struct worker *w, const char *detail)
+{
+	if (w->health == HEALTH_UNKNOWN)
+		keep_text(w->detail, sizeof w->detail, detail);
+}
+
+void
 worker_set_health(struct worker *w, enum health health, const char *version,
 		  const char *detail)
 {

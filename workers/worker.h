@@ -58,5 +58,8 @@ void worker_probe(struct worker *, bool asked);
 /* How a look has ended: with this, or as it was before.  `version` and
  * `detail` may be NULL; what is too long is cut. */
 void worker_keep_health(struct worker *);
+
+/* A look takes long: as long as nothing is known, this is what is said. */
+void worker_wait_for_health(struct worker *, const char *detail);
 void worker_set_health(struct worker *, enum health, const char *version,
 		       const char *detail);
