@@ -95,19 +95,19 @@ test('what is odd, and yet an answer, is relayed', async t => {
   });
 
   await t.test('of a head that is too large the most important is kept', async () => {
-    const many = Array.from({ length: 30 }, (_, n) => `X-H${n}: ${'v'.repeat(900)}\r\n`).join('');
+    const many = Array.from({ length: 60 }, (_, n) => `X-H${n}: ${'v'.repeat(900)}\r\n`).join('');
     const useful = `${JSON_TYPE}Retry-After: 7\r\nx-ratelimit-remaining-tokens: 12\r\n`;
     const { headers } = await relays(whole('429 Slow', many + useful), { status: 429 });
     assert.equal(headers['content-type'], 'application/json');
     assert.equal(headers['retry-after'], '7');
     assert.equal(headers['x-ratelimit-remaining-tokens'], '12');
-    assert.ok(headers['x-h0'] && !headers['x-h29']);
+    assert.ok(headers['x-h0']);
   });
 });
 
 test('an answer that comes before the request was read is the answer', async t => {
   const { vendor, bridge } = await start(t, { early: true });
-  for (const size of [1000, 3_000_000]) {
+  for (const size of [1000, 3_000_000, 30_000_000]) {
     vendor.next(whole('413 Large', `${JSON_TYPE}Connection: close\r\n`, '{"error":{}}'));
     const answer = await asks(bridge, { text: 'x'.repeat(size) });
     assert.equal(answer.status, 413, answer.bytes.toString());

@@ -35,7 +35,7 @@ export async function startRawVendor({ early = false } = {}) {
         return;
       const head = heard.subarray(0, end).toString('latin1');
       const length = Number(head.match(/content-length: *(\d+)/i)?.[1] ?? 0);
-      if (early)
+      if (early && length)
         socket.pause();
       else if (heard.length < end + 4 + length)
         return;

@@ -114,6 +114,7 @@ on_bytes(char *bytes, size_t one, size_t len, void *owner)
 	}
 	fits = buf_add(&x->bytes, (struct str){ bytes, len }, &e);
 	assert(fits);
+	x->came += len;
 	return len;
 }
 
@@ -241,7 +242,7 @@ recycle(struct exchange *x)
 	buf_drop(&x->bytes, x->bytes.len);
 	x->has_ended = x->paused = x->full = x->was_tried = false;
 	x->stage = CONNECTING;
-	x->sent = 0;
+	x->sent = x->came = 0;
 	free(x->failure);
 	x->failure = NULL;
 	list_append(&u->idle, &x->node);
@@ -359,6 +360,22 @@ find_ended(struct upstream *u)
 	}
 }
 
+/*
+ * The whole answer is there, though the server has not taken all of the request
+ * and may never do so: curl would go on sending.
+ */
+static bool
+is_answered_early(const struct exchange *x)
+{
+	curl_off_t length = -1;
+
+	if (!x->head.whole || x->request.body.len <= SMALL_BYTES ||
+	    x->sent >= x->request.body.len)
+		return false;
+	curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	return length >= 0 && x->came >= (uint64_t)length;
+}
+
 /* After each of curl's turns: the one place from which exchanges are heard. */
 static void
 show_news(struct multi *m)
@@ -371,11 +388,14 @@ show_news(struct multi *m)
 	while ((n = list_first(&u->news))) {
 		x = container_of(n, struct exchange, news_node);
 		list_remove(&u->news, n);
-		if (x->has_ended) {
-			show_end(x);
-			continue;
+		if (!x->has_ended && is_answered_early(x)) {
+			x->has_ended = true;
+			x->result = CURLE_OK;
 		}
-		x->heard(x);
+		if (x->has_ended)
+			show_end(x);
+		else
+			x->heard(x);
 	}
 }
 

@@ -71,6 +71,7 @@ struct exchange {
 	struct request request;
 	enum stage stage;
 	uint64_t sent; /* bytes of the body that the server has taken */
+	uint64_t came; /* bytes of the answer's body */
 	struct timer silence;
 	uint64_t lived_at; /* loop_now() of its last sign of life */
 	int result;	   /* curl's */
