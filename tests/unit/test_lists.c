@@ -1,0 +1,168 @@
+/* Lists have every field that clients insist on, whatever the workers say */
+#include "gateway/fan_out.h"
+#include "gateway/gateway.h"
+#include "gateway/routes.h"
+#include "tests/unit/answers.h"
+
+static struct gateway gateway;
+static struct request request;
+static struct msg reply; /* of the one worker that there is */
+
+void __wrap_fan_out_start(struct fan_out *, struct workers *,
+			  const struct inquiry *);
+const char *__wrap_request_argument(const struct request *, const char *name);
+
+static const char *limit;
+
+/* In the place of workers: the reply is there at once. */
+void
+__wrap_fan_out_start(struct fan_out *f, struct workers *w,
+		     const struct inquiry *what)
+{
+	f->take(f, &reply);
+	f->done(f);
+	json_decref(f->rows);
+	free(f->wanted);
+	free(f);
+}
+
+const char *
+__wrap_request_argument(const struct request *r, const char *name)
+{
+	return !strcmp(name, "limit") ? limit : NULL;
+}
+
+static void
+asks(handler_fn *handler, const char *path)
+{
+	const char *allow;
+
+	answers_init(&request);
+	request.http = &gateway.http;
+	request.path = (char *)path;
+	must(routes_find(STR("GET"), str_of(path), &request.route, &allow, &e));
+	handler(&gateway, &request);
+	assert_int_equal(answered.count, 1);
+}
+
+static void
+lists_models(const char *rows)
+{
+	reply = (struct msg){ .type = MSG_MODELS };
+	reply.body.models.rows = str_of(rows);
+	asks(handle_list_models, "/v1/models");
+}
+
+static void
+a_row_that_says_little_is_completed(void **state)
+{
+	lists_models("[{\"id\":\"a/b\"}]");
+	assert_string_equal(answered.body,
+			    "{\"object\":\"list\",\"data\":[{\"id\":\"a/b\","
+			    "\"object\":\"model\",\"created\":0,"
+			    "\"owned_by\":\"cli-bridge\"}]}");
+	answers_fini(&request);
+}
+
+static void
+what_a_row_says_is_kept(void **state)
+{
+	static const char row[] =
+		"{\"id\":\"a/b\",\"object\":\"model\",\"created\":7,"
+		"\"owned_by\":\"a\",\"name\":\"B\",\"context_length\":9}";
+	auto_free char *rows = copy_format("[%s]", row);
+	auto_free char *want =
+		copy_format("{\"object\":\"list\",\"data\":[%s]}", row);
+
+	lists_models(rows);
+	assert_string_equal(answered.body, want);
+	answers_fini(&request);
+}
+
+static void
+no_models_are_an_empty_list(void **state)
+{
+	lists_models("[]");
+	assert_string_equal(answered.body, "{\"object\":\"list\",\"data\":[]}");
+	answers_fini(&request);
+	lists_models("nonsense");
+	assert_string_equal(answered.body, "{\"object\":\"list\",\"data\":[]}");
+	answers_fini(&request);
+}
+
+static void
+shows(const char *path, int status, const char *id)
+{
+	json_t *model;
+
+	reply = (struct msg){ .type = MSG_MODELS };
+	reply.body.models.rows = STR("[{\"id\":\"echo/b/c\"}]");
+	asks(handle_show_model, path);
+	assert_int_equal(answered.status, status);
+	model = answers_json();
+	if (id) {
+		assert_string_equal(
+			json_string_value(json_object_get(model, "id")), id);
+		assert_non_null(json_object_get(model, "created"));
+		assert_non_null(json_object_get(model, "owned_by"));
+	}
+	json_decref(model);
+	answers_fini(&request);
+}
+
+static void
+one_model_is_found_by_any_spelling_of_its_id(void **state)
+{
+	shows("/v1/models/echo/b/c", 200, "echo/b/c");
+	shows("/v1/models/echo%2Fb%2Fc", 200, "echo/b/c");
+	shows("/models/bridge/echo/b/c", 200, "echo/b/c");
+	shows("/v1/models/echo", 200, "echo");
+	shows("/v1/models/echo/x", 404, NULL);
+	shows("/v1/models/nobody", 404, NULL);
+}
+
+static void
+sessions_are_newest_first_and_no_more_than_asked_for(void **state)
+{
+	reply = (struct msg){ .type = MSG_SESSIONS };
+	reply.body.sessions.rows = STR("[{\"id\":\"a\",\"last_used_at\":1},"
+				       "{\"id\":\"b\",\"last_used_at\":3},"
+				       "{\"id\":\"c\",\"last_used_at\":2}]");
+	limit = "2";
+	asks(handle_list_sessions, "/v1/sessions");
+	limit = NULL;
+	assert_non_null(strstr(answered.body,
+			       "\"data\":[{\"id\":\"b\",\"last_used_at\":3},"
+			       "{\"id\":\"c\",\"last_used_at\":2}]"));
+	answers_fini(&request);
+}
+
+static int
+set_up(void **state)
+{
+	struct error e;
+
+	return !workers_init(&gateway.workers, "echo", "echo=echo", &e);
+}
+
+static int
+tear_down(void **state)
+{
+	workers_fini(&gateway.workers);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_row_that_says_little_is_completed),
+		cmocka_unit_test(what_a_row_says_is_kept),
+		cmocka_unit_test(no_models_are_an_empty_list),
+		cmocka_unit_test(one_model_is_found_by_any_spelling_of_its_id),
+		cmocka_unit_test(
+			sessions_are_newest_first_and_no_more_than_asked_for),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
