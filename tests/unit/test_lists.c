@@ -60,7 +60,8 @@ a_row_that_says_little_is_completed(void **state)
 	assert_string_equal(answered.body,
 			    "{\"object\":\"list\",\"data\":[{\"id\":\"a/b\","
 			    "\"object\":\"model\",\"created\":0,"
-			    "\"owned_by\":\"cli-bridge\"}]}");
+			    "\"owned_by\":\"cli-bridge\"}],"
+			    "\"has_more\":false}");
 	answers_fini(&request);
 }
 
@@ -71,22 +72,35 @@ what_a_row_says_is_kept(void **state)
 		"{\"id\":\"a/b\",\"object\":\"model\",\"created\":7,"
 		"\"owned_by\":\"a\",\"name\":\"B\",\"context_length\":9}";
 	auto_free char *rows = copy_format("[%s]", row);
-	auto_free char *want =
-		copy_format("{\"object\":\"list\",\"data\":[%s]}", row);
+	auto_free char *want = copy_format(
+		"{\"object\":\"list\",\"data\":[%s],\"has_more\":false}", row);
 
 	lists_models(rows);
 	assert_string_equal(answered.body, want);
 	answers_fini(&request);
 }
 
+#define EMPTY "{\"object\":\"list\",\"data\":[],\"has_more\":false}"
+
 static void
 no_models_are_an_empty_list(void **state)
 {
 	lists_models("[]");
-	assert_string_equal(answered.body, "{\"object\":\"list\",\"data\":[]}");
+	assert_string_equal(answered.body, EMPTY);
 	answers_fini(&request);
 	lists_models("nonsense");
-	assert_string_equal(answered.body, "{\"object\":\"list\",\"data\":[]}");
+	assert_string_equal(answered.body, EMPTY);
+	answers_fini(&request);
+}
+
+static void
+a_list_that_is_cut_says_so(void **state)
+{
+	reply = (struct msg){ .type = MSG_MODELS };
+	reply.body.models.rows = STR("[]");
+	reply.body.models.has_more = 1;
+	asks(handle_list_models, "/v1/models");
+	assert_non_null(strstr(answered.body, "\"has_more\":true"));
 	answers_fini(&request);
 }
 
@@ -134,6 +148,7 @@ sessions_are_newest_first_and_no_more_than_asked_for(void **state)
 	assert_non_null(strstr(answered.body,
 			       "\"data\":[{\"id\":\"b\",\"last_used_at\":3},"
 			       "{\"id\":\"c\",\"last_used_at\":2}]"));
+	assert_non_null(strstr(answered.body, "\"has_more\":true"));
 	answers_fini(&request);
 }
 
@@ -159,6 +174,7 @@ main(void)
 		cmocka_unit_test(a_row_that_says_little_is_completed),
 		cmocka_unit_test(what_a_row_says_is_kept),
 		cmocka_unit_test(no_models_are_an_empty_list),
+		cmocka_unit_test(a_list_that_is_cut_says_so),
 		cmocka_unit_test(one_model_is_found_by_any_spelling_of_its_id),
 		cmocka_unit_test(
 			sessions_are_newest_first_and_no_more_than_asked_for),
