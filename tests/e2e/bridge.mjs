@@ -44,6 +44,12 @@ export async function waitFor(what, check, within = PATIENCE) {
   }
 }
 
+// Random numbers from 0 to 1, the same for the same seed: a failure can be repeated.
+export function* numbers(seed) {
+  for (;;)
+    yield (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
+}
+
 // Waits until a list is empty, counted from `since`: that is a promise of the bridge's, not of the machine's.
 export async function isGone(list, { within, since = performance.now() }) {
   for (;;) {

@@ -3,15 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { PLAIN_BUILD, descriptorsOf, memoryOf, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, descriptorsOf, memoryOf, numbers, startBridge, waitFor } from './bridge.mjs';
 
 const models = ['echo/silent', 'echo/chunks:200,delay:2', 'echo/silent_after:2,chunks:4', 'echo/text:2000000', 'echo'];
-
-// Not Math.random(): a failure should come again.
-function* numbers(seed) {
-  for (;;)
-    yield (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
-}
 
 async function abortTurns(bridge, count, random) {
   let left = count;

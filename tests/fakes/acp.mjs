@@ -14,9 +14,10 @@
 //   crash        the process ends
 //   flood 800    so many small words at a time, or one, as often as anybody reads, until it is told to stop
 //
-// If there is a file "hang" in its home it removes it, and never answers at all.
+// If there is a file "hang" in its home it removes it, and never answers at all.  Every prompt is a line of the
+// file "acp-prompts" in its home.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -27,6 +28,7 @@ const readsBackMs = Number(process.argv[2]) || 0;
 const stops = new Map(); // of the turns that are under way, by session
 
 mkdirSync(home, { recursive: true });
+const prompts = join(process.env.HOME, 'acp-prompts');
 const hang = join(process.env.HOME, 'hang');
 const isHung = existsSync(hang);
 if (isHung)
@@ -68,6 +70,7 @@ const ways = {
 
 function prompt(id, { sessionId, prompt: blocks }) {
   const text = blocks.at(-1).text;
+  appendFileSync(prompts, `${text}\n`);
   const [way, argument] = text.split(' ');
   const turns = [...turnsOf(sessionId), text];
   const done = stopReason => {
