@@ -2,7 +2,7 @@
 // no connection is refused, no turn runs twice, every answer is right or ends in an error, nothing is left behind.
 //
 // CHAOS_SECONDS (60) is how long it takes, CHAOS_SEED (the time of the run) which processes are hit, and how.  A
-// failure names its seed.
+// failure names its seed, and CHAOS_LOG, if it is set, the file that gets the whole log then.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -32,6 +32,7 @@ const TYPED = [
   'worker_lost', 'harness_crashed', 'answer_truncated', 'harness_unavailable', 'harness_failed', 'timeout',
   'queue_full', 'queue_timeout', 'upstream_failed',
 ];
+const OF_ECHO = ['cancelled']; // what its CLI says when the shell in front of it has been killed
 
 // ---- what is asked ----
 
@@ -238,7 +239,7 @@ function isRight(bridge, { kind, asked, turn }, runs) {
   if (finished)
     assert.ok(runs === 1 && (asked.hears ?? { test: text => text === asked.says }).test(heard), `who has finished has heard all of it: ${told}`);
   if (code)
-    assert.ok(TYPED.includes(code), `an error says what has happened: ${told}`);
+    assert.ok([...TYPED, ...kind.startsWith('echo') ? OF_ECHO : []].includes(code), `an error says what has happened: ${told}`);
   if (turn.mayRetry)
     assert.equal(runs, 0, `what has run is not asked for again: ${told}`);
   if (isCut)
@@ -300,6 +301,8 @@ for (const [what, build] of [['with sanitizers', BUILD], ['as it is used', PLAIN
       isNoMore(await inventory(bridge), before, { memory: build === PLAIN_BUILD });
     } catch (problem) {
       console.error(`CHAOS_SEED=${SEED} CHAOS_SECONDS=${SECONDS}; ${hits.length} hits:\n${hits.join('\n')}`);
+      if (process.env.CHAOS_LOG)
+        writeFileSync(process.env.CHAOS_LOG, bridge.log);
       throw problem;
     }
   });
