@@ -132,7 +132,7 @@ begin_trial(void)
 {
 	trial.is_asked_for = false;
 	trial.began_at = loop_now();
-	pool_scout(pool);
+	pool_try(pool);
 }
 
 /* A probe */
@@ -185,7 +185,7 @@ on_found(struct prober *p, enum health health, const char *detail)
 		trial.next_at = trial.failures = 0;
 		tell(e.code ? HEALTH_UNAVAILABLE : health,
 		     e.code ? e.text : detail);
-	} else if (!pool->harness->scouts) {
+	} else if (!pool->harness->has_trial) {
 		tell_ready();
 	} else if (trial.is_asked_for || loop_now() >= trial.next_at) {
 		begin_trial();
@@ -217,7 +217,7 @@ static void
 on_refresh(struct timer *t)
 {
 	loop_set(&worker()->loop, t, worker()->harness.models_ms, on_refresh);
-	if (pool->harness->scouts)
+	if (pool->harness->has_trial)
 		worker_probe(worker(), true);
 }
 
@@ -226,7 +226,7 @@ cli_health_init(struct pool *p, struct worker *w)
 {
 	pool = p;
 	pool->other = &prober.cli.process;
-	pool->scouted = on_trial_over;
+	pool->tried = on_trial_over;
 	prober.found = on_found;
 	prober_init(&prober, w);
 }

@@ -116,7 +116,7 @@ struct harness {
 
 	/* A talk becomes ready without its vendor, and tells of its models by
 	 * then: one is begun, and ended, to see that it works. */
-	bool scouts;
+	bool has_trial;
 
 	/* Its process reads one turn, to the end of its input, and exits. */
 	bool one_shot;

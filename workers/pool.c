@@ -304,26 +304,26 @@ pool_note_unknown(struct pool *p, const char *kind, const char *what)
 /* Scouts */
 
 void
-pool_scout(struct pool *p)
+pool_try(struct pool *p)
 {
 	auto_free char *cli_id = new_uuid();
 	const struct warm_plan plan = { .cli_id = cli_id,
 					.cwd = p->workspace,
-					.scout = true };
+					.trial = true };
 	struct error e = { 0 };
 
-	if (p->is_scouting)
+	if (p->is_trying)
 		return;
-	p->is_scouting = true;
+	p->is_trying = true;
 	if (!warm_start(p, &plan, &e))
-		pool_scout_is_back(p, &e);
+		pool_trial_is_over(p, &e);
 }
 
 void
-pool_scout_is_back(struct pool *p, const struct error *e)
+pool_trial_is_over(struct pool *p, const struct error *e)
 {
-	p->is_scouting = false;
-	p->scouted(p, e);
+	p->is_trying = false;
+	p->tried(p, e);
 }
 
 /*
@@ -595,8 +595,8 @@ end_runs(struct pool *p)
 	while ((n = list_first(&p->leavings))) {
 		struct warm *w = container_of(n, struct warm, node);
 
-		loop_unset(&p->worker->loop, &w->grave);
-		warm_bury(&w->grave);
+		loop_unset(&p->worker->loop, &w->free_later);
+		warm_free_later(&w->free_later);
 	}
 	list_each (&p->runs, r) {
 		list_remove(&p->runs, r);
@@ -606,8 +606,8 @@ end_runs(struct pool *p)
 		struct run *r = container_of(n, struct run, node);
 
 		loop_unset(&p->worker->loop, &r->clock);
-		loop_unset(&p->worker->loop, &r->grave);
-		run_bury(&r->grave);
+		loop_unset(&p->worker->loop, &r->free_later);
+		run_free_later(&r->free_later);
 	}
 }
 

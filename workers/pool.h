@@ -44,9 +44,9 @@ struct pool {
 	void (*ready)(struct warm *);
 	void (*over)(struct warm *, const struct outcome *);
 
-	/* What has become of pool_scout(); NULL: it was ready. */
-	void (*scouted)(struct pool *, const struct error *);
-	bool is_scouting;
+	/* What has become of pool_try(); NULL: it was ready. */
+	void (*tried)(struct pool *, const struct error *);
+	bool is_trying;
 };
 
 /* The callbacks and `other` must be set, and the rest zero. */
@@ -65,9 +65,9 @@ void pool_find_program(struct pool *);
 /* Says why there is no program, and what to do about it. */
 bool pool_fail_missing(const struct pool *, struct error *);
 
-/* Begins a conversation for nobody, and ends it when it is ready; `scouted`
+/* Begins a conversation for nobody, and ends it when it is ready; `tried`
  * follows. */
-void pool_scout(struct pool *);
+void pool_try(struct pool *);
 
 /* The idle process of a session, or NULL. */
 struct warm *pool_find(struct pool *, const char *session);
@@ -88,7 +88,7 @@ unsigned pool_count(const struct pool *);
 void pool_become_idle(struct warm *);
 void pool_limit_idle_runs(struct pool *);
 void pool_sweep_later(struct pool *);
-void pool_scout_is_back(struct pool *, const struct error *);
+void pool_trial_is_over(struct pool *, const struct error *);
 void pool_note_crash(struct pool *, uint64_t began);
 void pool_explain_end(const struct run *, struct error *);
 void pool_learn_models(struct pool *, json_t *models); /* takes them */

@@ -6,7 +6,11 @@
 #include "proto/sweep.h"
 #include "workers/pool.h"
 
-enum { FAREWELL = 1000 /* ms to end by itself, and as many when told to */ };
+enum {
+	/* A process gets this long to end after its input was closed, and as
+	 * long again after SIGTERM, before it is killed. */
+	FAREWELL_MS = 1000,
+};
 
 static struct run *
 run_of(struct cli *cli)
@@ -26,7 +30,7 @@ is_shared(const struct run *r)
 	return harness_of_run(r)->shares > 0;
 }
 
-/* Of one that is not shared, the only one; NULL if it is over. */
+/* The conversation of a process that is not shared; NULL if it is over. */
 static struct warm *
 only_talk(const struct run *r)
 {
@@ -35,15 +39,15 @@ only_talk(const struct run *r)
 	return n ? container_of(n, struct warm, seat) : NULL;
 }
 
-/* Its end */
+/* The end of a process */
 
 void
-run_bury(struct timer *t)
+run_free_later(struct timer *t)
 {
-	struct run *r = container_of(t, struct run, grave);
+	struct run *r = container_of(t, struct run, free_later);
 
-	if (r->unburied) {
-		loop_set(&r->pool->worker->loop, t, 0, run_bury);
+	if (r->unfreed) {
+		loop_set(&r->pool->worker->loop, t, 0, run_free_later);
 		return;
 	}
 	list_remove(&r->pool->ended_runs, &r->node);
@@ -63,7 +67,7 @@ leave_pool(struct run *r)
 	loop_unset(&p->worker->loop, &r->clock);
 	list_remove(&p->runs, &r->node);
 	list_append(&p->ended_runs, &r->node);
-	loop_set(&p->worker->loop, &r->grave, 0, run_bury);
+	loop_set(&p->worker->loop, &r->free_later, 0, run_free_later);
 	pool_sweep_later(p);
 }
 
@@ -90,7 +94,7 @@ on_farewell(struct timer *t)
 	struct run *r = container_of(t, struct run, clock);
 
 	process_signal(&r->cli.process, SIGTERM);
-	loop_set(&r->pool->worker->loop, t, FAREWELL, on_no_end);
+	loop_set(&r->pool->worker->loop, t, FAREWELL_MS, on_no_end);
 }
 
 void
@@ -101,7 +105,7 @@ run_retire(struct run *r)
 	r->state = RUN_ENDING;
 	cli_pause(&r->cli, false);
 	cli_close_input(&r->cli);
-	loop_set(&r->pool->worker->loop, &r->clock, FAREWELL, on_farewell);
+	loop_set(&r->pool->worker->loop, &r->clock, FAREWELL_MS, on_farewell);
 }
 
 static size_t
@@ -148,7 +152,8 @@ run_finish(struct run *r)
 		run_retire(r);
 }
 
-/* Every talk of it has ended with it; there may be turns under way. */
+/* Ends every conversation of the process, which has ended.  Turns that are
+ * under way fail with `e`. */
 static void
 end_talks(struct run *r, const struct error *e)
 {
@@ -171,7 +176,7 @@ on_ended(struct cli *cli)
 	if (crashed)
 		pool_note_crash(r->pool, r->began);
 	if (!is_shared(r) && w)
-		warm_make_sense(w, &e);
+		warm_explain_end(w, &e);
 	else if (r->state != RUN_ENDING)
 		log_warn("CLI %ju: %s", (uintmax_t)r->number,
 			 log_quote(str_of(e.text)));
@@ -179,7 +184,7 @@ on_ended(struct cli *cli)
 	end_talks(r, &e);
 }
 
-/* What all its talks fail with. */
+/* Kills the process; all its conversations fail with `e`. */
 static void
 fail_all(struct run *r, const struct error *e)
 {
@@ -203,7 +208,7 @@ on_failed(struct cli *cli, const struct error *e)
 		run_kill(r);
 }
 
-/* Its lines */
+/* What a process says */
 
 static void
 on_line(struct cli *cli, struct str line)
@@ -223,7 +228,7 @@ on_line(struct cli *cli, struct str line)
 		fail_all(r, &e);
 }
 
-/* Its start */
+/* The start of a process */
 
 static struct run *
 run_new(struct pool *p)
@@ -250,7 +255,8 @@ run_new(struct pool *p)
 	return r;
 }
 
-/* The mark comes first, where it is found with the first read. */
+/* The mark comes first in the environment: a sweep, which reads only the
+ * beginning of each process's environment at first, finds it there. */
 static void
 add_environment(const struct run *r, const char *cwd, struct words *env)
 {
@@ -258,13 +264,14 @@ add_environment(const struct run *r, const char *cwd, struct words *env)
 
 	words_print(env, OWNER_VARIABLE "=%s%ju/", p->worker->mark,
 		    (uintmax_t)r->number);
-	/* some CLIs trust it over getcwd() */
+	/* some CLIs believe $PWD rather than getcwd() */
 	words_print(env, "PWD=%s", cwd);
 	for (size_t i = 0; i < p->environment.len; i++)
 		words_add(env, p->environment.ptr[i]);
 }
 
-/* With the arguments of `w`, or of a process that is nobody's yet. */
+/* Starts the program, with the arguments for the conversation `w` or, if that
+ * is NULL, for a process that conversations will share. */
 static bool
 run_program(struct run *r, struct warm *w, struct error *e)
 {
@@ -293,7 +300,7 @@ sit_down(struct warm *w, struct run *r)
 	w->talk.agent = &r->agent;
 	list_append(&r->talks, &w->seat);
 	r->joined++;
-	r->unburied++;
+	r->unfreed++;
 	loop_unset(&r->pool->worker->loop, &r->clock);
 }
 
@@ -389,7 +396,7 @@ run_ensure(struct pool *p, struct error *e)
 	return r != NULL;
 }
 
-/* A spare is one that waits even if nobody comes. */
+/* The last process stays in spite of its idle time if spares are wanted. */
 static void
 on_idle_for_long(struct timer *t)
 {
@@ -423,7 +430,7 @@ run_leave(struct warm *w)
 	}
 }
 
-/* For the harness */
+/* What harness.h offers to a harness, of a process */
 
 void
 agent_write(struct agent *a, struct str s)

@@ -1,14 +1,19 @@
 #pragma once
 /*
- * run - one process of a CLI, from its start to its end, and its talks
+ * run - one process of a CLI, from its start to its end, and the
+ * conversations in it
  *
- * Most CLIs hold one conversation a process: then the run is its talk's, and
- * ends with it.  Others hold many: then talks come and go, and the run stays
- * for a while after the last one.
+ * Most CLIs hold one conversation in a process.  Such a run starts and ends
+ * with its conversation.  Other CLIs hold many conversations in one process:
+ * they come and go, and the shared run stays for an idle time after the last.
  *
- * A shared run gets MAX_TALKS talks and no more, for some CLIs keep a part of
- * each for ever.  One that misbehaves is closed: it gets no further talk, and
- * ends as soon as no turn is under way in it.
+ * Some CLIs never free what belongs to a conversation.  So a shared run gets
+ * MAX_TALKS conversations in its whole life.  A run whose CLI does not answer
+ * in time is closed: it gets no further conversation, and ends as soon as no
+ * turn is under way in it.
+ *
+ * When the process ends, for whatever reason, each of its conversations is
+ * told so, once.
  */
 #include "workers/cli.h"
 #include "workers/harness.h"
@@ -17,10 +22,10 @@ struct pool;
 struct warm;
 
 enum run_state {
-	RUN_STARTING, /* can't be talked with yet */
+	RUN_STARTING, /* the handshake is not over */
 	RUN_UP,
-	RUN_CLOSED, /* gets no further talk */
-	RUN_ENDING, /* was asked to end, or killed */
+	RUN_CLOSED, /* gets no further conversation */
+	RUN_ENDING, /* was asked to end, or was killed */
 };
 
 struct run {
@@ -30,43 +35,43 @@ struct run {
 	struct agent agent;
 	enum run_state state;
 	uint64_t number;   /* counts the runs of the pool from 1 */
-	struct list talks; /* struct warm, by its seat */
-	unsigned joined;   /* talks that it ever had */
-	unsigned unburied; /* talks that were begun, and are not freed */
+	struct list talks; /* its conversations: struct warm, by `seat` */
+	unsigned joined;   /* conversations that it ever had */
+	unsigned unfreed;  /* conversations that still point to it */
 	bool killed;
-	uint64_t began;	    /* loop_now() */
-	uint64_t last_use;  /* loop_now() of the last turn */
-	struct timer clock; /* of its idling, of its end */
-	struct timer grave; /* frees it when no callback is under way */
+	uint64_t began;		 /* loop_now() */
+	uint64_t last_use;	 /* loop_now() of the last turn */
+	struct timer clock;	 /* the idle time, or the time it has to end */
+	struct timer free_later; /* when no callback of it is under way */
 };
 
-/* The process of one talk: starts it for `w`, who has it until it ends. */
+/* Starts a process for the conversation `w` alone. */
 must_check bool run_start_for(struct warm *w, struct error *);
 
-/* A process that talks share: one with room, or a new one; `w` gets a place
- * in it. */
+/* Gives `w` a place in a shared process that has room, or in a new one. */
 must_check bool run_join(struct warm *w, struct error *);
 
-/* One that nobody talks with yet, if there is none with room. */
+/* Starts a shared process ahead, unless one has room. */
 must_check bool run_ensure(struct pool *, struct error *);
 
-/* The talk is over.  What is left without one may stay for a while. */
+/* The conversation is over.  A shared process stays for its idle time. */
 void run_leave(struct warm *w);
 
 void run_kill(struct run *);
 
-/* Asks it to end, then makes it. */
+/* Asks the process to end, and kills it if it does not. */
 void run_retire(struct run *);
 
-/* It can't be trusted any more, but others have turns in it. */
+/* The process is not trusted any more: turns that are under way in it may
+ * end, and no other begins. */
 void run_close(struct run *);
 
-/* A turn of it is about to end in order: so may one that is closed, if that
- * was its last. */
+/* A turn of the process is about to end.  A closed process ends with its last
+ * turn. */
 void run_finish(struct run *);
 
-/* It has no talk, and does nothing. */
+/* A shared process without a conversation. */
 bool run_is_idle(const struct run *);
 
-/* For the pool: frees it. */
-timer_fn run_bury;
+/* For the pool: frees a run that has ended, once nothing points to it. */
+timer_fn run_free_later;

@@ -50,7 +50,7 @@ talk_end_input(struct talk *t)
 	cli_close_input(&warm_of(t)->run->cli);
 }
 
-/* An argument that can't be anything else than a name. */
+/* Such an argument cannot be an option, nor more than one word. */
 bool
 is_plain_model(const char *model)
 {
@@ -84,8 +84,9 @@ talk_ready(struct talk *t)
 }
 
 /*
- * Who has its process to itself is not read while its client is slow.  Where
- * others live in it too, it is read on, and this much is kept.
+ * A process that is not shared is not read while its client is slow.  A shared
+ * process is read on, for the sake of its other conversations, and so much of
+ * an answer is kept in memory until the turn is given up.
  */
 static void
 check_backlog(struct warm *w)
@@ -95,7 +96,8 @@ check_backlog(struct warm *w)
 	if (!w->pool->harness->shares || turn_backlog(w->turn) <= MAX_BACKLOG)
 		return;
 	fail_with(&e, ERR_TRUNCATED,
-		  "the client is %u MiB behind the answer, which is given up",
+		  "the client reads too slowly: %u MiB of the answer wait "
+		  "for it, and the rest is given up",
 		  MAX_BACKLOG >> 20);
 	warm_stop(w, &e);
 }
@@ -136,7 +138,8 @@ talk_reasoning(struct talk *t, struct str s)
 	check_backlog(w);
 }
 
-/* What is too long for one event is shown in part, and says so. */
+/* A tool's call or result that is too long for one event becomes an excerpt,
+ * which says that it is one. */
 static json_t *
 excerpt_of(const json_t *tool, struct str all)
 {

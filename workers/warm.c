@@ -6,15 +6,15 @@
 #include "workers/pool.h"
 
 void
-warm_bury(struct timer *t)
+warm_free_later(struct timer *t)
 {
-	struct warm *w = container_of(t, struct warm, grave);
+	struct warm *w = container_of(t, struct warm, free_later);
 
 	list_remove(&w->pool->leavings, &w->node);
 	if (w->pool->harness->clear)
 		w->pool->harness->clear(&w->talk);
 	if (w->run)
-		w->run->unburied--;
+		w->run->unfreed--;
 	free(w->talk.state);
 	free(w->session);
 	free(w->cli_id);
@@ -30,14 +30,14 @@ warm_leave(struct warm *w)
 {
 	struct pool *p = w->pool;
 
-	/* what it wrote for its farewell may have ended its process */
-	if (timer_is_set(&w->grave))
+	/* close() may have written to a process that ended of it */
+	if (timer_is_set(&w->free_later))
 		return;
 	w->state = WARM_LEAVING;
 	loop_unset(&p->worker->loop, &w->clock);
 	list_remove(&p->warm, &w->node);
 	list_append(&p->leavings, &w->node);
-	loop_set(&p->worker->loop, &w->grave, 0, warm_bury);
+	loop_set(&p->worker->loop, &w->free_later, 0, warm_free_later);
 	if (w->run)
 		run_leave(w);
 }
@@ -48,29 +48,29 @@ is_shared(const struct warm *w)
 	return w->pool->harness->shares > 0;
 }
 
-/* What a process knows of a login, say, may be out of date: the next scout is
- * to see the same as a turn would in a new one. */
+/* A process that failed its trial is ended: the next trial must see what a new
+ * process sees, such as a login that was made meanwhile. */
 static void
 come_back(struct warm *w, const struct error *e)
 {
-	w->is_scout = false;
+	w->is_trial = false;
 	if (e && run_is_idle(w->run))
 		run_retire(w->run);
-	pool_scout_is_back(w->pool, e);
+	pool_trial_is_over(w->pool, e);
 }
 
-/* The turn's end is told once, and it is without the turn from then on. */
+/* Tells the end of the turn, or of the trial, once. */
 static void
 tell(struct warm *w, const struct outcome *o)
 {
 	if (w->turn)
 		w->pool->over(w, o);
-	else if (w->is_scout)
+	else if (w->is_trial)
 		come_back(w, o->error);
 }
 
-/* One that shares its process has left when this returns; its turn, if any,
- * is still to be told. */
+/* Ends the conversation without a word about its turn, which the caller must
+ * tell.  In a shared process it has left its run when this returns. */
 static void
 end_now(struct warm *w)
 {
@@ -96,8 +96,8 @@ warm_give_up(struct warm *w, const struct error *e)
 	tell(w, &o);
 }
 
-/* What it did not do in time it may never do: nobody should rely on it, least
- * of all the turn that begins when this one is over. */
+/* A CLI that missed a deadline may never answer again: the run is closed, so
+ * that not even the turn that begins next relies on it. */
 static void
 give_up_on_run(struct warm *w, const struct error *e)
 {
@@ -107,7 +107,7 @@ give_up_on_run(struct warm *w, const struct error *e)
 }
 
 void
-warm_make_sense(struct warm *w, struct error *e)
+warm_explain_end(struct warm *w, struct error *e)
 {
 	struct str words = cli_last_words(&w->run->cli);
 
@@ -116,7 +116,7 @@ warm_make_sense(struct warm *w, struct error *e)
 					words, e);
 	if (w->state == WARM_STOPPING)
 		*e = w->why;
-	else if (w->state != WARM_LEAVING && (w->turn || w->is_scout))
+	else if (w->state != WARM_LEAVING && (w->turn || w->is_trial))
 		log_warn("CLI %ju: %s", (uintmax_t)w->run->number,
 			 log_quote(str_of(e->text)));
 }
@@ -130,7 +130,7 @@ warm_ended(struct warm *w, const struct error *e)
 	tell(w, &o);
 }
 
-/* Idle ones */
+/* Idle conversations */
 
 void
 warm_retire(struct warm *w)
@@ -170,7 +170,8 @@ on_silence(struct timer *t)
 	give_up_on_run(w, &e);
 }
 
-/* Each sign of life sets it anew; a reader that is slow stops it. */
+/* Begins the deadline of silence anew.  It does not run while the CLI is not
+ * read for the sake of a slow client. */
 static void
 listen_for_silence(struct warm *w)
 {
@@ -194,7 +195,8 @@ warm_greet(struct warm *w)
 	w->talk.history = NULL;
 }
 
-/* Not before it has its turn: it may say at once that it is ready, or lost. */
+/* A conversation is greeted only once it has its turn: the CLI may say at once
+ * that it is ready, or that it does not know the session. */
 static void
 greet_if_up(struct warm *w)
 {
@@ -238,8 +240,8 @@ on_not_stopped(struct timer *t)
 	give_up_on_run(w, &w->why);
 }
 
-/* One that stands alone has no more reason to live, but others may live in
- * its process: it is to be stopped before it is left. */
+/* A conversation without a session has no use after its turn, so its process is
+ * killed.  In a shared process it must be interrupted first. */
 void
 warm_stop(struct warm *w, const struct error *e)
 {
@@ -287,7 +289,7 @@ warm_is_alive(struct warm *w)
 		listen_for_silence(w);
 }
 
-/* Of one that has its process to itself. */
+/* Hears a line of a process that is not shared. */
 void
 warm_hear(struct warm *w, struct str line)
 {
@@ -306,7 +308,7 @@ warm_hear(struct warm *w, struct str line)
 	listen_for_silence(w);
 }
 
-/* Whoever is greeted has a turn, or is a scout. */
+/* A conversation that was greeted has a turn, or is a trial. */
 void
 warm_ready(struct warm *w)
 {
@@ -328,7 +330,7 @@ warm_lost(struct warm *w)
 	tell(w, &o);
 }
 
-/* The process of a turn that is one_shot ends by itself, or has. */
+/* A process that is one_shot ends by itself after its turn. */
 static void
 let_end(struct warm *w)
 {
@@ -340,9 +342,9 @@ let_end(struct warm *w)
 }
 
 /*
- * A turn's end frees its session, and what waits for that may begin at once,
- * with this very process: so it is idle before anybody is told, or has left
- * one that is closed.
+ * The end of a turn is told last.  It frees the session, whose next turn may
+ * begin at once and in this conversation, which must be idle by then, or gone
+ * if its run is closed.
  */
 void
 warm_conclude(struct warm *w, const struct outcome *o)
@@ -386,7 +388,7 @@ warm_new(struct pool *p, const struct warm_plan *plan)
 	struct warm *w = xcalloc(1, sizeof *w);
 
 	w->pool = p;
-	w->is_scout = plan->scout;
+	w->is_trial = plan->trial;
 	w->session = copy(str_of(plan->session));
 	w->cli_id = copy(str_of(plan->cli_id));
 	w->cwd = copy(str_of(plan->cwd));
@@ -417,7 +419,8 @@ on_ready_before(struct timer *t)
 	warm_ready(container_of(t, struct warm, clock));
 }
 
-/* Now it is somebody's, and has so long to say that it is ready. */
+/* From now on the conversation belongs to a turn or a trial, and the deadline
+ * of its start runs. */
 static void
 begin(struct warm *w)
 {
@@ -448,7 +451,7 @@ warm_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 		w->state = WARM_SPARE;
 	else
 		begin(w);
-	if (plan->scout)
+	if (plan->trial)
 		greet_if_up(w);
 	return w;
 }

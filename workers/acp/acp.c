@@ -332,7 +332,7 @@ harness_of(const char *name, struct error *e)
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
-		.scouts = true,
+		.has_trial = true,
 		.greet = acp_greet,
 		.say = acp_say,
 		.interrupt = acp_interrupt,

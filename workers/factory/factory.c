@@ -412,7 +412,7 @@ const struct harness factory = {
 	.log_in = "run droid and type /login, set "
 		  "FACTORY_ENV_FACTORY_API_KEY, or name customModels in "
 		  "~/.factory/settings.json",
-	.scouts = true,
+	.has_trial = true,
 	.command = command,
 	.greet = greet,
 	.say = factory_say,

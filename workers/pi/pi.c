@@ -350,7 +350,7 @@ const struct harness pi = {
 	.version = version,
 	.log_in = "run pi and type /login, or set a provider's key, such as "
 		  "PI_ENV_ANTHROPIC_API_KEY",
-	.scouts = true,
+	.has_trial = true,
 	.command = command,
 	.greet = greet,
 	.say = say,
