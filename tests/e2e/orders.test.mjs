@@ -1,6 +1,7 @@
 // What many and large requests, a busy process and a stop do to others: nothing.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -101,6 +102,25 @@ test('what finds no room in its worker waits in the gateway', async t => {
     await holder.fails('worker_lost');
     assert.equal((await large).status, 200, (await large).text);
   });
+});
+
+test('a body that a vendor has is no more in the way of others', async t => {
+  const vendor = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: {"choices":[{"index":0,"delta":{"content":"begun"}}]}\n\n'); // and goes on for ever
+    });
+  });
+  await new Promise(done => vendor.listen(0, '127.0.0.1', done));
+  t.after(() => { vendor.closeAllConnections(); vendor.close(); });
+  const bridge = await startBridge(t, {
+    backends: ['passthrough'],
+    env: { BRIDGE_PROVIDER_LOCAL_BASE_URL: `http://127.0.0.1:${vendor.address().port}/v1`, BRIDGE_ORDER_WINDOW_BYTES: String(4 * MB) },
+  });
+  const clients = Array.from({ length: 5 }, () => bridge.streams('local/x', 'x'.repeat(3 * MB)));
+  for (const client of clients)
+    await client.hears(/begun/);
+  clients.forEach(client => client.leaves());
 });
 
 test('a large request that is wrong is told so, and what is ignored is named', async t => {

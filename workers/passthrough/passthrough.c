@@ -151,6 +151,16 @@ on_end(struct relay *r)
 	fail(r->turn, x->failure);
 }
 
+/* An answer may take minutes; its request is of no more use by then. */
+static void
+let_go_of_body(struct relay *r)
+{
+	if (!r->body.ptr || !exchange_has_sent_body(r->exchange))
+		return;
+	buf_fini(&r->body);
+	turn_give_room(r->turn);
+}
+
 static void
 on_news(struct exchange *x)
 {
@@ -160,6 +170,7 @@ on_news(struct exchange *x)
 		on_end(r);
 		return;
 	}
+	let_go_of_body(r);
 	if (is_due(r))
 		pass_on(r, false);
 	if (turn_is_blocked(r->turn))

@@ -248,6 +248,15 @@ recycle(struct exchange *x)
 	list_append(&u->idle, &x->node);
 }
 
+bool
+exchange_has_sent_body(const struct exchange *x)
+{
+	curl_off_t sent = 0;
+
+	curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	return x->head.whole && (size_t)sent >= x->request.body.len;
+}
+
 void
 exchange_cancel(struct exchange *x)
 {

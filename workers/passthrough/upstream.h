@@ -88,6 +88,9 @@ void upstream_fini(struct upstream *);
 struct exchange *exchange_start(struct upstream *, const struct request *,
 				exchange_fn *heard, void *owner);
 
+/* Has all of the request's body left?  Then nobody reads it again. */
+bool exchange_has_sent_body(const struct exchange *);
+
 /* Closes the connection, or resets the stream, at once.  It is gone then. */
 void exchange_cancel(struct exchange *);
 

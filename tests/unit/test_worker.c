@@ -1,0 +1,516 @@
+/* What workers/worker promises the gateway, with an engine that does nothing
+ * by itself. */
+#include "waits.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "workers/turn.h"
+
+enum { MB = 1 << 20, MANY = 64 };
+
+static struct worker worker;
+
+/* The gateway's side, and the supervisor's. */
+static struct outlet orders;
+static struct inlet events;
+static struct client supervisor;
+
+static struct {
+	unsigned accepts, starts, forgets;
+	struct turn *running[MANY];
+	unsigned count;
+	struct timer between; /* fires when the loop has gone on */
+} did;
+
+static struct heard {
+	struct msg_accepted accepted;
+	unsigned accepts;
+	uint64_t seq; /* of the last event */
+	enum error_code failure;
+	bool has_ended, has_ignored;
+} heard[MANY];
+
+static size_t room;
+static bool left;
+
+/* The engine */
+
+static bool
+fake_init(struct worker *w, struct error *e)
+{
+	return true;
+}
+
+static void
+fake_fini(void)
+{
+}
+
+static bool
+fake_accept(struct turn *t, struct acceptance *a, struct error *e)
+{
+	did.accepts++;
+	assert_non_null(t->body.ptr);
+	if (str_starts(t->body, STR("bad")))
+		return fail_with(e, ERR_INVALID, "it is bad");
+	snprintf(a->ignored, sizeof a->ignored, "seed");
+	return true;
+}
+
+static void
+on_between(struct timer *t)
+{
+}
+
+static void
+fake_start(struct turn *t)
+{
+	assert_false(timer_is_set(&did.between)); /* not twice at once */
+	loop_set(&worker.loop, &did.between, 0, on_between);
+	did.starts++;
+	did.running[did.count++ % MANY] = t;
+	turn_drop_body(t);
+}
+
+static void
+fake_cancel(struct turn *t)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	turn_fail(t, &e);
+}
+
+static void
+fake_forget(struct turn *t)
+{
+	did.forgets++;
+}
+
+static void
+fake_unblock(struct turn *t)
+{
+}
+
+static void
+fake_probe(bool asked)
+{
+}
+
+static void
+fake_list_models(struct rows *to)
+{
+}
+
+const struct engine engine = {
+	.has_slots = true,
+	.has_sessions = true,
+	.init = fake_init,
+	.fini = fake_fini,
+	.accept = fake_accept,
+	.start = fake_start,
+	.cancel = fake_cancel,
+	.forget = fake_forget,
+	.unblock = fake_unblock,
+	.probe = fake_probe,
+	.list_models = fake_list_models,
+};
+
+/* The gateway */
+
+static struct heard *
+next_event(uint64_t turn, uint64_t seq)
+{
+	struct heard *h = &heard[turn % MANY];
+
+	assert_false(h->has_ended);
+	assert_int_equal(seq, ++h->seq);
+	return h;
+}
+
+static void
+on_event(struct inlet *i, const struct msg *m)
+{
+	struct heard *h;
+
+	switch ((int)m->type) {
+	case MSG_ROOM:
+		room += m->body.room.bytes;
+		break;
+	case MSG_LEAVING:
+		assert_int_equal(m->body.leaving.worker, worker.id);
+		left = true;
+		break;
+	case MSG_ACCEPTED:
+		h = next_event(m->body.accepted.turn, m->body.accepted.seq);
+		h->accepts++;
+		h->has_ignored |= m->body.accepted.ignored.ptr != NULL;
+		break;
+	case MSG_STARTED:
+		h = next_event(m->body.started.turn, m->body.started.seq);
+		h->has_ignored |= m->body.started.ignored.ptr != NULL;
+		break;
+	case MSG_TEXT:
+		(void)next_event(m->body.text.turn, m->body.text.seq);
+		break;
+	case MSG_FINISH:
+		h = next_event(m->body.finish.turn, m->body.finish.seq);
+		h->has_ended = true;
+		break;
+	case MSG_FAILED:
+		h = next_event(m->body.failed.turn, m->body.failed.seq);
+		h->failure = (enum error_code)m->body.failed.code;
+		h->has_ended = true;
+		break;
+	default:
+		fail_msg("%s was not expected", msg_name(m->type));
+	}
+}
+
+static void
+on_broken(struct inlet *i, const struct error *e)
+{
+	fail_msg("%s", e->text);
+}
+
+static bool
+all_is_connected(void)
+{
+	return orders.reader.connected && events.writer.connected &&
+	       worker.orders.writer.connected &&
+	       worker.outlet.reader.connected &&
+	       client_is_connected(&supervisor);
+}
+
+static char directory[] = "/tmp/test_worker.XXXXXX";
+
+static int
+begins(void **state)
+{
+	static const struct hearing hearing = { .self = GATEWAY,
+						.peer = WORKER,
+						.heard = on_event,
+						.broken = on_broken };
+	auto_free char *to = link_url(directory, "fake", "orders");
+	auto_free char *from = link_url(directory, "fake", "events");
+	auto_free char *req = link_url(directory, "fake", "req");
+
+	memset(&did, 0, sizeof did);
+	memset(heard, 0, sizeof heard);
+	room = 0;
+	left = false;
+	must(worker_init(&worker, "fake", &e));
+	must(outlet_dial(&orders, &worker.loop, to, GATEWAY, NULL, &e));
+	must(inlet_dial(&events, &worker.loop, from, &hearing, &e));
+	must(client_dial(&supervisor, &worker.loop, req, SUPERVISOR, WORKER,
+			 NULL, &e));
+	wait_until(&worker.loop, all_is_connected);
+	return 0;
+}
+
+static int
+ends(void **state)
+{
+	loop_unset(&worker.loop, &did.between);
+	client_fini(&supervisor);
+	inlet_fini(&events);
+	outlet_fini(&orders);
+	worker_fini(&worker);
+	return 0;
+}
+
+static int
+opens(void **state)
+{
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(setenv("CLI_BRIDGE_RUN_DIR", directory, 1), 0);
+	assert_int_equal(setenv("FAKE_MAX_RUNNING", "2", 1), 0);
+	assert_int_equal(setenv("FAKE_MAX_QUEUED", "3", 1), 0);
+	return 0;
+}
+
+static int
+closes(void **state)
+{
+	static const char *const what[] = { "orders", "events", "req" };
+
+	for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+		auto_free char *path =
+			copy_format("%s/fake.%s", directory, what[i]);
+
+		(void)unlink(path);
+	}
+	(void)rmdir(directory);
+	return 0;
+}
+
+/* Words */
+
+static struct msg_submit
+order(uint64_t turn, struct str body)
+{
+	return (struct msg_submit){
+		.worker = worker.id,
+		.turn = turn,
+		.harness = STR("fake"),
+		.streamed = 1,
+		.window = MAX_WINDOW,
+		.until = loop_now() + LIMIT,
+		.body = body,
+	};
+}
+
+static void
+submits(uint64_t turn, struct str body)
+{
+	const struct msg_submit m = order(turn, body);
+
+	outlet_send(&orders, MSG_SUBMIT, &m);
+}
+
+static uint64_t awaited;
+
+static bool
+it_is_accepted(void)
+{
+	return heard[awaited % MANY].accepts > 0;
+}
+
+static bool
+it_has_ended(void)
+{
+	return heard[awaited % MANY].has_ended;
+}
+
+static bool
+so_many_have_started(void)
+{
+	return did.starts == awaited;
+}
+
+static void
+is_accepted(uint64_t turn)
+{
+	awaited = turn;
+	wait_until(&worker.loop, it_is_accepted);
+}
+
+static void
+fails(uint64_t turn, enum error_code code)
+{
+	awaited = turn;
+	wait_until(&worker.loop, it_has_ended);
+	assert_int_equal(heard[turn % MANY].failure, code);
+}
+
+static void
+have_started(unsigned n)
+{
+	awaited = n;
+	wait_until(&worker.loop, so_many_have_started);
+}
+
+static size_t wanted_room;
+
+static bool
+room_is_told(void)
+{
+	return room >= wanted_room;
+}
+
+static void
+there_is_room_for(size_t bytes)
+{
+	wanted_room = bytes;
+	wait_until(&worker.loop, room_is_told);
+	assert_int_equal(room, bytes);
+}
+
+static void
+is_asked_to_drain(void)
+{
+	client_ask(&supervisor, MSG_DRAIN, NULL, NULL, 0, NULL);
+}
+
+static bool
+it_has_told_that_it_leaves(void)
+{
+	return left;
+}
+
+/* Promises */
+
+static void
+each_order_is_accepted_at_once_and_gives_its_room_back(void **state)
+{
+	for (uint64_t turn = 1; turn <= 5; turn++)
+		submits(turn, STR("12345678"));
+	is_accepted(5);
+	for (uint64_t turn = 1; turn <= 5; turn++)
+		assert_true(heard[turn].has_ignored);
+	have_started(2);
+	assert_int_equal(room, 0);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	have_started(3);
+	there_is_room_for(8);
+	for (unsigned i = 1; i < 5; i++) {
+		have_started(i < 4 ? i + 2 : 5);
+		turn_finish(did.running[i], "stop", NULL, NULL);
+	}
+	there_is_room_for(40);
+}
+
+static void
+what_waits_is_kept_as_bytes_and_read_again(void **state)
+{
+	for (uint64_t turn = 1; turn <= 3; turn++)
+		submits(turn, STR("hello"));
+	is_accepted(3);
+	have_started(2);
+	assert_int_equal(did.accepts, 3);
+	assert_int_equal(did.forgets, 1);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	have_started(3);
+	assert_int_equal(did.accepts, 4);
+	assert_int_equal(heard[3].accepts, 1);
+}
+
+static void
+a_large_body_is_read_when_its_turn_begins(void **state)
+{
+	auto_free char *body = xcalloc(1, 2 * MB);
+
+	submits(1, STR("hello"));
+	submits(2, STR("hello"));
+	is_accepted(2);
+	submits(3, (struct str){ body, 2 * MB });
+	is_accepted(3);
+	assert_int_equal(did.accepts, 2);
+	assert_false(heard[3].has_ignored);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	have_started(3);
+	assert_int_equal(did.accepts, 3);
+	turn_finish(did.running[2], "stop", NULL, NULL);
+	awaited = 3;
+	wait_until(&worker.loop, it_has_ended);
+	assert_true(heard[3].has_ignored);
+	there_is_room_for(2 * MB + 5);
+}
+
+static void
+a_large_body_that_is_bad_fails_then(void **state)
+{
+	auto_free char *body = xcalloc(1, 2 * MB);
+
+	memcpy(body, "bad", 3);
+	submits(1, (struct str){ body, 2 * MB });
+	fails(1, ERR_INVALID);
+	assert_int_equal(heard[1].accepts, 1);
+	there_is_room_for(2 * MB);
+}
+
+static void
+what_is_refused_gives_its_room_back_as_well(void **state)
+{
+	struct msg_submit late = order(2, STR("late"));
+	const struct msg_cancel cancel = { .turn = 4 };
+
+	submits(1, STR("bad"));
+	fails(1, ERR_INVALID);
+	late.until = loop_now() - 1;
+	outlet_send(&orders, MSG_SUBMIT, &late);
+	fails(2, ERR_UNAVAILABLE);
+	for (uint64_t turn = 3; turn <= 8; turn++)
+		submits(turn, STR("x"));
+	fails(8, ERR_QUEUE_FULL);
+	outlet_send(&orders, MSG_CANCEL, &cancel);
+	fails(4, ERR_CANCELLED);
+	there_is_room_for(3 + 4 + 1 + 1);
+}
+
+/* As no gateway of ours would send it: see msg_append(). */
+static void
+a_bad_order_fails_its_turn_and_no_other(void **state)
+{
+	const struct msg_submit good = order(2, STR("hello"));
+	const struct msg_submit bad = order(1, STR("hello"));
+	nng_msg *raw = msg_pack(MSG_SUBMIT, &bad);
+	char *harness = memmem(nng_msg_body(raw), nng_msg_len(raw), "fake", 4);
+
+	assert_non_null(harness);
+	*harness = '\xff';
+	msg_append(raw, MSG_SUBMIT, &good);
+	outlet_pass(&orders, raw);
+	fails(1, ERR_PROTOCOL);
+	is_accepted(2);
+	there_is_room_for(5);
+}
+
+static void
+who_is_being_stopped_says_so_and_leaves_when_its_time_has_come(void **state)
+{
+	uint64_t due;
+
+	submits(1, STR("hello"));
+	have_started(1);
+	is_asked_to_drain();
+	wait_until(&worker.loop, it_has_told_that_it_leaves);
+	submits(2, STR("hello"));
+	fails(2, ERR_DRAINING);
+	assert_false(timer_is_set(&worker.farewell));
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	submits(3, STR("hello"));
+	fails(3, ERR_DRAINING);
+	assert_true(timer_is_set(&worker.farewell));
+	due = worker.farewell.due;
+	submits(4, STR("hello"));
+	fails(4, ERR_DRAINING);
+	assert_int_equal(worker.farewell.due, due);
+}
+
+static void
+turns_that_are_cut_off_are_told_so(void **state)
+{
+	struct msg_submit m = order(1, STR("hello"));
+
+	m.window = 1;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	submits(2, STR("hello"));
+	have_started(2);
+	submits(3, STR("hello"));
+	is_accepted(3);
+	for (int i = 0; i < 5; i++) /* of which one can be sent */
+		turn_text(did.running[0], STR("word"));
+	assert_int_equal(kill(getpid(), SIGTERM), 0);
+	fails(1, ERR_CANCELLED);
+	assert_int_equal(heard[1].seq, 3);
+	fails(2, ERR_CANCELLED);
+	fails(3, ERR_DRAINING);
+	turn_text(did.running[1], STR("nobody hears it"));
+	turn_finish(did.running[1], "stop", NULL, NULL);
+	wait_ms(&worker.loop, 20);
+	assert_int_equal(did.starts, 2);
+}
+
+#define worker_test(name) cmocka_unit_test_setup_teardown(name, begins, ends)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		worker_test(
+			each_order_is_accepted_at_once_and_gives_its_room_back),
+		worker_test(what_waits_is_kept_as_bytes_and_read_again),
+		worker_test(a_large_body_is_read_when_its_turn_begins),
+		worker_test(a_large_body_that_is_bad_fails_then),
+		worker_test(what_is_refused_gives_its_room_back_as_well),
+		worker_test(a_bad_order_fails_its_turn_and_no_other),
+		worker_test(
+			who_is_being_stopped_says_so_and_leaves_when_its_time_has_come),
+		worker_test(turns_that_are_cut_off_are_told_so),
+	};
+
+	return cmocka_run_group_tests(tests, opens, closes);
+}
