@@ -31,6 +31,7 @@ static struct inlet inlet;
 static unsigned changes, events_heard, breaches;
 static uint64_t last_seq;
 static bool inlet_is_slow;
+static unsigned bad_events, taken;
 
 static struct question {
 	struct ask ask;
@@ -167,6 +168,7 @@ begins(void **state)
 	changes = events_heard = breaches = 0;
 	last_seq = 0;
 	inlet_is_slow = false;
+	bad_events = taken = 0;
 	server = SERVER_INIT;
 	outlet = OUTLET_INIT;
 	client = CLIENT_INIT;
@@ -322,6 +324,28 @@ a_question_lost_with_its_server_is_not_sent_twice(void **state)
 	assert_int_equal(cancels_heard, 1);
 }
 
+/* While the loop does not turn, as when it has much else to do. */
+static void
+a_reply_that_came_in_time_counts_however_late_we_look(void **state)
+{
+	const struct msg_done done = {};
+	const struct timespec long_enough = { .tv_nsec = 200000000 };
+	nng_socket sock;
+	nng_msg *raw;
+
+	assert_int_equal(nng_rep0_open(&sock), 0);
+	assert_int_equal(nng_listen(sock, requests, NULL, 0), 0);
+	dials();
+	wait_until(&loop, they_are_connected);
+	asks_to_cancel(1, 100);
+	assert_int_equal(nng_recvmsg(sock, &raw, 0), 0);
+	nng_msg_free(raw);
+	assert_int_equal(nng_sendmsg(sock, msg_pack(MSG_DONE, &done), 0), 0);
+	nanosleep(&long_enough, NULL);
+	the_answer_is(ERR_NONE, "");
+	nng_close(sock);
+}
+
 static void
 a_dropped_question_is_not_answered(void **state)
 {
@@ -415,10 +439,17 @@ static void
 on_event(struct inlet *i, const struct msg *m)
 {
 	const struct timespec slowly = { .tv_nsec = 20000 };
+	nng_msg *raw;
 
 	assert_int_equal(m->type, MSG_TEXT);
+	if (m->body.text.text.len == MAX_DELTA && (raw = inlet_take(i))) {
+		taken++;
+		assert_int_equal(m->body.text.text.ptr[MAX_DELTA - 1], 'x');
+		nng_msg_free(raw);
+		assert_null(inlet_take(i));
+	}
 	assert_int_equal(m->body.text.seq, last_seq + 1);
-	last_seq = m->body.text.seq;
+	last_seq++;
 	events_heard++;
 	if (inlet_is_slow)
 		nanosleep(&slowly, NULL);
@@ -428,6 +459,13 @@ static void
 on_broken(struct inlet *i, const struct error *e)
 {
 	breaches++;
+}
+
+static void
+on_bad(struct inlet *i, const struct msg *m, const struct error *e)
+{
+	assert_int_equal(msg_turn(m), 7);
+	bad_events++;
 }
 
 static void
@@ -443,6 +481,7 @@ opens_inlet(void)
 		.self = GATEWAY,
 		.peer = WORKER,
 		.heard = on_event,
+		.bad = on_bad,
 		.broken = on_broken,
 	};
 
@@ -562,6 +601,95 @@ what_does_not_follow_the_rules_is_told(void **state)
 	nng_close(sock);
 }
 
+/* A letter of the text is made one that is none. */
+static void
+sends_a_bad_event(void)
+{
+	const struct msg_text m = { .turn = 7, .seq = 1, .text = STR("delta") };
+	nng_msg *raw = msg_pack(MSG_TEXT, &m);
+	char *last = (char *)nng_msg_body(raw) + nng_msg_len(raw) - 1;
+
+	assert_int_equal(*last, 'a');
+	*last = '\xff';
+	outlet_pass(&outlet, raw);
+}
+
+static bool
+ten_have_arrived(void)
+{
+	return events_heard == 10;
+}
+
+static void
+a_bad_event_harms_none_beside_it(void **state)
+{
+	opens_outlet();
+	opens_inlet();
+	wait_until(&loop, a_reader_is_there);
+	sends(1, 5);
+	sends_a_bad_event();
+	sends(6, 10);
+	wait_until(&loop, ten_have_arrived);
+	assert_int_equal(bad_events, 1);
+	assert_int_equal(breaches, 0);
+}
+
+static void
+sends_large(uint64_t seq)
+{
+	auto_free char *text = xcalloc(1, MAX_DELTA);
+	const struct msg_text m = { .turn = 1,
+				    .seq = seq,
+				    .text = { text, MAX_DELTA } };
+
+	memset(text, 'x', MAX_DELTA);
+	outlet_send(&outlet, MSG_TEXT, &m);
+}
+
+static bool
+three_have_arrived(void)
+{
+	return events_heard == 3;
+}
+
+static void
+an_event_that_travels_alone_can_be_taken(void **state)
+{
+	opens_outlet();
+	opens_inlet();
+	wait_until(&loop, a_reader_is_there);
+	sends_large(1);
+	wait_ms(&loop, 50);
+	sends(2, 2);
+	sends_large(3);
+	wait_until(&loop, three_have_arrived);
+	assert_int_equal(taken, 1);
+}
+
+static void
+what_can_wait_travels_with_what_comes_or_alone_soon(void **state)
+{
+	const struct msg_text m = { .turn = 1, .seq = 1, .text = STR("late") };
+
+	opens_outlet();
+	opens_inlet();
+	wait_until(&loop, a_reader_is_there);
+	outlet_pass_late(&outlet, msg_pack(MSG_TEXT, &m));
+	assert_non_null(outlet.batch);
+	assert_null(outlet.flush.node.next);
+	assert_true(timer_is_set(&outlet.late));
+	sends(2, 10);
+	assert_int_equal(outlet.waiting.len, 0);
+	wait_until(&loop, ten_have_arrived);
+	assert_false(timer_is_set(&outlet.late));
+	events_heard = 0;
+	last_seq = 0;
+	outlet_pass_late(&outlet, msg_pack(MSG_TEXT, &m));
+	for (int i = 0; i < LIMIT && !events_heard; i++)
+		wait_ms(&loop, 1);
+	assert_int_equal(events_heard, 1);
+}
+
 #define link_test(name) cmocka_unit_test_setup_teardown(name, begins, ends)
 
 int
@@ -575,6 +703,8 @@ main(void)
 		link_test(many_questions_are_under_way_at_once),
 		link_test(no_reply_in_time_is_a_timeout),
 		link_test(a_question_lost_with_its_server_is_not_sent_twice),
+		link_test(
+			a_reply_that_came_in_time_counts_however_late_we_look),
 		link_test(a_dropped_question_is_not_answered),
 		link_test(what_is_told_needs_no_answer),
 		link_test(a_large_body_arrives),
@@ -584,6 +714,9 @@ main(void)
 		link_test(what_waits_can_be_dropped),
 		link_test(it_is_known_when_the_reader_goes),
 		link_test(what_is_already_there_is_heard_at_once),
+		link_test(a_bad_event_harms_none_beside_it),
+		link_test(an_event_that_travels_alone_can_be_taken),
+		link_test(what_can_wait_travels_with_what_comes_or_alone_soon),
 		link_test(what_does_not_follow_the_rules_is_told),
 	};
 
