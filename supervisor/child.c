@@ -21,8 +21,9 @@ static const char *const names[CHILD_STATES] = {
 static bool
 is_at_work(struct child *c)
 {
-	return c->state == CHILD_SILENT && c->verbs->works(c) &&
-	       loop_now() - c->heard < MAX_WORK * c->hung_ms;
+	return c->state == CHILD_SILENT &&
+	       c->verbs->works(c, MAX_WORK * c->hung_ms) &&
+	       loop_now() - c->heard < MAX_SILENCE * c->hung_ms;
 }
 
 static void
@@ -77,7 +78,7 @@ listen_on(struct child *c)
 static void
 doubt(struct child *c)
 {
-	(void)c->verbs->works(c); /* from here on */
+	c->verbs->doubt(c);
 	wait_for(c, DOUBT_MS);
 }
 

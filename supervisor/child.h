@@ -32,7 +32,10 @@ enum { /* milliseconds */
 enum {
 	MAX_DEATHS = 10,
 	MAX_FIRST_DEATHS = 5, /* of one that everything else waits for */
-	MAX_WORK = 10, /* times hung_ms that one may work without an answer */
+	/* Times hung_ms that one which is at work may use, without an answer,
+	 * of a processor's time, and of time. */
+	MAX_WORK = 10,
+	MAX_SILENCE = 60,
 };
 
 enum child_state {
@@ -70,8 +73,10 @@ struct child_verbs {
 	void (*end)(struct child *);
 	void (*kill)(struct child *);
 
-	/* Is it at work, or was it since the last call? */
-	bool (*works)(struct child *);
+	/* From here on: is it at work, or was it since the last call, and has
+	 * it used no more than `max_ms` of a processor's time? */
+	void (*doubt)(struct child *);
+	bool (*works)(struct child *, uint64_t max_ms);
 
 	/* Its state has; called before the state's verb. */
 	void (*changed)(struct child *);

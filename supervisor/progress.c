@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MUCH = 5 /* ticks, of 10 ms, between two looks */ };
+enum {
+	TICK_MS = 10, /* as all Linux tells it */
+	MUCH = 5,     /* ticks between two looks */
+};
 
 /* False: it is gone. */
 static bool
@@ -34,14 +37,26 @@ read_thread(pid_t pid, char *state, uint64_t *ticks)
 	return true;
 }
 
-bool
-progress_look(struct progress *p, pid_t pid)
+void
+progress_begin(struct progress *p, pid_t pid)
 {
-	uint64_t ticks, before = p->ticks;
+	char state;
+
+	if (!read_thread(pid, &state, &p->first))
+		p->first = 0;
+	p->last = p->first;
+}
+
+bool
+progress_goes_on(struct progress *p, pid_t pid, uint64_t max_ms)
+{
+	uint64_t ticks, before = p->last;
 	char state;
 
 	if (!read_thread(pid, &state, &ticks))
 		return false;
-	p->ticks = ticks;
+	p->last = ticks;
+	if ((ticks - p->first) * TICK_MS > max_ms)
+		return false;
 	return state == 'R' || state == 'D' || ticks - before >= MUCH;
 }

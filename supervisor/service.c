@@ -257,12 +257,20 @@ kill_it(struct child *c)
 	process_signal(&service_of(c)->process, SIGKILL);
 }
 
-static bool
-works(struct child *c)
+static void
+doubt(struct child *c)
 {
 	struct service *w = service_of(c);
 
-	return progress_look(&w->progress, w->process.pid);
+	progress_begin(&w->progress, w->process.pid);
+}
+
+static bool
+works(struct child *c, uint64_t max_ms)
+{
+	struct service *w = service_of(c);
+
+	return progress_goes_on(&w->progress, w->process.pid, max_ms);
 }
 
 /* That all are up at the start is one line; who comes later, or again, is
@@ -329,6 +337,7 @@ static const struct child_verbs verbs = {
 	.drain = drain,
 	.end = end,
 	.kill = kill_it,
+	.doubt = doubt,
 	.works = works,
 	.changed = changed,
 };

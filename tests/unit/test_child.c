@@ -4,7 +4,7 @@
 #include "supervisor/child.h"
 
 static struct {
-	unsigned starts, drains, ends, kills;
+	unsigned starts, drains, ends, kills, doubts;
 	bool broken, works;
 } did;
 
@@ -33,9 +33,16 @@ fake_kill(struct child *c)
 	did.kills++;
 }
 
-static bool
-fake_works(struct child *c)
+static void
+fake_doubt(struct child *c)
 {
+	did.doubts++;
+}
+
+static bool
+fake_works(struct child *c, uint64_t max_ms)
+{
+	assert_int_equal(max_ms, MAX_WORK * c->hung_ms);
 	return did.works;
 }
 
@@ -45,7 +52,8 @@ fake_changed(struct child *c)
 }
 
 static const struct child_verbs fake = {
-	fake_start, fake_drain, fake_end, fake_kill, fake_works, fake_changed,
+	fake_start, fake_drain, fake_end,     fake_kill,
+	fake_doubt, fake_works, fake_changed,
 };
 
 static struct loop loop;
@@ -166,6 +174,7 @@ one_that_is_at_work_may_answer_later(void **state)
 		its_time_is_over();
 	assert_string_equal(child_state_name(child.state), "RUNNING");
 	assert_time_left(DOUBT_MS);
+	assert_int_equal(did.doubts, 1);
 	assert_true(child_is_up(&child));
 	did.works = false;
 	its_time_is_over();
@@ -180,7 +189,7 @@ one_that_works_for_ever_is_killed(void **state)
 	happens(ON_READY, "RUNNING");
 	did.works = true;
 	its_time_is_over();
-	child.heard -= MAX_WORK * child.hung_ms;
+	child.heard -= MAX_SILENCE * child.hung_ms;
 	its_time_is_over();
 	assert_int_equal(did.kills, 1);
 }
