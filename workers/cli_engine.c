@@ -273,6 +273,20 @@ renew(struct turn *t, const char *reason)
 	job->reason = reason;
 }
 
+/* The CLI goes on from its own last words only: are they what is to go on? */
+static bool
+goes_on_elsewhere(const struct turn *t)
+{
+	const struct conversation *c = &job_of(t)->conversation;
+	size_t unanswered = conversation_unanswered(c);
+	uint64_t answer;
+
+	if (!c->goes_on)
+		return false;
+	answer = conversation_answer(c, unanswered - 1);
+	return !answer || !sessions_knows(&sessions, t->session, answer);
+}
+
 /*
  * Decides what the CLI must be told.  Answers of another's in the middle
  * can't be put into a conversation that the CLI has had already.
@@ -286,6 +300,8 @@ choose_messages(struct turn *t)
 	job->from = unanswered;
 	if (job->resumed && first_new(t) < unanswered)
 		renew(t, "the messages have answers of another's");
+	else if (job->resumed && goes_on_elsewhere(t))
+		renew(t, "the answer that is to go on is not the session's");
 	if (!job->resumed)
 		job->history =
 			conversation_begin(&job->conversation, unanswered);

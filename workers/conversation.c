@@ -150,6 +150,7 @@ ask_to_go_on(struct conversation *c)
 		json_pack("[{s:s, s:s}]", "type", "text", "text", GO_ON);
 
 	add_message(c, "user", parts);
+	c->goes_on = true;
 	json_decref(parts);
 }
 

@@ -28,7 +28,8 @@
 struct conversation {
 	char *system; /* NULL: none; may have NULs in it, hence: */
 	size_t system_len;
-	json_t *messages;	  /* as above */
+	json_t *messages; /* as above */
+	bool goes_on;	  /* the last message is ours: the answer is to go on */
 	char ignored[MAX_DETAIL]; /* fields that nobody honours: "n, seed" */
 };
 

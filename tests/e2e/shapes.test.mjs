@@ -6,7 +6,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { says, startBridge } from './bridge.mjs';
+import { startAnthropic } from '../fakes/vendors.mjs';
+import { claudeEnv, says, startBridge } from './bridge.mjs';
 
 const directory = join(import.meta.dirname, '../data/conversation');
 const shapes = readdirSync(directory).map(file => ({ file, ...JSON.parse(readFileSync(join(directory, file))) }));
@@ -25,6 +26,18 @@ test('whatever clients send is answered', async t => {
       assert.equal(answer.json.choices[0].message.content, messages.at(-1).content.map(textOf).join(''));
       assert.equal(answer.headers['x-bridge-ignored'] ?? '', ignored);
     });
+});
+
+test('an answer that the session has given itself is continued where it was given', async t => {
+  const bridge = await startBridge(t, { backends: ['echo'] });
+  const session = { session_id: 's' };
+  const first = await bridge.answers('echo', 'hello', session);
+  const second = await bridge.answers('echo', says('hello', first.content), session);
+  const other = await bridge.answers('echo', says('hello', 'what another has said'), session);
+
+  assert.match(second.content, /^Go on from exactly where/);
+  assert.equal(second.headers['x-bridge-session'], 'resumed');
+  assert.equal(other.json.bridge.session.how, 'replayed', 'the words of another are not its own');
 });
 
 // What one says in a raw request, and hears until the other side ends the connection.
@@ -100,4 +113,56 @@ test('targets in the shapes that clients and proxies send are answered', async t
     assert.match(await exchange(bridge.url, `GET ${target} HTTP/1.1\r\nHost: ${new URL(bridge.url).host}\r\nConnection: close\r\n\r\n`),
       /^HTTP\/1.1 200 [^]*"object":"list"/, target);
   assert.match(await exchange(bridge.url, 'GET /health HTTP/1.0\r\n\r\n'), /^HTTP\/1\.[01] 200 /);
+});
+
+test('a real CLI\'s vendor hears every shape', async t => {
+  const cloud = await startAnthropic();
+  t.after(() => cloud.close());
+  const bridge = await startBridge(t, { backends: ['claude'], env: claudeEnv(cloud) });
+
+  // What the vendor was told, without what Claude Code itself puts in between.
+  const heard = async body => {
+    const answer = await bridge.post('/v1/chat/completions', { ...body, model: 'claude', stream: false, stream_options: undefined });
+    assert.equal(answer.status, 200, answer.text);
+    const { messages, system } = cloud.requests.at(-1).body;
+    const said = messages.filter(({ role }) => role !== 'system').map(({ role, content }) => [role, ...[content].flat()
+      .map(part => part.text ?? part).filter(part => typeof part !== 'string' || !part.startsWith('<system-reminder>'))]);
+    return { said, all: JSON.stringify([messages, system]) };
+  };
+  const shape = name => shapes.find(({ file }) => file === `${name}.json`);
+
+  await t.test('an answer that the client has begun', async () => {
+    const { said, all } = await heard(shape('prefill').body);
+    assert.deepEqual(said.map(([role]) => role), ['user', 'assistant', 'user']);
+    assert.match(said[1][1], /^\{"a":/);
+    assert.match(said[2][1], /^Go on from exactly where/);
+    assert.ok(all.includes('JSON only.'));
+  });
+
+  await t.test('instructions alone', async () => {
+    const { said } = await heard(shape('system-only').body);
+    assert.deepEqual(said, [['user', 'Write a title.']]);
+  });
+
+  await t.test('custom tools', async () => {
+    const { said } = await heard(shape('tools-custom').body);
+    const parts = said.flat().filter(part => typeof part !== 'string');
+    assert.deepEqual(parts.filter(({ type }) => type === 'tool_use').map(({ id, name, input }) => [id, name, input]),
+      [['c1', 'apply_patch', { arguments: '*** Begin' }], ['c2', 'apply_patch', { arguments: '*** End' }]]);
+    assert.deepEqual(parts.filter(({ type }) => type === 'tool_result').map(part => part.tool_use_id), ['c1', 'c2']);
+  });
+
+  await t.test('an image in a result', async () => {
+    const { said } = await heard(shape('tools-image').body);
+    const parts = said.flat().filter(part => typeof part !== 'string');
+    assert.ok(parts.some(({ type }) => type === 'tool_result'));
+    assert.match(JSON.stringify(parts), /"type":"image"/);
+  });
+
+  await t.test('all of what real clients send', async () => {
+    for (const { file, body } of shapes.filter(({ file }) => file.startsWith('client-'))) {
+      const { said } = await heard(body);
+      assert.equal(said.at(-1)[0], 'user', file);
+    }
+  });
 });
