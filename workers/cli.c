@@ -9,13 +9,16 @@
 #include "proto/utf8.h"
 
 enum {
-	READ_SIZE = 64 << 10,  /* bytes */
-	PIPE_SIZE = 256 << 10, /* bytes: fewer wake-ups for large prompts */
-	LAST_BREATH = 250,     /* ms from exit to giving up on its output */
-	FLOW = 8 << 10,	       /* bytes a ms that are read of a flood... */
-	BURST = 8 << 20,       /* ...which so many at once are not yet */
-	REST = 20,	       /* ms in which it is not read then */
-	LAST_READS = 64,       /* of its standard error, once it has ended */
+	READ_BYTES = 64 << 10,
+	PIPE_BYTES = 256 << 10, /* fewer wake-ups for large prompts */
+	LAST_OUTPUT_MS = 250, /* for the output of a program that has exited */
+	LAST_READS = 64,      /* the same, of its standard error */
+
+	/* A flood of output is read at this pace, after a burst; for a rest
+	 * nothing is read when the credit is used up. */
+	FLOW_BYTES_PER_MS = 8 << 10,
+	BURST_BYTES = 8 << 20,
+	REST_MS = 20,
 };
 
 static void
@@ -29,7 +32,8 @@ hang_up(struct cli *c, struct watch *w, int *fd)
 
 static bool read_complaint(struct cli *);
 
-/* What it has complained of last may still be in its pipe. */
+/* Reads what is left in the pipe of standard error before the end is told: it
+ * says why the program ended. */
 static void
 end_if_over(struct cli *c)
 {
@@ -44,7 +48,8 @@ end_if_over(struct cli *c)
 
 /* Output */
 
-/* Passes on every whole line.  A callback may pause us, or end us. */
+/* Passes on every whole line.  A callback may call cli_pause() or cli_fini().
+ */
 static void
 hear_lines(struct cli *c)
 {
@@ -54,14 +59,14 @@ hear_lines(struct cli *c)
 		c->heard(c, line);
 }
 
-/* Who has closed its output has nothing more to say. */
+/* A program that has closed its output and does not exit is killed. */
 static void
-on_silent_for_good(struct timer *t)
+on_closed_output(struct timer *t)
 {
 	cli_kill(container_of(t, struct cli, give_up));
 }
 
-/* What is left behind the last newline is a line too. */
+/* The bytes behind the last newline are a line, too. */
 static void
 finish_output(struct cli *c)
 {
@@ -74,44 +79,47 @@ finish_output(struct cli *c)
 		return;
 	lines_fini(&c->lines);
 	if (c->process.pid)
-		loop_set(c->loop, &c->give_up, LAST_BREATH, on_silent_for_good);
+		loop_set(c->loop, &c->give_up, LAST_OUTPUT_MS,
+			 on_closed_output);
 	end_if_over(c);
 }
 
-static void on_give_up(struct timer *);
+static void on_last_output_due(struct timer *);
 
 /*
- * When it has exited its pipe may be held open by what it has started, which
- * may even write to it: what it had to say itself is there already, unless we
- * do not read.
+ * After the program has exited, its pipe may be held open by a program that it
+ * has started, which may even write to it.  So the output is read for a short
+ * time only: what the program itself wrote is in the pipe already.  The time
+ * does not run while the output is paused.
  */
 static void
-hold_breath(struct cli *c)
+wait_for_last_output(struct cli *c)
 {
 	if (!c->process.pid && !c->paused && !c->was_ended)
-		loop_set(c->loop, &c->give_up, LAST_BREATH, on_give_up);
+		loop_set(c->loop, &c->give_up, LAST_OUTPUT_MS,
+			 on_last_output_due);
 	else
 		loop_unset(c->loop, &c->give_up);
 }
 
 static void on_resume(struct timer *);
 
-/* What is left in the pipe of one that has exited is read by its last breath:
- * that is longer than the rest. */
+/* A program that has exited is read to the end nevertheless: LAST_OUTPUT_MS is
+ * much longer than REST_MS. */
 static void
 spend_credit(struct cli *c, size_t len)
 {
 	uint64_t now = loop_now();
 
-	c->credit += (int64_t)(now - c->counted_at) * FLOW;
+	c->credit += (int64_t)(now - c->counted_at) * FLOW_BYTES_PER_MS;
 	c->counted_at = now;
-	if (c->credit > BURST)
-		c->credit = BURST;
+	if (c->credit > BURST_BYTES)
+		c->credit = BURST_BYTES;
 	c->credit -= (int64_t)len;
 	if (c->credit > 0 || c->paused)
 		return;
 	loop_unwatch(c->loop, &c->readable);
-	loop_set(c->loop, &c->resume, REST, on_resume);
+	loop_set(c->loop, &c->resume, REST_MS, on_resume);
 }
 
 static void
@@ -122,14 +130,14 @@ on_readable(struct watch *w)
 	char *room;
 	ssize_t n;
 
-	if (!lines_room(&c->lines, READ_SIZE, &room, &e)) {
+	if (!lines_room(&c->lines, READ_BYTES, &room, &e)) {
 		fail_with(&e, ERR_HARNESS, "a line of more than %u bytes",
 			  MAX_LINE);
 		loop_unwatch(c->loop, w);
 		c->failed(c, &e);
 		return;
 	}
-	n = read(c->out, room, READ_SIZE);
+	n = read(c->out, room, READ_BYTES);
 	if (n > 0) {
 		lines_added(&c->lines, (size_t)n);
 		hear_lines(c);
@@ -158,12 +166,13 @@ on_resume(struct timer *t)
 	hear_lines(c);
 	if (!c->loop)
 		return;
-	hold_breath(c);
+	wait_for_last_output(c);
 	if (!c->paused && !read_on(c, &e))
 		c->failed(c, &e);
 }
 
-/* Not watched for nothing: epoll tells of a hang-up whether asked or not. */
+/* The descriptor is not watched at all meanwhile: epoll reports a hang-up even
+ * if it is asked for no events. */
 void
 cli_pause(struct cli *c, bool paused)
 {
@@ -179,9 +188,9 @@ cli_pause(struct cli *c, bool paused)
 	}
 }
 
-/* Standard error: its last MAX_STDERR bytes. */
+/* Standard error, of which the last MAX_STDERR bytes are kept */
 
-/* False: there is nothing to be read, now or ever. */
+/* False if there is nothing to read. */
 static bool
 read_complaint(struct cli *c)
 {
@@ -230,7 +239,7 @@ close_input(struct cli *c)
 	c->written = 0;
 }
 
-/* A broken pipe is not an error here: the program's end tells more. */
+/* A broken pipe is no error: the program's end follows, and says more. */
 static void
 write_some(struct cli *c)
 {
@@ -293,10 +302,10 @@ cli_close_input(struct cli *c)
 	write_some(c);
 }
 
-/* Its life */
+/* Start and end */
 
 static void
-on_give_up(struct timer *t)
+on_last_output_due(struct timer *t)
 {
 	struct cli *c = container_of(t, struct cli, give_up);
 
@@ -309,7 +318,7 @@ on_exit_of(struct process *p)
 {
 	struct cli *c = container_of(p, struct cli, process);
 
-	hold_breath(c);
+	wait_for_last_output(c);
 	end_if_over(c);
 }
 
@@ -318,11 +327,11 @@ make_pipe(int fds[2], struct error *e)
 {
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return fail_errno(e, "pipe");
-	(void)fcntl(fds[0], F_SETPIPE_SZ, PIPE_SIZE);
+	(void)fcntl(fds[0], F_SETPIPE_SZ, PIPE_BYTES);
 	return true;
 }
 
-/* Ours must not block; the program's are as it would expect them. */
+/* Our end of a pipe does not block; the program's end does, as it expects. */
 static void
 keep_end(int *ours, int *other, int fd, int theirs)
 {
@@ -369,7 +378,7 @@ cli_init(struct cli *c, struct loop *loop)
 	c->lines = LINES_INIT(MAX_LINE);
 	c->last_words = BUF_INIT(MAX_STDERR);
 	c->written = 0;
-	c->credit = BURST;
+	c->credit = BURST_BYTES;
 	c->counted_at = loop_now();
 	c->paused = c->close_input = c->was_ended = false;
 }

@@ -1,19 +1,20 @@
 #pragma once
 /*
- * cli - a program that is fed and heard line by line
+ * cli - a program whose input is written and whose output is read by lines
  *
- * Standard input is written as the program takes it, standard output is cut
- * into lines, of standard error the end is kept.  The program gets a process
- * group and a mark (sweep.h) of its own, so that all that it starts can be
- * found and ended with it.
+ * Standard input is written as fast as the program reads it, standard output
+ * is cut into lines, and the end of standard error is kept.  The program gets
+ * a process group and a mark (proto/sweep.h) of its own, so that every process
+ * that it starts can be found and killed with it.
  *
- * One that says more than anybody could mean is read slowly, and so has to
- * wait: its neighbours need the machine too.
+ * The output of a program that floods it is read slowly, so that the program
+ * has to wait, and its neighbours get their share of the machine.
  *
- * It has ended when it has exited and its output is read to the end - or a
- * moment later, for a grandchild may hold the pipe.  `ended` is then called,
- * once, and last.  Callbacks may call anything here, cli_fini() too, but the
- * memory of the struct must outlive the callback.
+ * The program has ended when it has exited and its output was read to the end,
+ * or a moment after it has exited, because a grandchild may hold the pipe.
+ * `ended` is then called, once, and is the last callback.  Callbacks may call
+ * any function here, also cli_fini(); the memory of the struct must outlive
+ * the callback.
  */
 #include "proto/buf.h"
 #include "proto/spawn.h"
@@ -24,12 +25,12 @@ struct cli {
 	struct process process;
 	int in, out, err; /* our ends of its pipes; -1: closed */
 	struct watch writable, readable, complaining;
-	struct buf to_write;   /* what it has not taken yet... */
-	size_t written;	       /* ...but for so many bytes */
-	struct lines lines;    /* what it has said and nobody has heard */
+	struct buf to_write;   /* for its standard input... */
+	size_t written;	       /* ...of which so many bytes are written */
+	struct lines lines;    /* output that was not passed on yet */
 	struct buf last_words; /* the end of its standard error */
 	struct timer resume, give_up;
-	int64_t credit;	     /* bytes that may be read at once... */
+	int64_t credit;	     /* bytes that may be read before a rest... */
 	uint64_t counted_at; /* ...as of this loop_now() */
 	bool paused, close_input, was_ended;
 	void (*heard)(struct cli *, struct str line);
@@ -42,20 +43,21 @@ struct cli {
 must_check bool cli_start(struct cli *, struct loop *, const struct spawn *,
 			  struct error *);
 
-/* Kills its process group; what has left that is for sweep.h.  `ended`
- * follows. */
+/* Kills its process group; a sweep finds processes that have left the group.
+ * `ended` follows. */
 void cli_kill(struct cli *);
 
 /* Kills and forgets it; `ended` is not called. */
 void cli_fini(struct cli *);
 
-/* Copies. */
+/* Writes to standard input.  Copies. */
 void cli_write(struct cli *, struct str);
 
-/* As if the user had typed the end of the file. */
+/* Closes standard input, once everything is written. */
 void cli_close_input(struct cli *);
 
-/* While it is paused nothing is heard or read, so the program itself waits. */
+/* While it is paused nothing is read or passed on, so the program has to wait.
+ */
 void cli_pause(struct cli *, bool paused);
 
 /* The last line or two of its standard error, for people; may be empty. */

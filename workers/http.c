@@ -16,9 +16,9 @@ enum {
 struct http {
 	struct multi multi;
 	struct list calls;
-	struct list news; /* calls that have something to show */
-	bool is_showing;  /* them: whoever hears it may free all of this... */
-	bool was_freed;	  /* ...which then waits for the end of that */
+	struct list news; /* calls whose callbacks are due */
+	bool is_showing;  /* callbacks run, which may call http_free()... */
+	bool was_freed;	  /* ...which takes effect after them */
 };
 
 struct http_call {
@@ -26,14 +26,14 @@ struct http_call {
 	struct node node, news_node;
 	CURL *easy;
 	struct curl_slist *headers;
-	struct http_request request; /* its strings are curl's by now */
+	struct http_request request; /* its strings are no longer valid */
 	char *host;		     /* for messages */
 	struct buf to_send, body;
 	struct lines lines;
-	struct error refusal; /* why we don't go on; ERR_NONE: we do */
+	struct error refusal; /* why we have broken it off; ERR_NONE: not */
 	bool has_ended;
 	CURLcode result;
-	bool *was_dropped; /* of who shows it just now; NULL: nobody */
+	bool *was_dropped; /* set by http_drop(), if a callback runs */
 	char words[CURL_ERROR_SIZE];
 };
 
@@ -54,7 +54,8 @@ status_of(const struct http_call *c)
 	return (int)status;
 }
 
-/* An answer that says what is wrong is none of the stream that was wanted. */
+/* An answer with an error status is a body, even where a stream was expected.
+ */
 static bool
 is_stream(const struct http_call *c)
 {
@@ -89,7 +90,7 @@ on_bytes(char *ptr, size_t one, size_t len, void *owner)
 	return len;
 }
 
-/* How it went */
+/* The result */
 
 static bool
 explain(const struct http_call *c, struct error *e)
@@ -111,7 +112,7 @@ explain(const struct http_call *c, struct error *e)
 	return fail_with(e, ERR_UPSTREAM, "%s: %s", c->host, words);
 }
 
-/* False: it was dropped meanwhile. */
+/* False if the callback has dropped the call. */
 static bool
 show_lines(struct http_call *c)
 {
@@ -163,7 +164,7 @@ find_ended(struct http *h)
 	}
 }
 
-/* The one place from which anything is heard. */
+/* Callbacks are called from here only, when curl is not at work. */
 static void
 show_news(struct multi *m)
 {
@@ -212,9 +213,9 @@ set_body(struct http_call *c, struct str body)
 }
 
 /*
- * Nothing but a GET goes over a connection that was used before: if that had
- * just been closed, curl would send the request once more, even if the first
- * had been heard.
+ * Only a GET may use a connection that was used before.  If the server has just
+ * closed such a connection, curl sends the request a second time, even if the
+ * server has received the first.
  */
 static void
 set_method(struct http_call *c, const struct http_request *r)
@@ -242,7 +243,8 @@ set_constants(struct http_call *c)
 	SET(c->easy, CURLOPT_USERAGENT, "cli-bridge/" VERSION);
 	SET(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	SET(c->easy, CURLOPT_NOSIGNAL, 1L);
-	/* Else a call that is dropped waits for its name to be resolved. */
+	/* Otherwise a call that is dropped blocks until its name is resolved.
+	 */
 	SET(c->easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
@@ -256,7 +258,7 @@ set_password(struct http_call *c, const struct http_request *r)
 	SET(c->easy, CURLOPT_PASSWORD, r->password ? r->password : "");
 }
 
-/* "127.0.0.1:4096" of a URL. */
+/* The host and port of a URL, such as "127.0.0.1:4096". */
 static char *
 host_of(const char *url)
 {

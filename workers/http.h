@@ -1,15 +1,15 @@
 #pragma once
 /*
- * http - asking an HTTP server on this machine, in the loop
+ * http - requests to an HTTP server on this machine, in the loop
  *
- * For CLIs that are servers, and for whatever must answer before a CLI can
- * work.  libcurl does the work; nothing blocks, no proxy is used.
+ * For CLIs that are servers.  libcurl does the work; nothing blocks, and no
+ * proxy is used.  A request that fails is told to `done` with the reason.
  */
 #include "proto/buf.h"
 #include "proto/error.h"
 #include "proto/loop.h"
 
-struct http; /* what is asked of whom, over connections that are kept */
+struct http; /* the requests under way, and connections that are kept */
 struct http_call;
 
 struct http_request {

@@ -1,17 +1,18 @@
 /*
- * cli-bridge-knock - does anything answer there, whatever it says?
+ * cli-bridge-knock - does an HTTP server answer at a URL, whatever it says?
  *
  *      cli-bridge-knock <variable with an http:// or https:// URL>
  *
- * Exits with 0, or says why not and exits with 1.  A program of its own, so
- * that a worker that only wants to know this need not carry libcurl about.
+ * Exits with 0 if it does.  Otherwise it says why not on standard error and
+ * exits with 1.  This is a program of its own so that workers which need
+ * nothing else of HTTP do not load libcurl.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <curl/curl.h>
 
-enum { DEADLINE = 3000 /* ms */ };
+enum { DEADLINE_MS = 3000 };
 
 static size_t
 pass_over(char *ptr, size_t one, size_t len, void *nobody)
@@ -30,7 +31,7 @@ knock(const char *url, char *words)
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)DEADLINE);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)DEADLINE_MS);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, pass_over);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, words);
 	r = curl_easy_perform(easy);

@@ -13,18 +13,18 @@
 #include "proto/variables.h"
 #include "workers/environment.h"
 
-enum {			/* milliseconds */
-       TICK = 5000,	/* memory is looked at, orphans are reaped */
-       SWEEP_SOON = 20, /* after a process ended */
-       SWEEP_MOST = 300,
-       SPARE_LATER = 1000, /* so as not to slow down what is under way */
-       PAUSE_FIRST = 100,  /* after the second crash in a row, then doubled */
-       PAUSE_MOST = 2000,
+enum {
+	TICK_MS = 5000,	    /* between looks at memory and at orphans */
+	SWEEP_SOON_MS = 20, /* after a process has ended */
+	SWEEP_LATEST_MS = 300,
+	SPARE_LATER_MS = 1000, /* a spare must not slow down a turn */
+	FIRST_PAUSE_MS = 100,  /* after the second crash in a row; it doubles */
+	LONGEST_PAUSE_MS = 2000,
 };
 
-enum { MAX_SWEEPS = 20 /* in a row, against what does not die */ };
+enum { MAX_SWEEPS = 20 /* in a row, until a process that lives on is left */ };
 
-/* Number 0 is the prober's. */
+/* Whether the run of that number has ended.  Number 0 is the prober's. */
 static bool
 is_over(void *arg, uint64_t number)
 {
@@ -51,8 +51,9 @@ is_a_cli(const struct list *l, pid_t pid)
 }
 
 /*
- * What lost its parent became our child, and must be reaped when it ends.
- * The CLIs themselves are reaped through their pidfds: looking stops at one.
+ * Processes that have lost their parent became children of the worker, which
+ * must reap them.  The CLIs themselves are reaped through their pidfds, so this
+ * stops at the first one that has ended.
  */
 static void
 reap_orphans(struct pool *p)
@@ -83,22 +84,23 @@ on_sweep(struct timer *t)
 	if (!n)
 		return;
 	if (p->sweeps == 1)
-		log_info("ended processes that their CLI had left behind");
+		log_info("killed processes that a CLI had left behind");
 	if (p->sweeps < MAX_SWEEPS)
 		pool_sweep_later(p);
 	else
-		log_warn("what a CLI has left behind does not die");
+		log_warn("a process that a CLI has left behind does not die");
 }
 
-/* All that end in a short time are swept at once, for a look costs. */
+/* One sweep is for all runs that end within a short time: it reads all of
+ * /proc. */
 void
 pool_sweep_later(struct pool *p)
 {
-	uint64_t ms = SWEEP_SOON + 10 * p->sweep_cost;
+	uint64_t ms = SWEEP_SOON_MS + 10 * p->sweep_cost;
 
 	if (!timer_is_set(&p->sweep_timer))
 		loop_set(&p->worker->loop, &p->sweep_timer,
-			 ms < SWEEP_MOST ? ms : SWEEP_MOST, on_sweep);
+			 ms < SWEEP_LATEST_MS ? ms : SWEEP_LATEST_MS, on_sweep);
 }
 
 static struct warm *
@@ -124,7 +126,7 @@ count_idle(const struct pool *p)
 	return idle;
 }
 
-/* MiB that could be had without swapping; UINT64_MAX if nobody says. */
+/* MiB that are available without swapping; UINT64_MAX if that is unknown. */
 static uint64_t
 free_memory(void)
 {
@@ -140,7 +142,7 @@ free_memory(void)
 	return kb ? kb / 1024 : UINT64_MAX;
 }
 
-/* The one that has been idle longest. */
+/* The process that has been idle longest. */
 static struct run *
 find_idle_run(struct pool *p)
 {
@@ -156,7 +158,8 @@ find_idle_run(struct pool *p)
 	return longest;
 }
 
-/* Where many share a process it goes when the last of them has gone. */
+/* Ends the process or the conversation that has been idle longest.  A shared
+ * process ends when its last conversation has gone. */
 static bool
 give_memory_back(struct pool *p)
 {
@@ -182,7 +185,7 @@ on_tick(struct timer *t)
 {
 	struct pool *p = container_of(t, struct pool, tick);
 
-	loop_set(&p->worker->loop, &p->tick, TICK, on_tick);
+	loop_set(&p->worker->loop, &p->tick, TICK_MS, on_tick);
 	reap_orphans(p);
 	if (free_memory() < p->worker->harness.min_free_mb &&
 	    give_memory_back(p))
@@ -190,7 +193,8 @@ on_tick(struct timer *t)
 	on_spare_timer(&p->spare_timer);
 }
 
-/* The last to become idle is the last of the list. */
+/* Idle conversations stand in the list in the order in which they became
+ * idle. */
 void
 pool_become_idle(struct warm *w)
 {
@@ -207,8 +211,8 @@ pool_become_idle(struct warm *w)
 		warm_retire(longest_idle(p, false));
 }
 
-/* Where many share a process, one that nobody talks with counts as well; one
- * of them may be the spare. */
+/* Shared processes without a conversation count against the limit of idle ones;
+ * one more of them may be there as a spare. */
 void
 pool_limit_idle_runs(struct pool *p)
 {
@@ -242,7 +246,8 @@ pool_count(const struct pool *p)
 
 /* Crashes */
 
-/* Many that end for one reason are one crash. */
+/* Several processes that end for the same reason count as one crash: those that
+ * began before the last crash. */
 void
 pool_note_crash(struct pool *p, uint64_t began)
 {
@@ -256,14 +261,14 @@ pool_pause(const struct pool *p)
 {
 	uint64_t ms = 0, since = loop_now() - p->crashed_at;
 
-	for (unsigned n = 2; n <= p->crashes && ms < PAUSE_MOST; n++)
-		ms = ms ? 2 * ms : PAUSE_FIRST;
-	if (ms > PAUSE_MOST)
-		ms = PAUSE_MOST;
+	for (unsigned n = 2; n <= p->crashes && ms < LONGEST_PAUSE_MS; n++)
+		ms = ms ? 2 * ms : FIRST_PAUSE_MS;
+	if (ms > LONGEST_PAUSE_MS)
+		ms = LONGEST_PAUSE_MS;
 	return since < ms ? ms - since : 0;
 }
 
-/* What CLIs say */
+/* What a CLI has told */
 
 void
 pool_explain_end(const struct run *r, struct error *e)
@@ -285,7 +290,8 @@ pool_learn_models(struct pool *p, json_t *models)
 	p->models = models;
 }
 
-/* Nobody knows what tomorrow's version says: once each is enough. */
+/* A later version of a CLI may say things that we do not know.  Each kind is
+ * logged once. */
 void
 pool_note_unknown(struct pool *p, const char *kind, const char *what)
 {
@@ -297,11 +303,12 @@ pool_note_unknown(struct pool *p, const char *kind, const char *what)
 	    json_object_size(p->unknown) >= MAX_UNKNOWN)
 		return;
 	json_object_set_new_nocheck(p->unknown, name, json_true());
-	log_info("%s says what we do not know: %s, which is passed over",
+	log_info("%s says something that this version of cli-bridge does not "
+		 "know and passes over: %s",
 		 p->worker->name, log_quote(str_of(name)));
 }
 
-/* Scouts */
+/* Trial conversations: see struct warm */
 
 void
 pool_try(struct pool *p)
@@ -327,9 +334,10 @@ pool_trial_is_over(struct pool *p, const struct error *e)
 }
 
 /*
- * Spares: started ahead, but not greeted, so that they can still be told
- * everything.  One kind keeps its conversation, the other does not; which are
- * wanted is what turns have asked for.
+ * Spares: conversations that are started ahead, but not greeted, so that any
+ * session can take them.  There are two kinds, because a CLI is started with
+ * the choice whether its conversation is kept.  A kind is wanted once a turn
+ * has needed it.
  */
 
 static struct warm *
@@ -357,7 +365,7 @@ count_spares(const struct pool *p, bool kept)
 	return count;
 }
 
-/* Where processes are shared a spare is one without a conversation. */
+/* Where conversations share processes, a spare is a process without one. */
 static void
 start_spare(struct pool *p, bool kept)
 {
@@ -369,7 +377,7 @@ start_spare(struct pool *p, bool kept)
 	struct error e = { 0 };
 
 	if (p->harness->shares ? !run_ensure(p, &e) : !warm_start(p, &plan, &e))
-		log_warn("no spare: %s", e.text);
+		log_warn("a spare CLI could not be started: %s", e.text);
 }
 
 static bool
@@ -384,7 +392,7 @@ wants_spare(const struct pool *p, bool kept)
 	       free_memory() > s->min_free_mb;
 }
 
-/* One at a time: they are for later. */
+/* Starts one spare at a time: none of them is needed now. */
 static void
 on_spare_timer(struct timer *t)
 {
@@ -394,12 +402,12 @@ on_spare_timer(struct timer *t)
 		if (!wants_spare(p, kept))
 			continue;
 		start_spare(p, kept);
-		loop_set(&p->worker->loop, t, SPARE_LATER, on_spare_timer);
+		loop_set(&p->worker->loop, t, SPARE_LATER_MS, on_spare_timer);
 		return;
 	}
 }
 
-/* What a spare can't be: elsewhere, or with a past. */
+/* A spare suits a new conversation in the default directory. */
 struct warm *
 pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 {
@@ -407,7 +415,7 @@ pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 
 	p->wants_spare[plan->kept] = true;
 	if (!timer_is_set(&p->spare_timer) && p->worker->harness.spares)
-		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER,
+		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER_MS,
 			 on_spare_timer);
 	if (!p->harness->shares && !plan->resumed && !plan->history &&
 	    !strcmp(plan->cwd, p->workspace))
@@ -456,7 +464,8 @@ own_directory(const struct worker *w, const char *what, struct error *e)
 	return ours_make_path(w->settings.data_dir, what, w->name, e);
 }
 
-/* Conversations that a process before us had no time to remove. */
+/* Removes the files of conversations that an earlier process of this worker had
+ * no time to remove. */
 static void
 clear_scratch(const char *path)
 {
@@ -488,7 +497,7 @@ make_directories(struct pool *p, struct error *e)
 	return p->scratch && p->workspace;
 }
 
-/* What the settings ask of the CLI must be what it can do. */
+/* Settings that the CLI cannot keep to make it unfit. */
 
 static bool
 choose_permission_mode(struct pool *p, struct error *e)
@@ -578,11 +587,12 @@ pool_init(struct pool *p, struct worker *w, struct error *e)
 		return false;
 	pool_use(p, h);
 	pool_find_program(p);
-	loop_set(&w->loop, &p->tick, TICK, on_tick);
+	loop_set(&w->loop, &p->tick, TICK_MS, on_tick);
 	return make_directories(p, e);
 }
 
-/* All at once, and not one after the other: each may take its time to die. */
+/* Kills all processes first and waits for them afterwards: each takes some time
+ * to die. */
 static void
 end_runs(struct pool *p)
 {

@@ -1,14 +1,16 @@
 #pragma once
 /*
- * pool - the conversations of a worker with its CLI, and the processes
+ * pool - the conversations of a worker with its CLI, and their processes
  *
  * A warm conversation belongs to one session for its whole life, or to one
- * turn that stands alone.  Between turns it is idle, and goes after its idle
- * time, when there are too many, or when the machine is short of memory: the
- * one that has been idle longest goes first.  Its session is then resumed by
- * a new one.  Where the processes are, and how many talk with one: run.h.
+ * turn without a session.  Between turns it is idle.  It is ended after its
+ * idle time, when there are too many idle ones, or when the machine is short
+ * of memory; the one that has been idle longest goes first.  The next turn of
+ * its session then resumes it in a new conversation.  run.h says which
+ * conversations share a process.
  *
- * What a process has started ends with it, wherever it hides.
+ * When a process ends, the processes that it has started and that carry its
+ * mark (proto/sweep.h) are killed.
  */
 #include "workers/warm.h"
 
@@ -17,34 +19,37 @@ struct pool {
 	const struct harness *harness;
 	const char *permission_mode;
 	enum loads loads;
-	struct error unfit; /* why the settings can't be kept to; code 0: fit */
-	struct list warm;   /* all, the idle ones in order of their idling */
-	struct list runs;   /* all their processes */
+	struct error unfit; /* a setting that the CLI cannot keep to; code 0:
+			     * there is none */
+	struct list warm;   /* all conversations; the idle ones in the order in
+			     * which they became idle */
+	struct list runs;   /* all processes */
 	uint64_t last_number;	  /* of a run */
 	char *program;		  /* NULL: not found */
 	char *workspace;	  /* directory of turns that name none */
 	char *scratch;		  /* for the harness's own files */
-	struct words environment; /* but for the mark */
-	json_t *models;	 /* what talk_models() was told; NULL: nothing */
-	json_t *unknown; /* kinds of what it said that we do not know */
-	uint64_t unknown_count;
+	struct words environment; /* of the CLI, without the mark */
+	json_t *models;	 /* as talk_models() has it; NULL: not told so far */
+	json_t *unknown; /* kinds of events that the harness does not know */
+	uint64_t unknown_count; /* such events */
 	struct timer sweep_timer, spare_timer, tick;
-	bool wants_spare[2]; /* of those that are not kept, and that are */
-	uint64_t sweep_cost; /* ms, of the last one */
+	bool wants_spare[2]; /* [0] of conversations that are not kept, [1] of
+			      * those that are */
+	uint64_t sweep_cost; /* ms that the last sweep took */
 	struct list leavings, ended_runs; /* to be freed */
 	unsigned sweeps;     /* in a row that have found something */
-	unsigned crashes;    /* in a row, of processes that were begun since
-			      * the one before */
-	uint64_t crashed_at; /* loop_now() of the last one */
+	unsigned crashes;    /* in a row; see pool_note_crash() */
+	uint64_t crashed_at; /* loop_now() of the last crash */
 
-	/* A process that is not of the pool, and yet no orphan. */
+	/* The prober's process: a child that is not of the pool. */
 	const struct process *other;
 
-	/* What the owner of turns hears. */
+	/* The conversation can hear the messages of its turn now; a turn has
+	 * ended. */
 	void (*ready)(struct warm *);
 	void (*over)(struct warm *, const struct outcome *);
 
-	/* What has become of pool_try(); NULL: it was ready. */
+	/* How pool_try() has ended; NULL: the CLI was ready. */
 	void (*tried)(struct pool *, const struct error *);
 	bool is_trying;
 };
@@ -53,10 +58,10 @@ struct pool {
 must_check bool pool_init(struct pool *, struct worker *, struct error *);
 void pool_fini(struct pool *);
 
-/* Has it talked with as another harness of the same worker. */
+/* The CLI is talked with by another harness from now on. */
 void pool_use(struct pool *, const struct harness *);
 
-/* Nothing of it runs, nor is to be freed. */
+/* No process runs, and nothing waits to be freed. */
 bool pool_is_empty(const struct pool *);
 
 /* Looks for the program again: it may have been installed meanwhile. */
@@ -65,8 +70,8 @@ void pool_find_program(struct pool *);
 /* Says why there is no program, and what to do about it. */
 bool pool_fail_missing(const struct pool *, struct error *);
 
-/* Begins a conversation for nobody, and ends it when it is ready; `tried`
- * follows. */
+/* Begins a trial conversation, and ends it when it is ready; `tried` follows.
+ */
 void pool_try(struct pool *);
 
 /* The idle process of a session, or NULL. */
@@ -76,15 +81,17 @@ struct warm *pool_find(struct pool *, const char *session);
 struct warm *pool_start(struct pool *, const struct warm_plan *,
 			struct error *);
 
-/* How long the next process had better wait, in ms: one that always crashes
- * must not keep the machine busy. */
+/* How many ms the start of the next process must wait: a CLI that always
+ * crashes must not keep the machine busy. */
 uint64_t pool_pause(const struct pool *);
 
-/* Of processes. */
+/* The number of processes. */
 unsigned pool_count(const struct pool *);
 
-/* For warm.c, run.c and talk.c: it has nothing to do; something of its may be
- * left; how a process has ended; what it has said. */
+/*
+ * For warm.c, run.c and talk.c: a conversation has become idle; processes may
+ * have been left behind; how a process has ended; what a CLI has said.
+ */
 void pool_become_idle(struct warm *);
 void pool_limit_idle_runs(struct pool *);
 void pool_sweep_later(struct pool *);

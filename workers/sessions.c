@@ -11,7 +11,7 @@
 #include "proto/log.h"
 #include "proto/loop.h"
 
-enum { BUSY_TIME = 100 /* ms; nobody else should be there */ };
+enum { BUSY_MS = 100 /* nobody else should use the database */ };
 
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
@@ -94,7 +94,7 @@ sessions_open(struct sessions *s, const char *path, struct error *e)
 				    SQLITE_OPEN_NOFOLLOW,
 			    NULL);
 	if (r == SQLITE_OK) {
-		sqlite3_busy_timeout(s->db, BUSY_TIME);
+		sqlite3_busy_timeout(s->db, BUSY_MS);
 		r = sqlite3_exec(s->db, schema, NULL, NULL, NULL);
 	}
 	umask(old);
