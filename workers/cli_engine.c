@@ -1,13 +1,14 @@
 /*
  * cli_engine - the engine that all coding CLIs share
  *
- * accept() reads the request and finds its session; start() finds the
- * session's warm process or starts one, and has it say what is new; what the
- * pool then tells of the turn's end becomes its FINISH or FAILED, and the
- * session's row.
+ * accept_turn() reads the request and finds its session.  start() finds the
+ * session's warm conversation or starts one, and the conversation hears the
+ * messages that it does not have yet.  How the pool says that the turn ended
+ * becomes the turn's FINISH or FAILED, and is written into the session's row.
  *
- * A session that the CLI has lost is begun anew, once, with all that the
- * caller has sent: nothing of the turn had been said by then.
+ * If the CLI does not know a session any more, a new conversation is begun,
+ * once, with all messages of the caller.  That is possible because the CLI
+ * notices it before the turn has said anything.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,17 +27,17 @@
 #include "workers/pool.h"
 #include "workers/sessions.h"
 
-/* turn->work: what is known of a turn beside the turn. */
+/* turn->work: what this engine keeps of a turn. */
 struct job {
 	struct conversation conversation;
 	struct session session; /* of the turn; id NULL if it stands alone */
-	struct warm *warm;	/* NULL: not yet, or no more */
-	struct turn *turn;	/* whose it is */
-	struct timer pause;	/* until it may start a process */
-	bool resumed;		/* the CLI is believed to know the session */
+	struct warm *warm;	/* that has the turn; NULL: none */
+	struct turn *turn;	/* whose work this is */
+	struct timer pause;	/* until a process may be started */
+	bool resumed;		/* the CLI should know the session */
 	bool forgotten;		/* deleted while the turn was running */
-	json_t *history;    /* what a new process must know; NULL: nothing */
-	size_t from;	    /* the first message that is to be said */
+	json_t *history;    /* messages that a new conversation begins with */
+	size_t from;	    /* the first message that the CLI must hear */
 	const char *reason; /* why it is not resumed; NULL: obvious */
 	char *cwd;
 };
@@ -83,7 +84,7 @@ new_uuid(void)
 			   b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* The session as it is now, and with it where the turn is to run. */
+/* Finds the session, or begins a new one, and the directory of the turn. */
 static bool
 look_up(struct turn *t, struct error *e)
 {
@@ -107,7 +108,8 @@ look_up(struct turn *t, struct error *e)
 	return true;
 }
 
-/* Where nobody has asked for a directory, the operator has chosen it. */
+/* A directory that neither the caller nor the session has named is one of the
+ * operator's settings. */
 static bool
 check_cwd(const struct turn *t, struct error *e)
 {
@@ -179,7 +181,8 @@ same_system(const struct talk *t, const struct conversation *c)
 		      (struct str){ c->system, c->system_len });
 }
 
-/* A process is what it was started as: where, and with which instructions. */
+/* A conversation keeps the directory and the system prompt that it was begun
+ * with. */
 static bool
 suits(const struct warm *w, const struct job *job)
 {
@@ -238,8 +241,9 @@ start_process(struct turn *t)
 }
 
 /*
- * What the CLI has not heard: behind the last answer that it has given
- * itself; and if the caller sends none of those, behind the last answer.
+ * The index of the first message that the CLI has not heard.  It follows the
+ * last answer that the session has given itself or, if the caller sends none
+ * of these, the last answer of anybody.
  */
 static size_t
 first_new(const struct turn *t)
@@ -255,11 +259,12 @@ first_new(const struct turn *t)
 	}
 	if (unanswered)
 		job_of(t)->reason = "no answer in the messages is the "
-				    "session's: what follows them was said";
+				    "session's: the messages behind the last "
+				    "answer were sent";
 	return unanswered;
 }
 
-/* The caller's session is to be one that the CLI does not know yet. */
+/* Gives the caller's session a new conversation of the CLI's. */
 static void
 renew(struct turn *t, const char *reason)
 {
@@ -273,7 +278,8 @@ renew(struct turn *t, const char *reason)
 	job->reason = reason;
 }
 
-/* The CLI goes on from its own last words only: are they what is to go on? */
+/* A CLI can continue only its own last answer.  Whether the caller wants
+ * another answer continued. */
 static bool
 goes_on_elsewhere(const struct turn *t)
 {
@@ -288,8 +294,9 @@ goes_on_elsewhere(const struct turn *t)
 }
 
 /*
- * Decides what the CLI must be told.  Answers of another's in the middle
- * can't be put into a conversation that the CLI has had already.
+ * Decides which messages the CLI must hear.  Answers that somebody else has
+ * given cannot be added to a conversation that the CLI has had already: such
+ * messages begin a new one.
  */
 static void
 choose_messages(struct turn *t)
@@ -299,16 +306,18 @@ choose_messages(struct turn *t)
 
 	job->from = unanswered;
 	if (job->resumed && first_new(t) < unanswered)
-		renew(t, "the messages have answers of another's");
+		renew(t, "the messages have answers that the session did not "
+			 "give");
 	else if (job->resumed && goes_on_elsewhere(t))
-		renew(t, "the answer that is to go on is not the session's");
+		renew(t, "the session did not give the answer that the caller "
+			 "wants continued");
 	if (!job->resumed)
 		job->history =
 			conversation_begin(&job->conversation, unanswered);
 }
 
-/* Who has heard these very messages in a turn that failed must not hear them
- * twice. */
+/* A conversation that has heard the same messages in a turn that failed must
+ * not hear them twice. */
 static bool
 may_hear(const struct warm *w, const struct job *job)
 {
@@ -317,8 +326,8 @@ may_hear(const struct warm *w, const struct job *job)
 		       conversation_hash(&job->conversation, job->from);
 }
 
-/* Of a session there is one process, or the conversation would have two ends:
- * what can't be used is of no use any more. */
+/* A session has one conversation at most.  One that this turn cannot use is
+ * ended, because the session goes on elsewhere. */
 static struct warm *
 find_process(const struct turn *t)
 {
@@ -351,7 +360,8 @@ start(struct turn *t)
 		fail(t, &e);
 		return;
 	}
-	/* an earlier turn may have made the session meanwhile */
+	/* an earlier turn may have made the session since this one was accepted
+	 */
 	if (!look_up(t, &e)) {
 		fail(t, &e);
 		return;
@@ -400,14 +410,15 @@ save(struct turn *t, const struct warm *w)
 		log_error("%s", e.text);
 }
 
-/* The CLI has forgotten what it should resume: begin anew, with all. */
+/* The CLI does not know the session: a new conversation gets all messages. */
 static void
 begin_anew(struct turn *t)
 {
 	struct job *job = job_of(t);
 	size_t unanswered = conversation_unanswered(&job->conversation);
 
-	log_warn("session %s: lost by the CLI, begun anew",
+	log_warn("session %s: the CLI does not know it any more, so it is "
+		 "begun anew with the caller's messages",
 		 log_quote(str_of(t->session)));
 	renew(t, "the harness had lost the session");
 	job->history = conversation_begin(&job->conversation, unanswered);
@@ -426,10 +437,10 @@ fail_lost(struct turn *t)
 }
 
 /*
- * A turn that went wrong is not counted: the session's next process resumes
- * from where the last good turn ended; if there has been none there is no
- * session.  The process that has heard it goes on, unless the same is said
- * again (see may_hear()).
+ * A turn that failed leaves the session's row as it was: the next conversation
+ * resumes from where the last good turn ended, and without any there is no
+ * session.  The conversation that has heard the failed turn goes on, unless
+ * the same messages are sent again; see may_hear().
  */
 static void
 on_over(struct warm *w, const struct outcome *o)
@@ -518,7 +529,7 @@ add_model(struct rows *to, json_t *row)
 	return fits;
 }
 
-/* As far as is known. */
+/* Whether the CLI can work, as far as is known. */
 static bool
 can_work(void)
 {
@@ -528,7 +539,7 @@ can_work(void)
 	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
 }
 
-/* What the harness says of its models until the CLI has told. */
+/* The models that the harness names, until the CLI has listed its own. */
 static json_t *
 known_models(void)
 {

@@ -1,11 +1,12 @@
 #pragma once
 /*
- * environment - what a CLI gets to know of ours
+ * environment - which variables a CLI gets
  *
- * An allow-list: what makes up an ordinary environment, what its harness
- * names, and what the user sets for it with <NAME>_ENV_<VARIABLE>.  So no key
- * that would bill another account reaches it, nothing of the bridge's own,
- * and nothing that makes it believe to run inside another one of its kind.
+ * This is an allow-list: the variables of an ordinary environment, those that
+ * the harness names, and those that the operator sets for it with
+ * <NAME>_ENV_<VARIABLE>.  So a CLI gets no key that would bill another
+ * account, nothing of the bridge's own, and no sign that makes it believe that
+ * it runs inside another CLI.
  */
 #include "workers/harness.h"
 

@@ -4,23 +4,24 @@
  *
  * To add a harness, define harness_of() in a folder of its own and name the
  * folder in workers/CMakeLists.txt and harnesses.def.  A harness turns
- * requests into what its CLI wants to read, and what its CLI says into calls
- * of the functions below.  It never blocks, never exits, keeps no state
- * outside talk->state and agent->state, and knows nothing of messages,
- * sockets or processes.
+ * requests into the input of its CLI, and the CLI's output into calls of the
+ * functions below.  It never blocks, never exits, keeps no state outside
+ * talk->state and agent->state, and knows nothing of messages, sockets or
+ * processes.
  *
- * An agent is one process of the CLI; a talk is one conversation with it,
- * kept warm between turns.  With most CLIs each talk has an agent of its own:
+ * An agent is one process of the CLI.  A talk is one conversation with it, and
+ * is kept warm between turns.  With most CLIs each talk has an agent of its
+ * own:
  *
- *      command, greet -> talk_ready      it has started
+ *      command, greet -> talk_ready      the process has started
  *      say -> talk_text... talk_finish   a turn; then the next one
  *
- * Where one process can hold many conversations they share it:
+ * Where one process can hold many conversations, talks share an agent:
  *
  *      agent_command, agent_greet -> agent_ready    the process has started
  *      greet -> talk_name_it, talk_ready            a conversation is open
- *      say -> talk_text... talk_finish
- *      close                                        it is not needed any more
+ *      say -> talk_text... talk_finish              a turn; then the next one
+ *      close                                        the conversation is over
  */
 #include "proto/buf.h"
 #include "proto/error.h"
@@ -29,17 +30,17 @@
 #include "workers/json.h"
 #include "workers/words.h"
 
-/* What of the user's own configuration a CLI may load beside its login. */
+/* Which of its user's configuration a CLI may load beside the login. */
 enum loads {
-	LOADS_NOTHING = 1,    /* none: it is as its makers ship it */
-	LOADS_PROJECT = 2,    /* what lies in the working directory */
-	LOADS_EVERYTHING = 4, /* what it would load for its user */
+	LOADS_NOTHING = 1,    /* none: the CLI works as its makers ship it */
+	LOADS_PROJECT = 2,    /* the files in the working directory */
+	LOADS_EVERYTHING = 4, /* all that it would load for its user */
 };
 
 struct agent {
 	const char *name;	     /* of the harness: "claude" */
-	const char *workspace;	     /* where it runs if it serves many */
-	const char *scratch;	     /* a directory for files of its own */
+	const char *workspace;	     /* where a shared agent runs */
+	const char *scratch;	     /* a directory for the harness's files */
 	const char *permission_mode; /* one of harness->permission_modes */
 	enum loads loads;	     /* one of harness->loads */
 	struct loop *loop;
@@ -52,10 +53,10 @@ struct talk {
 	/* For the whole life of the talk. */
 	const char *cli_id; /* the CLI's id of the conversation: a new UUID
 			     * unless it is resumed; see talk_name_it() */
-	bool resumed;	    /* the CLI knows it already... */
+	bool resumed;	    /* the CLI knows the conversation already... */
 	/* ...up to here, where its last good turn ended; NULL: all of it */
 	const char *position;
-	bool kept; /* it is to be resumed later; else leave nothing */
+	bool kept; /* it is resumed later; otherwise nothing may be left */
 	const char *cwd;
 	const char *permission_mode; /* as the agent's */
 	const char *scratch;	     /* as the agent's */
@@ -65,10 +66,10 @@ struct talk {
 				* conversation.h; NULL: none.  Gone once
 				* greet() has returned. */
 
-	/* For the turn that is to be said; the model also before. */
+	/* For say(); the model is also there before. */
 	const char *model;	/* NULL: the default */
 	const json_t *messages; /* all that the caller has sent... */
-	/* ...of which the CLI is to hear from here on: all the user's */
+	/* ...of which the CLI must hear those from here on, all the user's */
 	size_t from;
 	uint64_t turn; /* counts the turns of this talk from 1 */
 
@@ -77,7 +78,7 @@ struct talk {
 
 struct harness {
 	const char *program; /* looked up in PATH, unless <NAME>_BIN is set */
-	const char *install; /* what to do if it is not there */
+	const char *install; /* what to do if the program is not there */
 	const char *tested;  /* MAY be NULL: the version it was tested with */
 	size_t state;	     /* sizeof *talk->state */
 
@@ -85,70 +86,72 @@ struct harness {
 	 * beginnings of names that end with "_". */
 	const char *const *may_see;
 
-	/* MAY be NULL: NAME=value that its CLI gets unless the user says
-	 * otherwise with <NAME>_ENV_<NAME>. */
+	/* MAY be NULL: NAME=value that the CLI gets; <NAME>_ENV_<VARIABLE>
+	 * overrides it. */
 	const char *const *environment;
 
-	/* MUST be set, ending with NULL: what <NAME>_PERMISSION_MODE may be;
-	 * the first is what it is if nobody says. */
+	/* MUST be set, ending with NULL: the values of <NAME>_PERMISSION_MODE;
+	 * the first is the default. */
 	const char *const *permission_modes;
 
-	/* MUST be set: the enum loads that it can keep to, or'ed. */
+	/* MUST be set: every enum loads that the CLI can be held to, or'ed. */
 	unsigned loads;
 
 	/*
-	 * How to find out whether it is logged in without asking its vendor;
-	 * all MAY be NULL.  Arguments that make it print its version, and that
-	 * make it exit with 0 if it is logged in.  What shows that it is, of
-	 * which one is enough: "$NAME", a variable that is set; "~/file" in
-	 * its home, "$NAME/file" in a directory, which is never read.  A
-	 * variable with the URL of something that must answer.  And what to
-	 * do if it is not logged in.
+	 * How to find out whether the CLI is logged in without asking its
+	 * vendor; all MAY be NULL.
+	 *
+	 * version      arguments that make it print its version
+	 * logged_in    arguments that make it exit with 0 if it is logged in
+	 * credentials  signs of a login, of which one is enough: a variable
+	 *              that is set ("$NAME"), or a file that is there
+	 *              ("~/file", "$NAME/file"); it is never read
+	 * needs_url    a variable with the URL of a server that must answer
+	 * log_in       what to do if it is not logged in
 	 */
 	const char *const *version, *const *logged_in, *const *credentials;
 	const char *needs_url;
 	const char *log_in;
 
-	/* MAY be NULL: arguments that its program exits with 0 from, unless it
-	 * is an older one, which can be talked with as `fallback` says. */
+	/* MAY be NULL: arguments with which the program exits with 0, unless
+	 * it is an older version, which `fallback` can talk with. */
 	const char *const *needs;
 	const struct harness *fallback;
 
-	/* A talk becomes ready without its vendor, and tells of its models by
-	 * then: one is begun, and ended, to see that it works. */
+	/* A talk becomes ready without the vendor, and has listed its models
+	 * by then: a trial is begun, and ended, to see that the CLI works. */
 	bool has_trial;
 
-	/* Its process reads one turn, to the end of its input, and exits. */
+	/* The process reads one turn, up to the end of its input, and exits. */
 	bool one_shot;
 
-	/* MUST be set if it has an agent of its own: appends arguments, in
-	 * which nothing of the caller's may be but a model that
-	 * is_plain_model(), and NAME=value.  What it fails with fails the
-	 * turn. */
+	/* MUST be set if each talk has an agent: appends arguments and
+	 * NAME=value.  Nothing of the caller's may be in the arguments, except
+	 * a model that is_plain_model().  If this fails, so does the turn. */
 	bool (*command)(struct talk *, struct words *argv, struct words *env,
 			struct error *);
 
-	/* MAY be NULL: writes what leads to talk_ready(); without it the CLI
-	 * says by itself that it is ready. */
+	/* MAY be NULL: writes the input that leads to talk_ready(); without it
+	 * the CLI says by itself that it is ready. */
 	void (*greet)(struct talk *);
 
 	/* MUST be set: writes the turn's messages. */
 	void (*say)(struct talk *);
 
-	/* MAY be NULL: asks it to stop the turn, which must then lead to
+	/* MAY be NULL: asks the CLI to stop the turn, which must then lead to
 	 * talk_fail() or talk_finish().  Without it the process is killed. */
 	void (*interrupt)(struct talk *);
 
-	/* MUST be set if it has an agent of its own: hears one line.  What it
-	 * fails with ends the process and the turn. */
+	/* MUST be set if each talk has an agent: hears one line.  If this
+	 * fails, the process is killed and the turn fails. */
 	bool (*line)(struct talk *, struct str line, struct error *);
 
-	/* MAY be NULL: the talk is over, or was never begun; frees what
-	 * talk->state has, removes what command() has made. */
+	/* MAY be NULL: the talk is over, or was never begun: frees what is in
+	 * talk->state, and removes files that command() has made. */
 	void (*clear)(struct talk *);
 
-	/* MAY be NULL: makes sense of a CLI that ended on its own; otherwise
-	 * it has CRASHED.  One that is one_shot may talk_finish() here. */
+	/* MAY be NULL: the CLI has ended by itself: explains why, if it was no
+	 * crash.  One that is one_shot may call talk_finish() here. */
 	void (*ended)(struct talk *, int status, struct str last_words,
 		      struct error *);
 
@@ -157,9 +160,9 @@ struct harness {
 	const char *const *models;
 
 	/*
-	 * Of a CLI whose process holds many talks; else 0 and NULL.  As above,
-	 * but of the process: how many it may hold, what it keeps, its
-	 * arguments, its handshake up to agent_ready(), its lines.
+	 * For a CLI whose talks share agents; otherwise 0 and NULL.  `shares`
+	 * is how many talks an agent can hold.  The rest is as above, but of
+	 * the agent.
 	 */
 	unsigned shares;
 	size_t agent_state;
@@ -169,34 +172,33 @@ struct harness {
 	bool (*agent_line)(struct agent *, struct str line, struct error *);
 	void (*agent_clear)(struct agent *);
 
-	/* MUST be set if it shares: the talk is over.  If a turn is under way
-	 * it is to stop; no more of the talk is heard, and it is cleared next:
-	 * nothing may point at it any more.  Without this where the process
-	 * itself has ended: it is only cleared then. */
+	/* MUST be set if talks share agents: the talk is over.  Tells the CLI
+	 * to stop a turn that is under way.  clear() follows, so nothing may
+	 * point at the talk any more.  Not called if the process has ended. */
 	void (*close)(struct talk *);
 };
 
-/* The harness that the worker `name` is; NULL on failure.  To be defined by
- * each harness; what it returns lives as long as the process. */
+/* The harness of the worker `name`; NULL on failure.  Every harness defines
+ * this; the result lives as long as the process. */
 const struct harness *harness_of(const char *name, struct error *);
 
-/* For the harness to call, of a talk. */
+/* What a harness calls, of a talk. */
 void talk_write(struct talk *, struct str);
 
 /* One JSON value on a line of its own.  Takes `json`. */
 void talk_write_json(struct talk *, json_t *json);
 
-/* There is no more to be read: of one that is one_shot. */
+/* Closes the input, for a CLI that is one_shot. */
 void talk_end_input(struct talk *);
 
-/* It is open, and the CLI calls it so: before talk_ready(). */
+/* The conversation is open, and has this id at the CLI: before talk_ready(). */
 void talk_name_it(struct talk *, const char *cli_id);
 void talk_ready(struct talk *);
 
 /*
- * It is at work on something long, of which it has done so many parts, and has
- * just shown that it goes on: the deadline of its start, or of its silence,
- * begins anew.  A client may be shown "<what>: <done> of <all>".
+ * The CLI is at work on something long, and has just finished another part of
+ * it: the deadline of the start, or of silence, begins anew.  A client may see
+ * "<what>: <done> of <all>".
  */
 void talk_working(struct talk *, const char *what, size_t done, size_t all);
 void talk_text(struct talk *, struct str);
@@ -205,20 +207,20 @@ void talk_reasoning(struct talk *, struct str);
 /* Takes `json`: {"id","name","arguments"}, or {"id","result"}. */
 void talk_tool(struct talk *, json_t *json);
 
-/* The CLI does not know cli_id: may be called as long as a turn has said
+/* The CLI does not know cli_id.  May be called while the turn has said
  * nothing. */
 void talk_lost(struct talk *);
 
 /*
- * The turn ended well, or not; the talk can go on in both cases.  `usage` is
- * OpenAI's object, which is taken, or NULL; `model` who answered, or NULL.
- * Before talk_ready() a failure ends the talk.
+ * The turn ended well, or failed; the talk can go on in both cases.  `usage` is
+ * OpenAI's object, which is taken, or NULL; `model` is who has answered, or
+ * NULL.  Before talk_ready() a failure ends the talk.
  */
 void talk_finish(struct talk *, const char *reason, json_t *usage,
 		 const char *model);
 void talk_fail(struct talk *, const struct error *);
 
-/* The turn failed in a way that the talk had better not go on from. */
+/* The turn failed, and the talk cannot go on after that. */
 void talk_abort(struct talk *, const struct error *);
 
 /* Where in the CLI's own records the turn that is to finish ended. */
@@ -231,30 +233,31 @@ void talk_mark(struct talk *, const char *position);
  */
 void talk_models(struct talk *, json_t *models);
 
-/* "claude": for error texts. */
+/* The name of the harness, such as "claude", for error texts. */
 const char *talk_name(const struct talk *);
 
-/* Whether the turn has already said something that can't be taken back. */
+/* Whether the client may have seen something of the turn. */
 bool talk_has_spoken(const struct talk *);
 
-/* For the harness to call, of an agent. */
+/* What a harness calls, of an agent. */
 void agent_write(struct agent *, struct str);
 void agent_write_json(struct agent *, json_t *); /* as talk_write_json() */
 void agent_ready(struct agent *);
 
-/* It can't be used: its talks fail, and it is ended. */
+/* The agent cannot be used: its talks fail, and it is killed. */
 void agent_fail(struct agent *, const struct error *);
 
-/* The talk that the CLI calls so, of which this is a sign of life; or NULL. */
+/* The talk with this id at the CLI, which has just shown a sign of life; NULL:
+ * there is none. */
 struct talk *agent_talk(struct agent *, const char *cli_id);
 
 /*
- * It said something of a kind that we do not know, such as "event foo": that
- * is counted, and logged once.
+ * The CLI has said something of a kind that the harness does not know, such as
+ * "event foo": that is counted, and logged once.
  */
 void agent_unknown(struct agent *, const char *kind, const char *what);
 
-/* As an argument it is a name and nothing else. */
+/* As an argument, `model` cannot be taken for anything but a name. */
 bool is_plain_model(const char *model);
 
 /* A random UUID, as RFC 4122, section 4.4 has it.  The caller frees it. */

@@ -7,7 +7,7 @@ lines_fini(struct lines *l)
 	l->start = l->searched = 0;
 }
 
-/* Lines that were taken make room for what comes. */
+/* The room of lines that were taken out is used again. */
 static void
 drop_taken(struct lines *l)
 {
@@ -43,7 +43,7 @@ lines_next(struct lines *l, struct str *line)
 	if (!newline) {
 		l->searched = l->buf.len;
 		if (l->start == l->buf.len)
-			drop_taken(l); /* gives a large buffer back */
+			drop_taken(l); /* frees a large buffer */
 		return false;
 	}
 	*line = (struct str){ l->buf.ptr + l->start,

@@ -1,17 +1,17 @@
 #pragma once
 /*
- * lines - bytes that come in any pieces, as lines
+ * lines - cuts bytes that arrive in pieces into lines
  *
- * Put bytes in where lines_room() says, tell with lines_added() how many,
- * and take whole lines out until there are none.  Where the pieces were cut
- * makes no difference.
+ * Put bytes in where lines_room() says, tell lines_added() how many, and take
+ * whole lines out with lines_next() until there is none.  It makes no
+ * difference where the pieces were cut.
  */
 #include "proto/buf.h"
 
 struct lines {
 	struct buf buf;
-	size_t start;	 /* of the first line that was not taken */
-	size_t searched; /* there is no newline between start and here */
+	size_t start;	 /* of the first line that was not taken out */
+	size_t searched; /* no newline is between start and here */
 };
 
 #define LINES_INIT(maximum) ((struct lines){ .buf = BUF_INIT(maximum) })
@@ -23,8 +23,9 @@ must_check bool lines_room(struct lines *, size_t size, char **room,
 			   struct error *);
 void lines_added(struct lines *, size_t len);
 
-/* Without its newline; lent until the next call.  False if there is none. */
+/* Takes out a line, without its newline; lent until the next call.  False if
+ * there is none. */
 bool lines_next(struct lines *, struct str *line);
 
-/* What there is behind the last newline. */
+/* Takes out the bytes behind the last newline. */
 bool lines_last(struct lines *, struct str *line);

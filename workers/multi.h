@@ -1,10 +1,9 @@
 #pragma once
 /*
- * multi - libcurl's transfers, in the loop
+ * multi - libcurl's multi handle, in the loop
  *
- * What everybody needs who asks over HTTP, and nothing of what is asked: its
- * owner adds easy handles to `handle`, and is told after each of curl's turns,
- * when curl itself is not at work and anything may be called.
+ * Its owner adds easy handles to `handle`, and is called back after libcurl has
+ * worked, when any of libcurl's functions may be called.
  */
 #include "proto/loop.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What was asked, and is not answered yet. */
+/* A request that was not answered yet. */
 struct call {
 	struct node node;
 	uint64_t id;
@@ -97,7 +97,7 @@ rpc_refuse(struct rpc *r, const json_t *id, int code, const char *why)
 	     "response");
 }
 
-/* Some write our numbers as text. */
+/* Some CLIs return our numbers as text. */
 static uint64_t
 number_of(const json_t *id)
 {
@@ -120,7 +120,8 @@ find_call(const struct rpc *r, uint64_t id)
 	return NULL;
 }
 
-/* Whoever hears it may ask, forget, or end everything. */
+/* `answered` may send requests, call rpc_forget(), or end the agent: so the
+ * call is dropped first. */
 static void
 hear_answer(struct rpc *r, const json_t *message)
 {
@@ -132,7 +133,7 @@ hear_answer(struct rpc *r, const json_t *message)
 	void *whom;
 
 	if (!c)
-		return; /* forgotten */
+		return; /* rpc_forget() was called */
 	answered = c->answered;
 	whom = c->whom;
 	drop(r, c);

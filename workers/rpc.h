@@ -1,16 +1,17 @@
 #pragma once
 /*
- * rpc - JSON-RPC 2.0 with a CLI, one message a line, both sides asking
+ * rpc - JSON-RPC 2.0 with a CLI, one message a line, in both directions
  *
- * https://www.jsonrpc.org/specification.  Ids of ours are numbers; those of
- * the CLI are given back as they came.
+ * See https://www.jsonrpc.org/specification.  Our ids are numbers; the CLI's
+ * ids are returned as they came.  A line that is no message is counted and
+ * passed over.
  */
 #include "proto/list.h"
 #include "workers/harness.h"
 
 /*
- * `result` or `error` is NULL.  `whom` is who asked: a struct talk * or a
- * struct agent *.
+ * Either `result` or `error` is NULL.  `whom` is who has asked: a struct talk *
+ * or a struct agent *.
  */
 typedef void rpc_answer_fn(void *whom, const json_t *result,
 			   const json_t *error);
@@ -18,15 +19,15 @@ typedef void rpc_answer_fn(void *whom, const json_t *result,
 struct rpc {
 	struct agent *agent;
 
-	/* MAY be NULL: adds to a message what its dialect wants besides;
+	/* MAY be NULL: adds the fields that the CLI's dialect wants besides;
 	 * `type` is "request", "response" or "notification". */
 	void (*dress)(json_t *message, const char *type);
 
-	/* MUST be set: the CLI tells something; params may be NULL. */
+	/* MUST be set: a notification of the CLI's; params may be NULL. */
 	void (*told)(struct agent *, const char *method, const json_t *params);
 
-	/* MUST be set: it asks, and waits for rpc_answer() or rpc_refuse(),
-	 * now or later. */
+	/* MUST be set: a request of the CLI's, to be answered now or later with
+	 * rpc_answer() or rpc_refuse(). */
 	void (*asked)(struct agent *, const json_t *id, const char *method,
 		      const json_t *params);
 
@@ -38,19 +39,19 @@ struct rpc {
 void rpc_init(struct rpc *, struct agent *);
 void rpc_fini(struct rpc *); /* no answer is heard any more */
 
-/* Asks.  Takes `params`; `answered` MAY be NULL. */
+/* Sends a request.  Takes `params`; `answered` MAY be NULL. */
 void rpc_ask(struct rpc *, const char *method, json_t *params,
 	     rpc_answer_fn *answered, void *whom);
 
-/* Takes `params`. */
+/* Sends a notification.  Takes `params`. */
 void rpc_tell(struct rpc *, const char *method, json_t *params);
 
-/* Answers what was asked.  Takes `result`. */
+/* Answers a request of the CLI's.  Takes `result`. */
 void rpc_answer(struct rpc *, const json_t *id, json_t *result);
 void rpc_refuse(struct rpc *, const json_t *id, int code, const char *why);
 
-/* Answers to what `whom` has asked are not heard any more. */
+/* Answers to requests of `whom` are passed over from now on. */
 void rpc_forget(struct rpc *, const void *whom);
 
-/* A line that is no message is counted with agent_unknown(). */
+/* Hears a line. */
 void rpc_line(struct rpc *, struct str line);
