@@ -125,6 +125,20 @@ admission_admit(struct gateway *g, const struct worker_link *who)
 }
 
 void
+admission_look_again(struct gateway *g)
+{
+	list_each (&g->admission, n) {
+		struct waiter *waiter = container_of(n, struct waiter, node);
+		struct request *r;
+
+		if (!waiter->to->is_retired)
+			continue;
+		r = leave(waiter);
+		r->route->handler(g, r);
+	}
+}
+
+void
 admission_close(struct gateway *g, const struct error *e)
 {
 	struct node *n;

@@ -23,4 +23,8 @@ void admission_wait(struct gateway *, struct request *,
 void admission_admit(struct gateway *, const struct worker_link *);
 
 /* Nobody may wait any more. */
+/* Where models lead has changed: who waits for a worker that is no more must
+ * not wait for it. */
+void admission_look_again(struct gateway *);
+
 void admission_close(struct gateway *, const struct error *);

@@ -56,11 +56,11 @@ on_answered(struct ask *a, const struct msg *reply, const struct error *e)
 void
 fan_out_start(struct fan_out *g, struct workers *f, const struct inquiry *what)
 {
-	for (size_t i = 0; i < f->link_count; i++) {
-		struct worker_link *m = &f->links[i];
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct worker_link *m = workers_at(f, i);
 
 		g->asks[i].fan_out = g;
-		if (what->only && what->only != m)
+		if (!m || (what->only && what->only != m))
 			continue;
 		if (!client_is_connected(&m->client)) {
 			g->is_partial = true;

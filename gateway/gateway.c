@@ -451,11 +451,7 @@ gateway_on_drain(struct gateway *g, const struct msg_drain *m)
 	drain(g);
 }
 
-static void
-on_asked(struct server *s, const struct msg *m)
-{
-	gateway_hear(container_of(s, struct gateway, server), m);
-}
+/* Settings */
 
 static bool
 variable(const char *name, const char **value, struct error *e)
@@ -469,6 +465,55 @@ variable(const char *name, const char **value, struct error *e)
 				 name);
 	*value = v.ptr;
 	return true;
+}
+
+static void
+set_log_level(const struct gateway *g)
+{
+	enum log_level level = LOG_INFO;
+
+	(void)log_level_read(g->settings.log_level, &level);
+	log_open("gateway", level);
+}
+
+/* The workers last: what was wrong before has changed nothing. */
+static bool
+change(struct gateway *g, struct settings *fresh, struct error *e)
+{
+	const char *workers = NULL, *routes = NULL;
+
+	if (!settings_read(fresh, e) || !guard_allows(&g->guard, fresh, e) ||
+	    !variable("CLI_BRIDGE_WORKERS", &workers, e) ||
+	    !variable("CLI_BRIDGE_ROUTES", &routes, e))
+		return false;
+	g->workers.order_window = fresh->order_window;
+	return workers_change(&g->workers, workers, routes, e);
+}
+
+static void
+gateway_on_configure(struct gateway *g, const struct msg_configure *m)
+{
+	struct settings fresh = { 0 }, old = g->settings;
+	const struct msg_done done = {};
+	struct error e = { 0 };
+
+	if (!variables_adopt(m->environment, &e) || !change(g, &fresh, &e)) {
+		settings_fini(&fresh);
+		server_refuse(&g->server, &e);
+		return;
+	}
+	g->settings = fresh;
+	settings_fini(&old);
+	set_log_level(g);
+	http_configure(&g->http, &g->settings);
+	admission_look_again(g);
+	reply_done(&g->server, &done);
+}
+
+static void
+on_asked(struct server *s, const struct msg *m)
+{
+	gateway_hear(container_of(s, struct gateway, server), m);
 }
 
 static void
@@ -508,7 +553,6 @@ bool
 gateway_init(struct gateway *g, const char *name, struct error *e)
 {
 	const char *directory = NULL, *workers = NULL, *routes = NULL;
-	enum log_level level = LOG_INFO;
 
 	prepare(g);
 	if (!loop_init(&g->loop, e) ||
@@ -516,8 +560,7 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	    !settings_read(&g->settings, e))
 		return false;
 	g->workers.order_window = g->settings.order_window;
-	(void)log_level_read(g->settings.log_level, &level);
-	log_open(name, level);
+	set_log_level(g);
 	if (getrandom(&g->last_turn, sizeof g->last_turn, 0) < 0)
 		return fail_errno(e, "getrandom");
 	return guard_init(&g->guard, &g->settings, LISTENING, e) &&

@@ -24,6 +24,12 @@ guard_init(struct guard *g, const struct settings *s, int fd, struct error *e)
 		inet_ntop(AF_INET, &v4->sin_addr, g->bound, sizeof g->bound);
 	else if (a.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, g->bound, sizeof g->bound);
+	return guard_allows(g, s, e);
+}
+
+bool
+guard_allows(const struct guard *g, const struct settings *s, struct error *e)
+{
 	return g->is_loopback || s->bearer ||
 	       fail_with(e, ERR_INVALID,
 			 "listening on %s, which is not loopback, needs "

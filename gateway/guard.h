@@ -20,6 +20,10 @@ struct guard {
 must_check bool guard_init(struct guard *, const struct settings *, int fd,
 			   struct error *);
 
+/* May we listen where we do, by other settings?  ERR_INVALID if not. */
+must_check bool guard_allows(const struct guard *, const struct settings *,
+			     struct error *);
+
 /* Absent strings are headers that were not sent. */
 must_check bool guard_host(const struct guard *, struct str host,
 			   struct error *);

@@ -144,9 +144,12 @@ handle_root(struct gateway *g, struct request *r)
 
 	for (size_t i = 0; (endpoint = routes_list(i)); i++)
 		json_array_append_new(endpoints, json_string(endpoint));
-	for (size_t i = 0; i < g->workers.link_count; i++)
-		json_array_append_new(backends,
-				      json_string(g->workers.links[i].name));
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		const struct worker_link *m = workers_at(&g->workers, i);
+
+		if (m)
+			json_array_append_new(backends, json_string(m->name));
+	}
 	reply_json(r, 200,
 		   json_pack("{s:s,s:s,s:o,s:o}", "name", "cli-bridge",
 			     "version", VERSION, "endpoints", endpoints,

@@ -9,16 +9,31 @@ enum {
 void
 order_window_init(struct order_window *w, size_t bytes)
 {
-	w->bytes = bytes;
+	w->wanted = bytes;
 	order_window_reset(w);
 	for (int size = 0; size < ORDER_SIZES; size++)
 		list_init(&w->unsent[size]);
+}
+
+static void
+settle(struct order_window *w)
+{
+	if (!order_window_held(w))
+		w->bytes = w->wanted;
+}
+
+void
+order_window_resize(struct order_window *w, size_t bytes)
+{
+	w->wanted = bytes;
+	settle(w);
 }
 
 void
 order_window_reset(struct order_window *w)
 {
 	w->held[ORDER_SMALL] = w->held[ORDER_LARGE] = 0;
+	settle(w);
 }
 
 static enum order_size
@@ -111,4 +126,5 @@ order_window_room(struct order_window *w, size_t bytes)
 	size_t *held = &w->held[size_of(w, bytes)];
 
 	*held -= bytes < *held ? bytes : *held;
+	settle(w);
 }

@@ -29,11 +29,16 @@ enum order_size { ORDER_SMALL, ORDER_LARGE, ORDER_SIZES };
 
 struct order_window {
 	size_t bytes;
+	size_t wanted; /* what it is to be as soon as nothing is held */
 	size_t held[ORDER_SIZES]; /* bytes that the worker has */
 	struct list unsent[ORDER_SIZES];
 };
 
 void order_window_init(struct order_window *, size_t bytes);
+
+/* As soon as nothing is held: until then what is counted as small or large
+ * must stay so. */
+void order_window_resize(struct order_window *, size_t bytes);
 
 void order_window_add(struct order_window *, struct order *);
 

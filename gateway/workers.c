@@ -10,68 +10,29 @@ enum {
 };
 
 struct worker_link *
-workers_link(struct workers *f, struct str name)
+workers_at(struct workers *f, size_t i)
 {
-	for (size_t i = 0; i < f->link_count; i++)
-		if (str_is(name, f->links[i].name))
+	struct worker_link *m = &f->links[i];
+
+	return m->name && !m->is_retired ? m : NULL;
+}
+
+/* Also one that is retired. */
+static struct worker_link *
+find_any(struct workers *f, struct str name)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (f->links[i].name && str_is(name, f->links[i].name))
 			return &f->links[i];
 	return NULL;
 }
 
-static bool
-add_member(struct workers *f, struct str name, struct error *e)
+struct worker_link *
+workers_link(struct workers *f, struct str name)
 {
-	struct worker_link *m;
+	struct worker_link *m = find_any(f, name);
 
-	if (f->link_count == MAX_CHILDREN)
-		return fail_with(e, ERR_INVALID, "more than %d workers",
-				 MAX_CHILDREN);
-	m = &f->links[f->link_count++];
-	*m = (struct worker_link){
-		.workers = f,
-		.name = copy(name),
-		.client = CLIENT_INIT,
-		.inlet = INLET_INIT,
-		.orders = OUTLET_INIT,
-	};
-	order_window_init(&m->window, f->order_window);
-	return true;
-}
-
-static bool
-add_prefix(struct workers *f, struct str route, struct error *e)
-{
-	struct str link, prefix = str_cut(route, '=', &link);
-	struct prefix *p;
-
-	if (f->prefix_count == MAX_PREFIXES)
-		return fail_with(e, ERR_INVALID, "more than %d prefixes",
-				 MAX_PREFIXES);
-	p = &f->prefixes[f->prefix_count];
-	p->link = link.ptr ? workers_link(f, link) : NULL;
-	if (!p->link || !prefix.len)
-		return fail_with(e, ERR_INVALID, "\"" STR_FMT "\" is no route",
-				 STR_ARG(route));
-	p->name = copy(prefix);
-	f->prefix_count++;
-	return true;
-}
-
-bool
-workers_init(struct workers *f, const char *workers, const char *routes,
-	     struct error *e)
-{
-	struct str list = str_of(workers), word;
-
-	f->link_count = f->prefix_count = 0;
-	while (str_word(&list, &word))
-		if (!add_member(f, word, e))
-			return false;
-	list = str_of(routes);
-	while (str_word(&list, &word))
-		if (!add_prefix(f, word, e))
-			return false;
-	return true;
+	return m && !m->is_retired ? m : NULL;
 }
 
 static void
@@ -116,6 +77,7 @@ arrive(struct worker_link *m)
 }
 
 static void greet(struct worker_link *);
+static void bury_if_gone(struct worker_link *);
 
 static void
 on_again(struct timer *t)
@@ -169,6 +131,7 @@ lose(struct worker_link *m)
 	m->workers->lost(m);
 	m->is_leaving = false;
 	greet(m);
+	bury_if_gone(m);
 }
 
 static void
@@ -231,26 +194,197 @@ workers_dial(struct workers *f, struct loop *loop, const char *directory,
 	     struct error *e)
 {
 	f->loop = loop;
-	for (size_t i = 0; i < f->link_count; i++)
-		if (!dial(&f->links[i], loop, directory, e))
+	f->directory = copy(str_of(directory));
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (f->links[i].name && !dial(&f->links[i], loop, directory, e))
 			return false;
 	return true;
+}
+
+static void
+free_link(struct worker_link *m)
+{
+	struct loop *loop = m->workers->loop;
+
+	if (timer_is_set(&m->again))
+		loop_unset(loop, &m->again);
+	if (timer_is_set(&m->grave))
+		loop_unset(loop, &m->grave);
+	client_fini(&m->client);
+	inlet_fini(&m->inlet);
+	outlet_fini(&m->orders);
+	free(m->name);
+	m->name = NULL;
+}
+
+static void
+free_prefixes(struct workers *f)
+{
+	for (size_t i = 0; i < f->prefix_count; i++)
+		free(f->prefixes[i].name);
+	f->prefix_count = 0;
 }
 
 void
 workers_fini(struct workers *f)
 {
-	for (size_t i = 0; i < f->link_count; i++) {
-		if (timer_is_set(&f->links[i].again))
-			loop_unset(f->loop, &f->links[i].again);
-		client_fini(&f->links[i].client);
-		inlet_fini(&f->links[i].inlet);
-		outlet_fini(&f->links[i].orders);
-		free(f->links[i].name);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (f->links[i].name)
+			free_link(&f->links[i]);
+	free_prefixes(f);
+	free(f->directory);
+	f->directory = NULL;
+	f->loop = NULL;
+}
+
+/* Change */
+
+static struct worker_link *
+find_free(struct workers *f)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (!f->links[i].name)
+			return &f->links[i];
+	return NULL;
+}
+
+static bool
+check_names(struct workers *f, struct str names, struct error *e)
+{
+	size_t taken = 0;
+	struct str name;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		taken += f->links[i].name != NULL;
+	while (str_word(&names, &name))
+		taken += !find_any(f, name);
+	return taken <= MAX_CHILDREN ||
+	       fail_with(e, ERR_INVALID, "more than %d workers", MAX_CHILDREN);
+}
+
+static bool
+is_among(struct str names, struct str name)
+{
+	struct str word;
+
+	while (str_word(&names, &word))
+		if (str_eq(word, name))
+			return true;
+	return false;
+}
+
+static bool
+check_routes(struct str names, struct str routes, struct error *e)
+{
+	struct str route, name;
+	size_t count = 0;
+
+	while (str_word(&routes, &route)) {
+		if (!str_cut(route, '=', &name).len || !name.len ||
+		    !is_among(names, name))
+			return fail_with(e, ERR_INVALID,
+					 "\"" STR_FMT "\" is no route",
+					 STR_ARG(route));
+		count++;
 	}
-	for (size_t i = 0; i < f->prefix_count; i++)
-		free(f->prefixes[i].name);
-	f->link_count = f->prefix_count = 0;
+	return count <= MAX_PREFIXES ||
+	       fail_with(e, ERR_INVALID, "more than %d prefixes", MAX_PREFIXES);
+}
+
+static void
+on_grave(struct timer *t)
+{
+	struct worker_link *m = container_of(t, struct worker_link, grave);
+
+	log_debug("worker %s: its link is removed", m->name);
+	free_link(m);
+}
+
+static void
+bury_if_gone(struct worker_link *m)
+{
+	if (!m->is_retired || m->is_known || client_is_connected(&m->client))
+		return;
+	if (m->workers->loop)
+		loop_set(m->workers->loop, &m->grave, 0, on_grave);
+	else
+		free_link(m);
+}
+
+static bool
+add_link(struct workers *f, struct str name, struct error *e)
+{
+	struct worker_link *m = find_any(f, name);
+
+	if (m) {
+		m->is_retired = false;
+		order_window_resize(&m->window, f->order_window);
+		if (timer_is_set(&m->grave))
+			loop_unset(f->loop, &m->grave);
+		return true;
+	}
+	m = find_free(f);
+	*m = (struct worker_link){
+		.workers = f,
+		.name = copy(name),
+		.client = CLIENT_INIT,
+		.inlet = INLET_INIT,
+		.orders = OUTLET_INIT,
+	};
+	order_window_init(&m->window, f->order_window);
+	return !f->loop || dial(m, f->loop, f->directory, e);
+}
+
+static void
+retire_others(struct workers *f, struct str names)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct worker_link *m = workers_at(f, i);
+
+		if (!m || is_among(names, str_of(m->name)))
+			continue;
+		m->is_retired = true;
+		bury_if_gone(m);
+	}
+}
+
+static void
+replace_prefixes(struct workers *f, struct str routes)
+{
+	struct str route, name;
+
+	free_prefixes(f);
+	while (str_word(&routes, &route)) {
+		struct prefix *p = &f->prefixes[f->prefix_count++];
+
+		p->name = copy(str_cut(route, '=', &name));
+		p->link = workers_link(f, name);
+	}
+}
+
+bool
+workers_change(struct workers *f, const char *workers, const char *routes,
+	       struct error *e)
+{
+	struct str names = str_of(workers), left = names, name;
+
+	if (!check_names(f, names, e) ||
+	    !check_routes(names, str_of(routes), e))
+		return false;
+	while (str_word(&left, &name))
+		if (!add_link(f, name, e))
+			return false;
+	retire_others(f, names);
+	replace_prefixes(f, str_of(routes));
+	return true;
+}
+
+bool
+workers_init(struct workers *f, const char *workers, const char *routes,
+	     struct error *e)
+{
+	f->prefix_count = 0;
+	return workers_change(f, workers, routes, e);
 }
 
 size_t
@@ -258,8 +392,8 @@ workers_present(const struct workers *f)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->link_count; i++)
-		n += worker_link_is_up(&f->links[i]);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		n += f->links[i].name && worker_link_is_up(&f->links[i]);
 	return n;
 }
 

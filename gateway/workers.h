@@ -9,6 +9,10 @@
  * still said is heard first, and then `lost` is called.  `bad`: it said
  * something of one turn that could not be understood.  `broken`: that may have
  * been of any turn.
+ *
+ * Both lists may change while turns are under way.  A worker that is not in
+ * the list any more gets no new turns; the link to it stays until it has ended
+ * its turns and is gone.
  */
 #include "gateway/order_window.h"
 #include "proto/link.h"
@@ -17,7 +21,7 @@ struct workers;
 
 struct worker_link {
 	struct workers *workers;
-	char *name;
+	char *name; /* NULL: this place is free */
 	struct client client;
 	struct ask greeting;
 	struct timer again; /* to greet, when that has failed */
@@ -27,6 +31,8 @@ struct worker_link {
 	bool is_known;	 /* to be there: its coming was told */
 	bool is_leaving; /* it takes no more orders; another one will come */
 	struct order_window window;
+	bool is_retired;    /* gets no new turns, and goes when it is gone */
+	struct timer grave; /* frees it when no callback is under way */
 };
 
 static inline bool
@@ -42,11 +48,13 @@ struct prefix {
 };
 
 struct workers {
-	struct loop *loop;
+	struct loop *loop; /* NULL: nobody is dialled yet */
+	char *directory;   /* where they listen */
 	struct worker_link links[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
-	size_t link_count, prefix_count;
-	size_t order_window; /* bytes, for each link; to be set before */
+	size_t prefix_count;
+	size_t order_window; /* bytes, for each link; to be set before they
+			      * are made, or change */
 	void (*heard)(struct worker_link *, const struct msg *);
 	void (*came)(struct worker_link *);
 	void (*lost)(struct worker_link *);
@@ -70,6 +78,14 @@ must_check bool workers_init(struct workers *, const char *workers,
 must_check bool workers_dial(struct workers *, struct loop *,
 			     const char *directory, struct error *);
 void workers_fini(struct workers *);
+
+/* The lists are others now.  On ERR_INVALID nothing has changed. */
+must_check bool workers_change(struct workers *, const char *workers,
+			       const char *routes, struct error *);
+
+/* For i from 0 to MAX_CHILDREN - 1; NULL: there is none in this place that
+ * new turns could go to. */
+struct worker_link *workers_at(struct workers *, size_t i);
 
 /* How many can take orders. */
 size_t workers_present(const struct workers *);

@@ -34,10 +34,11 @@
 	(16u << 20)    /* the same, where the CLI can't be made to wait */
 #define MAX_TALKS 512  /* that a shared CLI process gets in its life */
 #define MAX_UNKNOWN 64 /* kinds of what a CLI says that we do not know */
-#define MAX_UNSENT (8u << 20) /* of a stream, for a client that is slow */
-#define MAX_HEAD (16u << 10)  /* of an HTTP request */
-#define MAX_TURNS 8192	      /* at once in the gateway */
-#define MAX_CHILDREN 32	      /* of the supervisor */
-#define MAX_PREFIXES 128      /* names that lead to a worker */
-#define MAX_CONNECTIONS 8192  /* of HTTP clients */
-#define MAX_SEEN_TURNS 4096   /* ids a worker remembers to refuse */
+#define MAX_UNSENT (8u << 20)	   /* of a stream, for a client that is slow */
+#define MAX_HEAD (16u << 10)	   /* of an HTTP request */
+#define MAX_TURNS 8192		   /* at once in the gateway */
+#define MAX_ENVIRONMENT (2u << 20) /* bytes, of a process: as Linux */
+#define MAX_CHILDREN 32		   /* of the supervisor */
+#define MAX_PREFIXES 128	   /* names that lead to a worker */
+#define MAX_CONNECTIONS 8192	   /* of HTTP clients */
+#define MAX_SEEN_TURNS 4096	   /* ids a worker remembers to refuse */

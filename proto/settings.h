@@ -29,7 +29,6 @@ enum concern {
 	FOR_ALL = FOR_SUPERVISOR | FOR_GATEWAY | FOR_WORKERS,
 	AT_START = 16, /* once only: a change needs another start */
 	FOR_START = FOR_SUPERVISOR | AT_START,
-	FOR_GATEWAY_START = FOR_GATEWAY | AT_START,
 };
 
 struct settings {

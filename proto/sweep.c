@@ -12,9 +12,8 @@
 #include "proto/buf.h"
 
 enum {
-	MAX_ENVIRONMENT = 2 << 20, /* bytes: the kernel allows not more */
-	MAX_ROUNDS = 50,	   /* against a process that forks on and on */
-	ENV_END = 51,		   /* the field of /proc/<pid>/stat, from 1 */
+	MAX_ROUNDS = 50, /* against a process that forks on and on */
+	ENV_END = 51,	 /* the field of /proc/<pid>/stat, from 1 */
 };
 
 /* Reads a file of /proc, whose size is not known before. */

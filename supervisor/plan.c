@@ -565,3 +565,26 @@ planned_has_same_env(const struct planned *a, const struct planned *b)
 			return false;
 	return a->env_count == b->env_count;
 }
+
+static const char *
+command_of(const struct planned *c)
+{
+	char name[MAX_NAME + 1];
+	struct str value;
+	bool is_more;
+
+	for (size_t i = 0; i < c->env_count; i++) {
+		struct str variable = str_cut(str_of(c->env[i]), '=', &value);
+
+		if (roster_read_own(variable, name, &is_more) && !is_more)
+			return value.ptr;
+	}
+	return "";
+}
+
+bool
+planned_is_another(const struct planned *a, const struct planned *b)
+{
+	return strcmp(a->program, b->program) != 0 ||
+	       strcmp(command_of(a), command_of(b)) != 0;
+}

@@ -48,3 +48,7 @@ void plan_furnish(struct plan *, const struct place *);
 const struct planned *plan_find(const struct plan *, const char *name);
 
 bool planned_has_same_env(const struct planned *, const struct planned *);
+
+/* Is it to run something else, which it can't begin while it runs?  The
+ * command of an agent of the operator's own is such a thing. */
+bool planned_is_another(const struct planned *, const struct planned *);

@@ -9,6 +9,7 @@
 
 #include "proto/log.h"
 #include "proto/sweep.h"
+#include "proto/variables.h"
 #include "supervisor/supervisor.h"
 
 enum {			    /* milliseconds */
@@ -47,6 +48,8 @@ keep_report(struct report *r, const struct msg_ready *m)
 	keep(r->detail, sizeof r->detail, m->detail);
 }
 
+static void configure(struct service *);
+
 static void
 hear_ready(struct service *w, const struct msg_ready *m)
 {
@@ -61,6 +64,7 @@ hear_ready(struct service *w, const struct msg_ready *m)
 		w->wants_probe = false;
 	w->child.max_deaths = MAX_DEATHS;
 	child_event(&w->child, ON_READY);
+	configure(w);
 	if (!w->supervisor->announced)
 		supervisor_look_soon(w->supervisor);
 }
@@ -74,6 +78,56 @@ on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 		hear_ready(w, &reply->body.ready);
 	else if (e && client_is_connected(&w->client))
 		log_debug("%s: HELLO: %s", w->name, e->text);
+}
+
+/* After it has finished what it does. */
+static void
+restart(struct service *w)
+{
+	child_event(&w->child, ON_STOP);
+	child_event(&w->child, ON_START);
+}
+
+/* One that has died, or was too busy, is told with its next READY. */
+static void
+on_configured(struct ask *a, const struct msg *reply, const struct error *e)
+{
+	struct service *w = container_of(a, struct service, configuring);
+
+	if (!e) {
+		log_info("%s: its settings have changed", w->name);
+		w->told = w->asked;
+		configure(w);
+	} else if (e->code == ERR_TIMEOUT || e->code == ERR_WORKER_LOST) {
+		log_debug("%s: CONFIGURE: %s", w->name, e->text);
+	} else if (child_is_up(&w->child)) {
+		log_warn("%s: is restarted to change its settings: %s", w->name,
+			 e->text);
+		w->told = w->wanted;
+		restart(w);
+	}
+}
+
+static void
+configure(struct service *w)
+{
+	struct buf environment = BUF_INIT(MAX_ENVIRONMENT);
+	struct msg_configure m;
+	struct error e = { 0 };
+
+	if (w->told == w->wanted || w->configuring.node.next || !w->planned ||
+	    !child_is_up(&w->child) || !client_is_connected(&w->client))
+		return;
+	if (variables_pack(&environment, w->planned->env, &e)) {
+		m.environment = buf_str(&environment);
+		w->asked = w->wanted;
+		client_ask(&w->client, MSG_CONFIGURE, &m, &w->configuring,
+			   w->child.hung_ms, on_configured);
+	} else {
+		log_error("%s: its environment: %s", w->name, e.text);
+		w->told = w->wanted;
+	}
+	buf_fini(&environment);
 }
 
 static uint64_t
@@ -211,6 +265,7 @@ start(struct child *c)
 	w->starts++;
 	w->report = (struct report){ .health = HEALTH_UNKNOWN };
 	w->answer_at = FIRST_PROBE;
+	w->told = w->wanted;
 	if (launch(w, &e) && call(w, &e))
 		return true;
 	log_error("%s: %s", w->name, e.text);
@@ -381,24 +436,27 @@ service_retime(struct service *w)
 	w->child.hung_ms = w->supervisor->plan->settings.hung_ms;
 }
 
-/* One that was stopped by hand stays so. */
+/* One that was stopped by hand, or is being stopped, stays so. */
 void
 service_replan(struct service *w, const struct planned *planned)
 {
 	const struct planned *before = w->planned;
+	enum child_state state = w->child.state;
 
 	w->planned = planned;
 	if (!planned) {
 		child_event(&w->child, ON_STOP);
 		return;
 	}
-	if (before && planned_has_same_env(before, planned))
+	if (!before || planned_has_same_env(before, planned))
 		return;
-	if (before && w->child.state == CHILD_STOPPED)
-		return;
-	log_info("%s: its configuration has changed", w->name);
-	child_event(&w->child, ON_STOP);
-	child_event(&w->child, ON_START);
+	w->wanted++;
+	if (state == CHILD_BACKOFF || state == CHILD_FATAL)
+		child_event(&w->child, ON_START); /* it may be well now */
+	else if (child_is_up(&w->child) && planned_is_another(before, planned))
+		restart(w);
+	else
+		configure(w);
 }
 
 bool

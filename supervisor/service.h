@@ -30,10 +30,13 @@ struct service {
 	struct process process;
 	struct progress progress;
 	struct client client; /* while the process runs */
-	struct ask hello, farewell, probe;
+	struct ask hello, farewell, probe, configuring;
 	struct timer next_hello;
 	bool wants_probe;   /* somebody has asked for one... */
 	uint64_t answer_at; /* ...which this many of report.probes answer */
+	unsigned wanted; /* which settings it is to have: counts changes... */
+	unsigned told;	 /* ...which it has... */
+	unsigned asked;	 /* ...and which it is being told */
 	struct report report;
 	unsigned starts;
 	char last_exit[128]; /* for people; "": has never ended */
@@ -42,7 +45,11 @@ struct service {
 struct service *service_new(struct supervisor *, const struct planned *);
 void service_free(struct service *); /* kills, if it must */
 
-/* What is planned for it may have moved, or changed: then it is restarted. */
+/*
+ * What is planned for it may have moved, or changed: then it is told, and goes
+ * on with its work.  Only what can't change while it runs has it restarted,
+ * and one that is not wanted any more is stopped.
+ */
 void service_replan(struct service *, const struct planned *);
 
 /* The intervals in the supervisor's settings may have changed. */

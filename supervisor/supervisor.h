@@ -7,7 +7,7 @@
  * no turn: whatever dies, it starts again.
  *
  * Hears the command line and the gateway on its control socket.  SIGHUP reads
- * the configuration again and restarts whom it concerns, if all of it is
+ * the configuration again and tells whom it concerns, if all of it is
  * right; but if the terminal that it was started from has gone, SIGHUP means
  * that, and ends it.  SIGTERM and SIGINT let what runs finish, first the
  * workers, then the gateway; the second one does not.

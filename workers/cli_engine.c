@@ -188,7 +188,7 @@ suits(const struct warm *w, const struct job *job)
 {
 	const struct conversation *c = &job->conversation;
 
-	return same_text(w->cwd, job->cwd) &&
+	return !run_is_stale(w->run) && same_text(w->cwd, job->cwd) &&
 	       same_text(w->cli_id, job->session.cli_id) &&
 	       (!c->system || same_system(&w->talk, c));
 }
@@ -592,6 +592,15 @@ init(struct worker *w, struct error *e)
 	return true;
 }
 
+static bool
+configure(struct error *e)
+{
+	if (!pool_configure(&pool, e))
+		return false;
+	cli_health_configure();
+	return true;
+}
+
 static void
 fini(void)
 {
@@ -605,6 +614,7 @@ const struct engine engine = {
 	.has_sessions = true,
 	.init = init,
 	.fini = fini,
+	.configure = configure,
 	.accept = accept_turn,
 	.start = start,
 	.cancel = cancel,

@@ -239,6 +239,16 @@ cli_health_begin(void)
 		 on_refresh);
 }
 
+/* A look that is under way goes on with the environment that it borrows. */
+void
+cli_health_configure(void)
+{
+	prober.environment = pool->environment.ptr;
+	loop_set(&worker()->loop, &refresh, worker()->harness.models_ms,
+		 on_refresh);
+	worker_probe(worker(), true);
+}
+
 void
 cli_health_fini(void)
 {

@@ -16,6 +16,9 @@
  * looked at. */
 void cli_health_init(struct pool *, struct worker *);
 void cli_health_begin(void);
+
+/* The settings have changed, and with them the pool: looks again. */
+void cli_health_configure(void);
 void cli_health_fini(void); /* also after a failed init */
 
 /* As engine->probe has it. */

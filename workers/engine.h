@@ -75,6 +75,12 @@ struct engine {
 	bool (*init)(struct worker *, struct error *);
 	void (*fini)(void);
 
+	/* MUST be set.  The worker's settings and the environment are others
+	 * now: turns under way go on with what they began with, and whatever
+	 * begins from here on is done by the new ones.  On failure the worker
+	 * is started again. */
+	bool (*configure)(struct error *);
+
 	/* MUST be set.  Checks the request, without side effects, and makes
 	 * turn->work of it; on failure the turn is refused.  Called before the
 	 * turn may have to wait, unless its body is large, and, after

@@ -484,14 +484,20 @@ clear_scratch(const char *path)
 		closedir(d);
 }
 
-static bool
-make_directories(struct pool *p, struct error *e)
+static char *
+choose_workspace(const struct pool *p, struct error *e)
 {
 	const char *cwd = p->worker->harness.cwd;
 
+	return cwd ? copy(str_of(cwd))
+		   : own_directory(p->worker, "workspace", e);
+}
+
+static bool
+make_directories(struct pool *p, struct error *e)
+{
 	p->scratch = own_directory(p->worker, "scratch", e);
-	p->workspace = cwd ? copy(str_of(cwd))
-			   : own_directory(p->worker, "workspace", e);
+	p->workspace = choose_workspace(p, e);
 	if (p->scratch)
 		clear_scratch(p->scratch);
 	return p->scratch && p->workspace;
@@ -589,6 +595,84 @@ pool_init(struct pool *p, struct worker *w, struct error *e)
 	pool_find_program(p);
 	loop_set(&w->loop, &p->tick, TICK_MS, on_tick);
 	return make_directories(p, e);
+}
+
+/* Settings that change */
+
+/* What a CLI is started with. */
+struct start {
+	struct words environment;
+	char *program, *workspace;
+	const char *permission_mode;
+	enum loads loads;
+};
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return str_eq(str_of(a), str_of(b)) && !a == !b;
+}
+
+static bool
+same_words(const struct words *a, const struct words *b)
+{
+	for (size_t i = 0; a->len == b->len && i < a->len; i++)
+		if (strcmp(a->ptr[i], b->ptr[i]) != 0)
+			return false;
+	return a->len == b->len;
+}
+
+static bool
+has_changed(const struct pool *p, const struct start *before)
+{
+	return !same_words(&p->environment, &before->environment) ||
+	       !same_text(p->program, before->program) ||
+	       !same_text(p->workspace, before->workspace) ||
+	       !same_text(p->permission_mode, before->permission_mode) ||
+	       p->loads != before->loads;
+}
+
+static void
+retire_idle(struct pool *p)
+{
+	struct warm *w;
+	struct run *r;
+
+	while ((w = longest_idle(p, true)))
+		warm_retire(w);
+	while ((r = find_idle_run(p)))
+		run_retire(r);
+}
+
+bool
+pool_configure(struct pool *p, struct error *e)
+{
+	char *workspace = choose_workspace(p, e);
+	struct start before = {
+		.environment = p->environment,
+		.program = p->program,
+		.workspace = p->workspace,
+		.permission_mode = p->permission_mode,
+		.loads = p->loads,
+	};
+
+	if (!workspace)
+		return false;
+	p->environment = (struct words){ 0 };
+	p->program = NULL;
+	p->workspace = workspace;
+	pool_use(p, p->harness);
+	pool_find_program(p);
+	if (has_changed(p, &before)) {
+		p->generation++;
+		retire_idle(p);
+	}
+	words_fini(&before.environment);
+	free(before.program);
+	free(before.workspace);
+	while (count_idle(p) > p->worker->harness.max_idle)
+		warm_retire(longest_idle(p, false));
+	return true;
 }
 
 /* Kills all processes first and waits for them afterwards: each takes some time

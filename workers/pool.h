@@ -25,6 +25,7 @@ struct pool {
 			     * which they became idle */
 	struct list runs;   /* all processes */
 	uint64_t last_number;	  /* of a run */
+	unsigned generation;	  /* counts changes of how they are started */
 	char *program;		  /* NULL: not found */
 	char *workspace;	  /* directory of turns that name none */
 	char *scratch;		  /* for the harness's own files */
@@ -57,6 +58,13 @@ struct pool {
 /* The callbacks and `other` must be set, and the rest zero. */
 must_check bool pool_init(struct pool *, struct worker *, struct error *);
 void pool_fini(struct pool *);
+
+/*
+ * The worker's settings have changed.  If that makes a difference to how a CLI
+ * is started, those that do nothing end, and those that work end when they
+ * have done it.
+ */
+must_check bool pool_configure(struct pool *, struct error *);
 
 /* The CLI is talked with by another harness from now on. */
 void pool_use(struct pool *, const struct harness *);

@@ -55,6 +55,7 @@ run_free_later(struct timer *t)
 	if (harness_of_run(r)->agent_clear)
 		harness_of_run(r)->agent_clear(&r->agent);
 	free(r->agent.state);
+	free(r->workspace);
 	free(r);
 }
 
@@ -237,11 +238,13 @@ run_new(struct pool *p)
 
 	r->pool = p;
 	r->number = ++p->last_number;
+	r->generation = p->generation;
+	r->workspace = copy(str_of(p->workspace));
 	list_init(&r->talks);
 	r->began = r->last_use = loop_now();
 	r->agent = (struct agent){
 		.name = p->worker->name,
-		.workspace = p->workspace,
+		.workspace = r->workspace,
 		.scratch = p->scratch,
 		.permission_mode = p->permission_mode,
 		.loads = p->loads,
@@ -352,7 +355,7 @@ with_room(struct pool *p)
 		struct run *r = container_of(n, struct run, node);
 
 		if (r->state <= RUN_UP && r->talks.len < most &&
-		    r->joined < MAX_TALKS)
+		    r->joined < MAX_TALKS && !run_is_stale(r))
 			return r;
 	}
 	return NULL;
@@ -407,6 +410,12 @@ on_idle_for_long(struct timer *t)
 }
 
 bool
+run_is_stale(const struct run *r)
+{
+	return r->generation != r->pool->generation;
+}
+
+bool
 run_is_idle(const struct run *r)
 {
 	return r->state <= RUN_UP && !r->talks.len;
@@ -422,7 +431,8 @@ run_leave(struct warm *w)
 		return;
 	if (r->state == RUN_CLOSED && !count_turns(r)) {
 		run_kill(r);
-	} else if (!r->talks.len && r->joined >= MAX_TALKS) {
+	} else if (!r->talks.len &&
+		   (r->joined >= MAX_TALKS || run_is_stale(r))) {
 		run_retire(r);
 	} else if (r->state != RUN_CLOSED && !r->talks.len) {
 		wait_idly(r);

@@ -34,10 +34,12 @@ struct run {
 	struct cli cli;
 	struct agent agent;
 	enum run_state state;
-	uint64_t number;   /* counts the runs of the pool from 1 */
-	struct list talks; /* its conversations: struct warm, by `seat` */
-	unsigned joined;   /* conversations that it ever had */
-	unsigned unfreed;  /* conversations that still point to it */
+	uint64_t number;     /* counts the runs of the pool from 1 */
+	struct list talks;   /* its conversations: struct warm, by `seat` */
+	unsigned joined;     /* conversations that it ever had */
+	unsigned unfreed;    /* conversations that still point to it */
+	unsigned generation; /* of the settings that it was started with */
+	char *workspace;     /* as it was then */
 	bool killed;
 	uint64_t began;		 /* loop_now() */
 	uint64_t last_use;	 /* loop_now() of the last turn */
@@ -69,6 +71,10 @@ void run_close(struct run *);
 /* A turn of the process is about to end.  A closed process ends with its last
  * turn. */
 void run_finish(struct run *);
+
+/* The settings have changed since the process was started: it ends what it has
+ * begun, and gets nothing new. */
+bool run_is_stale(const struct run *);
 
 /* A shared process without a conversation. */
 bool run_is_idle(const struct run *);

@@ -364,6 +364,8 @@ warm_conclude(struct warm *w, const struct outcome *o)
 		w->turn = turn;
 	}
 	tell(w, o);
+	if (w->state == WARM_IDLE && !w->turn && run_is_stale(w->run))
+		warm_retire(w);
 }
 
 /* Starting */

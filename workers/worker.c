@@ -423,6 +423,15 @@ worker_on_list_models(struct worker *w, const struct msg_list_models *m)
 /* What the supervisor asks */
 
 static void
+set_log_level(struct worker *w)
+{
+	enum log_level level = LOG_INFO;
+
+	(void)log_level_read(w->settings.log_level, &level);
+	log_open(w->title, level);
+}
+
+static void
 reply_ok(struct worker *w)
 {
 	const struct msg_done done = {};
@@ -486,6 +495,45 @@ worker_probe(struct worker *w, bool asked)
 	}
 	w->is_probing = true;
 	engine.probe(asked);
+}
+
+/* The old ones live until the engine has taken the new ones over. */
+static bool
+change(struct worker *w, struct settings *settings,
+       struct harness_settings *harness, struct error *e)
+{
+	struct settings old = w->settings;
+	struct harness_settings old_harness = w->harness;
+
+	if (!settings_read(settings, e) ||
+	    !harness_settings_read(harness, w->name, e))
+		return false;
+	w->settings = *settings;
+	w->harness = *harness;
+	*settings = old;
+	*harness = old_harness;
+	return engine.configure(e);
+}
+
+static void on_probe_timer(struct timer *);
+
+static void
+worker_on_configure(struct worker *w, const struct msg_configure *m)
+{
+	struct settings settings = { 0 };
+	struct harness_settings harness = { 0 };
+	struct error e = { 0 };
+
+	if (variables_adopt(m->environment, &e) &&
+	    change(w, &settings, &harness, &e))
+		reply_ok(w);
+	else
+		server_refuse(&w->server, &e);
+	settings_fini(&settings);
+	harness_settings_fini(&harness);
+	set_log_level(w);
+	loop_set(&w->loop, &w->probe_timer, 0, on_probe_timer);
+	worker_run_waiting(w);
 }
 
 static void
@@ -717,6 +765,7 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	w->orders = INLET_INIT;
 	choose_id(w);
 	w->name = name;
+	snprintf(w->title, sizeof w->title, "worker.%s", name);
 	w->mark = copy(mark.len ? mark : STR(""));
 	list_init(&w->running);
 	list_init(&w->waiting);
@@ -727,8 +776,10 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	if (!loop_init(&w->loop, e) ||
 	    !loop_catch_signals(&w->loop, on_signal, e) ||
 	    !settings_read(&w->settings, e) ||
-	    !harness_settings_read(&w->harness, name, e) ||
-	    !engine.init(w, e) || !listen(w, directory, e))
+	    !harness_settings_read(&w->harness, name, e))
+		return false;
+	set_log_level(w);
+	if (!engine.init(w, e) || !listen(w, directory, e))
 		return false;
 	loop_set(&w->loop, &w->probe_timer, 0, on_probe_timer);
 	return true;

@@ -23,8 +23,9 @@
 
 struct worker {
 	struct loop loop;
-	const char *name; /* "claude" */
-	char *mark;	  /* "<instance>/claude/": what we start carries it */
+	const char *name;			 /* "claude" */
+	char title[MAX_NAME + sizeof "worker."]; /* in the log */
+	char *mark; /* "<instance>/claude/": what we start carries it */
 	struct settings settings;
 	struct harness_settings harness;
 	struct server server;

@@ -154,6 +154,26 @@ a_worker_that_is_gone_holds_nothing(void **state)
 	assert_int_equal(order_window_held(&window), 0);
 }
 
+static void
+another_size_counts_as_soon_as_nothing_is_held(void **state)
+{
+	struct order one = of(40 * MB), two = of(20 * MB), three = of(20 * MB);
+
+	order_window_add(&window, &one);
+	goes(&one);
+	order_window_resize(&window, 16 * MB);
+	order_window_room(&window, 40 * MB);
+	assert_int_equal(order_window_held(&window), 0);
+	order_window_add(&window, &two);
+	order_window_add(&window, &three);
+	goes(&two);
+	nothing_goes();
+	order_window_resize(&window, 64 * MB);
+	nothing_goes();
+	order_window_room(&window, 20 * MB);
+	goes(&three);
+}
+
 int
 main(void)
 {
@@ -171,6 +191,8 @@ main(void)
 		cmocka_unit_test_setup(a_session_keeps_its_order, opens),
 		cmocka_unit_test_setup(a_worker_that_is_gone_holds_nothing,
 				       opens),
+		cmocka_unit_test_setup(
+			another_size_counts_as_soon_as_nothing_is_held, opens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,35 @@ a_change_concerns_those_whose_environment_it_is(void **state)
 	assert_true(changes("gateway", "BRIDGE_BACKENDS", "echo"));
 }
 
+static bool
+becomes_another(const char *child, const char *variable, const char *value)
+{
+	static const struct place place = { "0123", "/run/x", "/var/x" };
+	struct plan *next = NULL;
+	bool another;
+
+	setup(NULL);
+	setenv("BRIDGE_ACP_MY_AGENT", "my-agent --acp", 1);
+	is_planned();
+	setenv(variable, value, 1);
+	must((next = plan_new(&e)) != NULL);
+	plan_furnish(next, &place);
+	another = planned_is_another(plan_find(plan, child),
+				     plan_find(next, child));
+	plan_free(next);
+	return another;
+}
+
+static void
+only_another_command_needs_another_process(void **state)
+{
+	assert_true(becomes_another("my_agent", "BRIDGE_ACP_MY_AGENT", "x"));
+	assert_false(becomes_another("my_agent", "MY_AGENT_ENV_KEY", "1"));
+	assert_false(becomes_another("claude", "BRIDGE_ACP_MY_AGENT", "x"));
+	assert_false(becomes_another("claude", "CLAUDE_BIN", "/x"));
+	unsetenv("BRIDGE_ACP_MY_AGENT");
+}
+
 static void
 what_is_wrong_is_named(void **state)
 {
@@ -353,6 +382,7 @@ main(void)
 		TEST(the_mark_comes_first),
 		TEST(secrets_are_known_to_one_only),
 		TEST(a_change_concerns_those_whose_environment_it_is),
+		TEST(only_another_command_needs_another_process),
 		TEST(what_is_wrong_is_named),
 		TEST(a_provider_needs_a_url_and_a_name_of_its_own),
 		TEST(a_key_is_checked_before_anything_starts),

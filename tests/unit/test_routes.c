@@ -208,6 +208,30 @@ a_route_to_nobody_is_refused(void **state)
 	workers_fini(&other);
 }
 
+static void
+lists_change_as_a_whole_or_not_at_all(void **state)
+{
+	struct workers other = { 0 };
+	const struct worker_link *echo;
+
+	must(workers_init(&other, "claude echo", "claude=claude echo=echo",
+			  &e));
+	echo = workers_link(&other, STR("echo"));
+	must_fail(ERR_INVALID, "\"x=nobody\" is no route",
+		  workers_change(&other, "echo", "x=nobody", &e));
+	assert_non_null(workers_link(&other, STR("claude")));
+	must(workers_change(&other, "echo codex",
+			    "echo=echo e=echo codex=codex", &e));
+	assert_null(workers_link(&other, STR("claude")));
+	assert_non_null(workers_link(&other, STR("codex")));
+	assert_ptr_equal(workers_link(&other, STR("echo")), echo);
+	must(workers_change(&other, "claude echo", "claude=claude echo=echo",
+			    &e));
+	assert_null(workers_link(&other, STR("codex")));
+	assert_ptr_equal(workers_link(&other, STR("echo")), echo);
+	workers_fini(&other);
+}
+
 static int
 set_up(void **state)
 {
@@ -246,6 +270,7 @@ main(void)
 		cmocka_unit_test(
 			a_harness_has_a_default_and_a_provider_has_none),
 		cmocka_unit_test(a_route_to_nobody_is_refused),
+		cmocka_unit_test(lists_change_as_a_whole_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -55,6 +55,35 @@ catalogue_fini(struct catalogue *c)
 	*c = (struct catalogue){ 0 };
 }
 
+static void
+swap_rows(struct shelf *a, struct shelf *b)
+{
+	struct buf rows = a->rows;
+
+	a->rows = b->rows;
+	b->rows = rows;
+}
+
+static bool
+is_same(const struct shelf *a, const struct shelf *b)
+{
+	return !strcmp(a->provider->name, b->provider->name) &&
+	       !strcmp(a->url, b->url);
+}
+
+void
+catalogue_change(struct catalogue *c, const struct providers *all)
+{
+	struct catalogue old = *c;
+
+	catalogue_init(c, old.upstream, all);
+	for (size_t i = 0; i < c->count; i++)
+		for (size_t n = 0; n < old.count; n++)
+			if (is_same(&c->shelves[i], &old.shelves[n]))
+				swap_rows(&c->shelves[i], &old.shelves[n]);
+	catalogue_fini(&old);
+}
+
 static bool
 take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 {

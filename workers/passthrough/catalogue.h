@@ -23,6 +23,10 @@ void catalogue_init(struct catalogue *, struct upstream *,
 		    const struct providers *);
 void catalogue_fini(struct catalogue *);
 
+/* The providers are others now; those before may go afterwards.  What is known
+ * of one that has stayed where it is stays known. */
+void catalogue_change(struct catalogue *, const struct providers *all);
+
 /* Asks those whose list is not there, or old. */
 void catalogue_refresh(struct catalogue *);
 

@@ -19,7 +19,7 @@
 struct relay {
 	struct turn *turn;
 	struct exchange *exchange; /* NULL: over */
-	char *url;
+	char *url, *host, *key;	   /* of the provider as it was at the start */
 	struct buf body;
 	bool has_begun; /* the head is out */
 };
@@ -39,6 +39,22 @@ init(struct worker *w, struct error *e)
 	    !upstream_init(&here.upstream, &w->loop, e))
 		return false;
 	catalogue_init(&here.catalogue, &here.upstream, &here.providers);
+	return true;
+}
+
+static bool
+configure(struct error *e)
+{
+	struct providers fresh, old = here.providers;
+
+	if (!providers_read(&fresh, e)) {
+		providers_fini(&fresh);
+		return false;
+	}
+	catalogue_change(&here.catalogue, &fresh);
+	here.providers = fresh;
+	providers_fini(&old);
+	worker_probe(here.worker, true);
 	return true;
 }
 
@@ -200,6 +216,8 @@ relay_new(struct turn *t, const struct provider *p)
 
 	r->turn = t;
 	r->url = copy_format("%s%s", p->base_url, path_of(t->kind));
+	r->host = copy(str_of(p->host));
+	r->key = copy(str_of(p->key));
 	/* Each letter of the model may become "\u0000". */
 	r->body = BUF_INIT(MAX_WIRE + 6 * MAX_MODEL);
 	return r;
@@ -209,11 +227,16 @@ static void
 start(struct turn *t)
 {
 	const struct provider *p = providers_find(&here.providers, t->harness);
-	struct relay *r = relay_new(t, p);
 	struct error e = { 0 };
 	struct request request;
+	struct relay *r;
 
-	t->work = r;
+	/* It may have gone while the turn was waiting. */
+	if (!check_provider(p, t->harness, &e)) {
+		turn_fail(t, &e);
+		return;
+	}
+	t->work = r = relay_new(t, p);
 	if (!splice_model(&r->body, t->body, str_of(t->model), &e)) {
 		fail(t, &e);
 		return;
@@ -221,8 +244,8 @@ start(struct turn *t)
 	turn_drop_body(t);
 	request = (struct request){
 		.url = r->url,
-		.host = p->host,
-		.key = p->key,
+		.host = r->host,
+		.key = r->key,
 		.body = buf_str(&r->body),
 		.wants_events = t->streamed,
 		.is_direct = p->is_local,
@@ -260,6 +283,8 @@ forget(struct turn *t)
 		return;
 	buf_fini(&r->body);
 	free(r->url);
+	free(r->host);
+	free(r->key);
 	free(r);
 	t->work = NULL;
 }
@@ -288,6 +313,7 @@ list_models(struct rows *out)
 const struct engine engine = {
 	.init = init,
 	.fini = fini,
+	.configure = configure,
 	.accept = accept_turn,
 	.start = start,
 	.cancel = cancel,
