@@ -6,8 +6,8 @@ import OpenAI from 'openai';
 import { isGone, says, startBridge } from './bridge.mjs';
 
 test('the official openai client works', async t => {
-  const bridge = await startBridge(t, { env: { BRIDGE_BEARER: 'secret' } });
-  const client = new OpenAI({ baseURL: `${bridge.url}/v1`, apiKey: 'secret', timeout: 20_000 });
+  const bridge = await startBridge(t, { env: { BRIDGE_BEARER: 'a-secret' } });
+  const client = new OpenAI({ baseURL: `${bridge.url}/v1`, apiKey: 'a-secret', timeout: 20_000 });
   const messages = says('hello there');
 
   await t.test('a whole answer', async () => {
