@@ -28,6 +28,13 @@ test('whatever clients send is answered', async t => {
     });
 });
 
+test('half a character costs no more than itself', async t => {
+  const bridge = await startBridge(t, { backends: ['echo'] });
+  const cut = 'a face \u{1f600}'.slice(0, -1);
+
+  assert.equal((await bridge.answers('echo', says(cut, cut, `${cut}!`))).content, 'a face \ufffd!');
+});
+
 test('an answer that the session has given itself is continued where it was given', async t => {
   const bridge = await startBridge(t, { backends: ['echo'] });
   const session = { session_id: 's' };

@@ -218,6 +218,38 @@ a_request_that_asks_nothing_is_refused(void **state)
 }
 
 static void
+says(const char *text)
+{
+	const json_t *message = json_array_get(c.messages, 0);
+	const json_t *part =
+		json_array_get(json_object_get(message, "content"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(part, "text")),
+			    text);
+	conversation_fini(&c);
+}
+
+#define SAYING(text) \
+	"{\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]}"
+
+static void
+half_a_character_costs_no_more_than_itself(void **state)
+{
+	reads(SAYING("a\\ud83d"));
+	says("a\xef\xbf\xbd");
+	reads(SAYING("\\ud83d\\ud83d\\ude00\\ude00!"));
+	says("\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd!");
+	reads(SAYING("\\uDC00\\n\\u00e9"));
+	says("\xef\xbf\xbd\n\xc3\xa9");
+	reads(SAYING("\\\\ud83d\\ud83dx"));
+	says("\\ud83d\xef\xbf\xbdx");
+	assert_false(conversation_read(&c, STR(SAYING("\\ud83d\\u12")),
+				       &(struct error){ 0 }));
+	assert_false(conversation_read(&c, STR(SAYING("\\ud83d\\u")),
+				       &(struct error){ 0 }));
+}
+
+static void
 integers_of_any_size_are_no_fault(void **state)
 {
 	reads("{\"seed\":123456789012345678901234567890,\"messages\":"
@@ -256,6 +288,7 @@ main(void)
 			an_image_that_cannot_be_one_is_refused_by_its_name),
 		cmocka_unit_test(an_image_has_the_type_that_its_bytes_have),
 		cmocka_unit_test(a_request_that_asks_nothing_is_refused),
+		cmocka_unit_test(half_a_character_costs_no_more_than_itself),
 		cmocka_unit_test_teardown(integers_of_any_size_are_no_fault,
 					  fini),
 		cmocka_unit_test_teardown(
