@@ -66,10 +66,13 @@ take_row(struct waiter *waiter, const struct msg_child *m)
 	}
 	if (!str_is(m->state, "STOPPED") && !str_is(m->state, "FATAL"))
 		return;
-	fail_with(&e, ERR_UNAVAILABLE,
-		  "the worker for %s is not running (" STR_FMT
-		  "): see cli-bridge status",
-		  waiter->to->name, STR_ARG(m->state));
+	if (m->health == HEALTH_UNAVAILABLE)
+		fail_with(&e, ERR_NOT_SET_UP, STR_FMT, STR_ARG(m->detail));
+	else
+		fail_with(&e, ERR_UNAVAILABLE,
+			  "the worker for %s is not running (" STR_FMT
+			  "): see cli-bridge status",
+			  waiter->to->name, STR_ARG(m->state));
 	reply_error(leave(waiter), &e, NULL);
 }
 

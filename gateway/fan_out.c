@@ -60,7 +60,7 @@ fan_out_start(struct fan_out *g, struct workers *f, const struct inquiry *what)
 		struct worker_link *m = workers_at(f, i);
 
 		g->asks[i].fan_out = g;
-		if (!m || (what->only && what->only != m))
+		if (!m || !m->is_dialled || (what->only && what->only != m))
 			continue;
 		if (!client_is_connected(&m->client)) {
 			g->is_partial = true;

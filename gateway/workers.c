@@ -1,6 +1,7 @@
 #include "gateway/workers.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "proto/log.h"
 
@@ -168,8 +169,7 @@ on_orders(struct outlet *o)
 }
 
 static bool
-dial(struct worker_link *m, struct loop *loop, const char *directory,
-     struct error *e)
+dial(struct worker_link *m, struct error *e)
 {
 	static const struct hearing hearing = {
 		.self = GATEWAY,
@@ -179,26 +179,69 @@ dial(struct worker_link *m, struct loop *loop, const char *directory,
 		.broken = on_broken,
 		.changed = on_events,
 	};
+	struct loop *loop = m->workers->loop;
+	const char *directory = m->workers->directory;
 	char *req auto_free = link_url(directory, m->name, "req");
 	char *orders auto_free = link_url(directory, m->name, "orders");
 	char *events auto_free = link_url(directory, m->name, "events");
 
+	m->is_dialled = true;
 	return inlet_dial(&m->inlet, loop, events, &hearing, e) &&
 	       outlet_dial(&m->orders, loop, orders, GATEWAY, on_orders, e) &&
 	       client_dial(&m->client, loop, req, GATEWAY, WORKER, on_client,
 			   e);
 }
 
+/* Of a worker's sockets that for requests is the last to be there. */
+static bool
+has_sockets(const struct worker_link *m)
+{
+	auto_free char *path =
+		copy_format("%s/%s.req", m->workers->directory, m->name);
+
+	return access(path, F_OK) == 0;
+}
+
+/* If nobody tells of arrivals, all are dialled. */
+static bool
+dial_if_there(struct worker_link *m, struct error *e)
+{
+	bool waits = m->workers->arrivals.watch.fd >= 0 && !has_sockets(m);
+
+	return m->is_dialled || waits || dial(m, e);
+}
+
+static void
+on_arrival(struct arrivals *a)
+{
+	struct workers *f = container_of(a, struct workers, arrivals);
+	struct error e = { 0 };
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (f->links[i].name && !dial_if_there(&f->links[i], &e))
+			log_error("worker %s: %s", f->links[i].name, e.text);
+}
+
+static bool
+dial_all(struct workers *f, struct error *e)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (f->links[i].name && !dial_if_there(&f->links[i], e))
+			return false;
+	return true;
+}
+
 bool
 workers_dial(struct workers *f, struct loop *loop, const char *directory,
 	     struct error *e)
 {
+	struct error unseen = { 0 };
+
 	f->loop = loop;
 	f->directory = copy(str_of(directory));
-	for (size_t i = 0; i < MAX_CHILDREN; i++)
-		if (f->links[i].name && !dial(&f->links[i], loop, directory, e))
-			return false;
-	return true;
+	if (!arrivals_watch(&f->arrivals, loop, directory, on_arrival, &unseen))
+		log_debug("%s: every worker is dialled", unseen.text);
+	return dial_all(f, e);
 }
 
 static void
@@ -232,6 +275,8 @@ workers_fini(struct workers *f)
 		if (f->links[i].name)
 			free_link(&f->links[i]);
 	free_prefixes(f);
+	if (f->loop)
+		arrivals_fini(&f->arrivals);
 	free(f->directory);
 	f->directory = NULL;
 	f->loop = NULL;
@@ -332,7 +377,7 @@ add_link(struct workers *f, struct str name, struct error *e)
 		.orders = OUTLET_INIT,
 	};
 	order_window_init(&m->window, f->order_window);
-	return !f->loop || dial(m, f->loop, f->directory, e);
+	return !f->loop || dial_if_there(m, e);
 }
 
 static void

@@ -14,6 +14,7 @@
  * the list any more gets no new turns; the link to it stays until it has ended
  * its turns and is gone.
  */
+#include "gateway/arrivals.h"
 #include "gateway/order_window.h"
 #include "proto/link.h"
 
@@ -33,6 +34,7 @@ struct worker_link {
 	struct order_window window;
 	bool is_retired;    /* gets no new turns, and goes when it is gone */
 	struct timer grave; /* frees it when no callback is under way */
+	bool is_dialled;    /* it has been there: until then nothing is open */
 };
 
 static inline bool
@@ -48,8 +50,9 @@ struct prefix {
 };
 
 struct workers {
-	struct loop *loop; /* NULL: nobody is dialled yet */
-	char *directory;   /* where they listen */
+	struct loop *loop;	  /* NULL: nobody is dialled yet */
+	char *directory;	  /* where they listen */
+	struct arrivals arrivals; /* of sockets in it */
 	struct worker_link links[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
 	size_t prefix_count;

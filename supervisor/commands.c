@@ -113,7 +113,7 @@ show_status(struct control *c, const struct rows *rows, const struct order *o)
 
 		if (!is_named(o, r->name))
 			continue;
-		if (strcmp(r->state, "RUNNING") != 0)
+		if (strcmp(r->state, "RUNNING") != 0 && !row_is_dormant(r))
 			code = EXIT_NOT_ALL_UP;
 		if (o->json)
 			json_array_append_new(list, report_json(r));
@@ -211,7 +211,9 @@ start_one(struct control *c, const struct row *r, const struct order *o)
 	if (is_in(r, "STARTING"))
 		before.starts--; /* this start is the one to wait for */
 	if (!control_order(c, MSG_START, r->name, &e))
-		return complain(r->name, e.text);
+		return e.code == ERR_NOT_SET_UP && !is_said(o, r->name)
+			       ? EXIT_SUCCESS
+			       : complain(r->name, e.text);
 	return await_start(c, &before);
 }
 
@@ -222,9 +224,11 @@ stop_one(struct control *c, const struct row *before, const struct order *o)
 	struct row r = *before;
 	struct error e = { 0 };
 
-	if (!is_said(o, r.name) && (!r.is_worker || is_in(&r, "STOPPED")))
+	bool is_stopped = is_in(&r, "STOPPED") && !row_is_dormant(&r);
+
+	if (!is_said(o, r.name) && (!r.is_worker || is_stopped))
 		return EXIT_SUCCESS;
-	if (is_in(&r, "STOPPED"))
+	if (is_stopped)
 		return complain(r.name, "not running");
 	if (!control_order(c, MSG_STOP, r.name, &e) ||
 	    !await(c, &r, "STOPPED", 0, &e))
@@ -255,6 +259,8 @@ restart_one(struct control *c, const struct row *r, const struct order *o)
 {
 	struct error e = { 0 };
 
+	if (row_is_dormant(r) && !is_said(o, r->name))
+		return EXIT_SUCCESS;
 	if (!control_order(c, MSG_RESTART, r->name, &e) ||
 	    (r->pid && !await_end(c, r, &e)))
 		return complain(r->name, e.text);
@@ -347,7 +353,7 @@ await_probe(struct control *c, struct row *r, struct error *e)
 		if (!control_find(c, r->name, r, e))
 			return false;
 		if (!r->is_verifying)
-			return is_in(r, "RUNNING") ||
+			return is_in(r, "RUNNING") || row_is_dormant(r) ||
 			       fail_with(e, ERR_UNAVAILABLE,
 					 "%s is not running", r->name);
 		control_wait(c, POLL_MS);

@@ -57,6 +57,12 @@ control_is_connected(const struct control *c)
 
 /* Questions and answers */
 
+bool
+row_is_dormant(const struct row *r)
+{
+	return !r->pid && r->health == HEALTH_UNAVAILABLE;
+}
+
 static void
 keep(char *to, size_t size, struct str s)
 {

@@ -27,6 +27,9 @@ struct row {
 	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];
 };
 
+/* Is it not started because its harness is not set up?  `detail` says so. */
+bool row_is_dormant(const struct row *);
+
 #define CONTROL_INIT \
 	((struct control){ .loop = LOOP_INIT, .client = CLIENT_INIT })
 

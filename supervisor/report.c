@@ -43,6 +43,8 @@ report_describe(struct buf *out, const struct row *r, uint64_t now)
 		buf_print(out, "pid %ju, uptime ", (uintmax_t)r->pid);
 		add_uptime(out, now > r->since ? now - r->since : 0);
 		add_counts(out, r);
+	} else if (row_is_dormant(r)) {
+		buf_print(out, "%s", r->detail);
 	} else if (!r->pid) {
 		buf_print(out, "%s",
 			  *r->last_exit ? r->last_exit : "Not started");

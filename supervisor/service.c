@@ -11,10 +11,12 @@
 #include "proto/sweep.h"
 #include "proto/variables.h"
 #include "supervisor/supervisor.h"
+#include "workers/needs.h"
 
 enum {			    /* milliseconds */
        HELLO_EARLY = 50,    /* until it is up, and so are we */
        HELLO_CURIOUS = 100, /* while somebody waits for a probe */
+       LOOK_MS = 1000,
 };
 
 enum { FIRST_PROBE = 1 };
@@ -442,21 +444,81 @@ service_replan(struct service *w, const struct planned *planned)
 {
 	const struct planned *before = w->planned;
 	enum child_state state = w->child.state;
+	struct error unmet = { 0 };
 
 	w->planned = planned;
 	if (!planned) {
-		child_event(&w->child, ON_STOP);
+		service_stop(w);
 		return;
 	}
 	if (!before || planned_has_same_env(before, planned))
 		return;
 	w->wanted++;
-	if (state == CHILD_BACKOFF || state == CHILD_FATAL)
+	if (w->is_dormant)
+		(void)service_start(w, &unmet);
+	else if (state == CHILD_BACKOFF || state == CHILD_FATAL)
 		child_event(&w->child, ON_START); /* it may be well now */
 	else if (child_is_up(&w->child) && planned_is_another(before, planned))
 		restart(w);
 	else
 		configure(w);
+}
+
+/* Starting and stopping */
+
+static void
+sleep_until_set_up(struct service *w, const struct error *e)
+{
+	child_event(&w->child, ON_STOP); /* it may have been given up */
+	w->is_dormant = true;
+	w->report = (struct report){ .health = HEALTH_UNAVAILABLE };
+	snprintf(w->report.detail, sizeof w->report.detail, "%s", e->text);
+	log_debug("%s: waits: %s", w->name, e->text);
+}
+
+void
+service_look(struct service *w)
+{
+	struct error unmet = { 0 };
+
+	if (w->is_dormant && w->planned && !w->supervisor->stopping &&
+	    loop_now() - w->looked_at >= LOOK_MS)
+		(void)service_start(w, &unmet);
+}
+
+bool
+service_start(struct service *w, struct error *e)
+{
+	w->looked_at = loop_now();
+	if (w->is_worker && child_is_at_rest(&w->child) &&
+	    !needs_are_met(w->name, e)) {
+		sleep_until_set_up(w, e);
+		return false;
+	}
+	if (w->is_dormant)
+		log_info("%s: what it needs is there now: starting", w->name);
+	w->is_dormant = false;
+	child_event(&w->child, ON_START);
+	return true;
+}
+
+void
+service_stop(struct service *w)
+{
+	w->is_dormant = false;
+	child_event(&w->child, ON_STOP);
+}
+
+void
+service_restart(struct service *w)
+{
+	struct error unmet = { 0 };
+
+	if (child_is_at_rest(&w->child)) {
+		(void)service_start(w, &unmet);
+		return;
+	}
+	restart(w);
 }
 
 bool
@@ -482,8 +544,12 @@ on_probing(struct ask *a, const struct msg *reply, const struct error *e)
 bool
 service_probe(struct service *w, struct error *e)
 {
+	struct error unmet = { 0 };
+
 	if (!w->is_worker)
 		return fail_with(e, ERR_INVALID, "%s has no harness", w->name);
+	if (w->is_dormant && !service_start(w, &unmet))
+		return true; /* that is the answer */
 	if (!child_is_up(&w->child) && w->child.state != CHILD_STARTING)
 		return fail_with(e, ERR_UNAVAILABLE, "%s is not running",
 				 w->name);

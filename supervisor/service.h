@@ -21,11 +21,16 @@ struct report {
 	char detail[MAX_DETAIL + 1];
 };
 
+/*
+ * A worker whose harness is not set up is dormant: wanted, but not started
+ * before what it needs is there.  Its report says what that is.
+ */
 struct service {
 	struct supervisor *supervisor;
 	const struct planned *planned; /* NULL: to be gone once it is down */
 	char *name;
-	bool is_worker;
+	bool is_worker, is_dormant;
+	uint64_t looked_at; /* whether it must be dormant; loop_now() */
 	struct child child;
 	struct process process;
 	struct progress progress;
@@ -55,12 +60,24 @@ void service_replan(struct service *, const struct planned *);
 /* The intervals in the supervisor's settings may have changed. */
 void service_retime(struct service *);
 
+/* False, with what is missing, if it can only become dormant. */
+bool service_start(struct service *, struct error *);
+
+/* Somebody asks for it, if it is dormant: starts it if it need not be any more.
+ * Looks once in a second at most. */
+void service_look(struct service *);
+
+/* Also one that is dormant: it stays stopped then. */
+void service_stop(struct service *);
+void service_restart(struct service *);
+
 /* Did it end because its settings are wrong? */
 bool service_has_wrong_settings(const struct service *);
 
 /*
  * Has a worker look at its harness; ERR_UNAVAILABLE if it is not up.  The
- * answer is in its report as soon as it is not verifying any more.
+ * answer is in its report as soon as it is not verifying any more.  For one
+ * that is dormant we look ourselves.
  */
 must_check bool service_probe(struct service *, struct error *);
 bool service_is_verifying(const struct service *);

@@ -119,6 +119,16 @@ workers_up(const struct supervisor *s)
 	return n;
 }
 
+static size_t
+workers_dormant(const struct supervisor *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->service_count; i++)
+		n += s->services[i]->is_dormant;
+	return n;
+}
+
 /* It has found every worker that is up; or has had time enough to. */
 static bool
 gateway_reaches_all(struct supervisor *s)
@@ -149,9 +159,9 @@ announce(struct supervisor *s)
 	    !all_were_tried(s) || !gateway_reaches_all(s))
 		return;
 	s->announced = true;
-	log_info("ready: %zu of %zu workers are up; \"cli-bridge verify\" says "
-		 "which harnesses can work, and what the others need",
-		 workers_up(s), s->plan->count - 1);
+	log_info("ready; workers: %zu up, %zu waiting for a CLI or a key, of "
+		 "which \"cli-bridge verify\" says more",
+		 workers_up(s), workers_dormant(s));
 	print_ready(s->listener.url);
 	notify("READY=1");
 }
@@ -310,10 +320,23 @@ warn_fixed(const char *variable)
 static void
 start_new(struct supervisor *s, const struct plan *old)
 {
+	struct error unmet = { 0 };
+
 	for (size_t i = 0; i < s->service_count; i++)
 		if (s->services[i]->planned &&
 		    !(old && plan_find(old, s->services[i]->name)))
-			child_event(&s->services[i]->child, ON_START);
+			(void)service_start(s->services[i], &unmet);
+}
+
+/* Somebody may have installed a CLI, or set up what it needs. */
+static void
+on_wake(struct timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, wake);
+
+	loop_set(&s->loop, t, s->plan->settings.probe_ms, on_wake);
+	for (size_t i = 0; i < s->service_count; i++)
+		service_look(s->services[i]);
 }
 
 /* The old plan lives until every service has compared itself with the new. */
@@ -328,6 +351,7 @@ carry_out(struct supervisor *s, struct plan *old)
 		service_replan(w, plan_find(s->plan, w->name));
 	}
 	start_new(s, old);
+	loop_set(&s->loop, &s->wake, s->plan->settings.probe_ms, on_wake);
 	plan_free(old);
 }
 
@@ -423,7 +447,7 @@ describe(const struct service *w, struct msg_child *m)
 		.health = HEALTH_UNKNOWN,
 		.last_exit = or_absent(w->last_exit),
 	};
-	if (!w->process.pid)
+	if (!w->process.pid && !w->is_dormant)
 		return;
 	m->running = r->running;
 	m->queued = r->queued;
@@ -445,13 +469,14 @@ supervisor_on_status(struct supervisor *s, const struct msg_status *m)
 		server_refuse(&s->server, &e);
 		return;
 	}
+	service_look(s->services[m->index]);
 	describe(s->services[m->index], &row);
 	reply_child(&s->server, &row);
 }
 
-/* The service that is named, after DONE; or NULL, after REFUSED. */
+/* The service that is named, or NULL, after REFUSED. */
 static struct service *
-accept_order(struct supervisor *s, struct str name)
+find_ordered(struct supervisor *s, struct str name)
 {
 	struct service *w = find_service(s, name);
 	struct error e;
@@ -469,17 +494,21 @@ accept_order(struct supervisor *s, struct str name)
 		server_refuse(&s->server, &e);
 		return NULL;
 	}
-	reply_done(&s->server, NULL);
 	return w;
 }
 
 static void
 supervisor_on_start(struct supervisor *s, const struct msg_start *m)
 {
-	struct service *w = accept_order(s, m->name);
+	struct service *w = find_ordered(s, m->name);
+	struct error e = { 0 };
 
-	if (w)
-		child_event(&w->child, ON_START);
+	if (!w)
+		return;
+	if (service_start(w, &e))
+		reply_done(&s->server, NULL);
+	else
+		server_refuse(&s->server, &e);
 }
 
 static void
@@ -496,20 +525,25 @@ supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
 		server_refuse(&s->server, &e);
 		return;
 	}
-	w = accept_order(s, m->name);
-	if (w)
-		child_event(&w->child, ON_STOP);
+	w = find_ordered(s, m->name);
+	if (!w)
+		return;
+	reply_done(&s->server, NULL);
+	service_stop(w);
 }
 
 static void
 supervisor_on_restart(struct supervisor *s, const struct msg_restart *m)
 {
-	struct service *w = accept_order(s, m->name);
+	struct service *w = find_ordered(s, m->name);
+	struct error e = { 0 };
 
-	if (!w)
-		return;
-	child_event(&w->child, ON_STOP);
-	child_event(&w->child, ON_START);
+	if (w && child_is_at_rest(&w->child) && !service_start(w, &e)) {
+		server_refuse(&s->server, &e);
+	} else if (w) {
+		reply_done(&s->server, NULL);
+		service_restart(w);
+	}
 }
 
 static void
@@ -604,6 +638,7 @@ supervisor_fini(struct supervisor *s)
 	instance_fini(&s->instance);
 	plan_free(s->plan);
 	loop_unset(&s->loop, &s->look);
+	loop_unset(&s->loop, &s->wake);
 	orphans_fini(&s->orphans);
 	loop_fini(&s->loop);
 }

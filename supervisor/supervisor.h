@@ -28,7 +28,7 @@ struct supervisor {
 	struct listener listener;
 	struct server server;
 	struct orphans orphans;
-	struct timer look;
+	struct timer look, wake; /* whom has a change woken? what CLI is new? */
 	struct service *services[MAX_CHILDREN]; /* the gateway is the first */
 	size_t service_count;
 	uint64_t announce_by; /* loop_now(); 0: it is too early for that */

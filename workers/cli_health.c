@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "proto/log.h"
-#include "proto/variables.h"
+#include "workers/needs.h"
 #include "workers/probe.h"
 
 enum {
@@ -37,16 +37,12 @@ worker(void)
 bool
 cli_health_is_set_up(struct error *e)
 {
-	const char *variable = pool->harness->needs_url;
-
-	if (pool->unfit.code) {
-		*e = pool->unfit;
+	if (!needs_are_met(worker()->name, e))
 		return false;
-	}
-	if (variable && !variable_value(variable).len)
-		return fail_with(e, ERR_NOT_SET_UP, "%s is not set: %s",
-				 variable, pool->harness->log_in);
-	return true;
+	if (!pool->unfit.code)
+		return true;
+	*e = pool->unfit;
+	return false;
 }
 
 /* What is said */

@@ -77,10 +77,8 @@ struct talk {
 };
 
 struct harness {
-	const char *program; /* looked up in PATH, unless <NAME>_BIN is set */
-	const char *install; /* what to do if the program is not there */
-	const char *tested;  /* MAY be NULL: the version it was tested with */
-	size_t state;	     /* sizeof *talk->state */
+	const char *tested; /* MAY be NULL: the version it was tested with */
+	size_t state;	    /* sizeof *talk->state */
 
 	/* MAY be NULL: variables of ours that the CLI may see: names, or
 	 * beginnings of names that end with "_". */
@@ -106,11 +104,11 @@ struct harness {
 	 * credentials  signs of a login, of which one is enough: a variable
 	 *              that is set ("$NAME"), or a file that is there
 	 *              ("~/file", "$NAME/file"); it is never read
-	 * needs_url    a variable with the URL of a server that must answer
 	 * log_in       what to do if it is not logged in
+	 *
+	 * What it needs besides, such as its program, is in harnesses.def.
 	 */
 	const char *const *version, *const *logged_in, *const *credentials;
-	const char *needs_url;
 	const char *log_in;
 
 	/* MAY be NULL: arguments with which the program exits with 0, unless

@@ -12,6 +12,7 @@
 #include "proto/sweep.h"
 #include "proto/variables.h"
 #include "workers/environment.h"
+#include "workers/needs.h"
 
 enum {
 	TICK_MS = 5000,	    /* between looks at memory and at orphans */
@@ -431,30 +432,17 @@ pool_start(struct pool *p, const struct warm_plan *plan, struct error *e)
 void
 pool_find_program(struct pool *p)
 {
-	const char *bin = p->worker->harness.bin;
-
 	free(p->program);
-	if (!bin && strncmp(p->harness->program, "cli-bridge-", 11) == 0)
-		p->program = program_of_ours(p->harness->program);
-	else
-		p->program = program_in_path(bin ? bin : p->harness->program,
-					     variable_value("PATH").ptr);
+	p->program = needs_program(p->worker->name);
 }
 
 bool
 pool_fail_missing(const struct pool *p, struct error *e)
 {
-	const char *bin = p->worker->harness.bin;
-	auto_free char *variable =
-		settings_variable("", p->worker->name, "BIN");
-
-	if (bin)
-		return fail_with(e, ERR_NOT_SET_UP,
-				 "%s is \"%s\", which can't be run", variable,
-				 bin);
-	return fail_with(e, ERR_NOT_SET_UP,
-			 "the program %s is not installed: %s",
-			 p->harness->program, p->harness->install);
+	return !needs_are_met(p->worker->name, e) ||
+	       fail_with(e, ERR_NOT_SET_UP,
+			 "%s was not there a moment ago: try again",
+			 p->worker->name);
 }
 
 /* <data directory>/<what>/<worker>; the caller frees it. */

@@ -9,6 +9,7 @@
 #include "proto/sweep.h"
 #include "proto/utf8.h"
 #include "proto/variables.h"
+#include "workers/needs.h"
 
 enum { PROBE_MS = 20000 /* for a command: some take seconds for --version */ };
 
@@ -124,7 +125,7 @@ fail_step(struct prober *p)
 		finish_without_login(p);
 	} else if (p->step == STEP_URL) {
 		snprintf(detail, sizeof detail, "%s does not answer: " STR_FMT,
-			 p->harness->needs_url, STR_ARG(words));
+			 needs_url(p->worker->name), STR_ARG(words));
 		finish(p, HEALTH_UNAVAILABLE, detail);
 	} else {
 		explain(p, detail, sizeof detail);
@@ -190,7 +191,7 @@ prober_describe(const struct prober *p, char *to, size_t size)
 static void
 add_needed_url(const struct prober *p, struct words *env)
 {
-	const char *variable = p->harness->needs_url;
+	const char *variable = needs_url(p->worker->name);
 	struct str url =
 		variable ? variable_value(variable) : (struct str){ NULL, 0 };
 
@@ -271,7 +272,7 @@ look_for_credentials(struct prober *p)
 static void
 knock(struct prober *p)
 {
-	const char *const arguments[] = { p->harness->needs_url, NULL };
+	const char *const arguments[] = { needs_url(p->worker->name), NULL };
 	auto_free char *program = program_of_ours("cli-bridge-knock");
 
 	run(p, program, arguments);
@@ -286,8 +287,8 @@ has_step(const struct prober *p)
 	       : p->step == STEP_NEEDS	     ? h->needs != NULL
 	       : p->step == STEP_CREDENTIALS ? h->credentials != NULL
 	       : p->step == STEP_LOGIN	     ? h->logged_in != NULL
-	       : p->step == STEP_URL	     ? h->needs_url != NULL
-					     : true;
+	       : p->step == STEP_URL ? needs_url(p->worker->name) != NULL
+				     : true;
 }
 
 static void

@@ -35,6 +35,20 @@ function residentOf(processes) {
   return sum(processes.flat().map(({ own }) => own)) + sum([...shared.values()]);
 }
 
+// As it comes, on a machine where no CLI is installed and no vendor has a key.
+async function measureWithoutClis(cleanup) {
+  const bridge = await bridgeFor(cleanup, { backends: ['echo'], env: { BRIDGE_BACKENDS: undefined, PATH: '/usr/bin:/bin' } });
+  await sleep(SETTLED);
+  const rows = (await bridge.status()).filter(({ pid }) => pid);
+  const processes = [bridge.daemon.pid, ...rows.map(({ pid }) => pid)].map(mappingsOf);
+  const total = kind => sum(processes.flat().map(mapping => mapping[kind]));
+  return [
+    { what: `memory: a start without CLIs, ${processes.length} processes, resident`, unit: 'MB', ours: residentOf(processes), goal: '<= 12 MB' },
+    { what: 'memory: a start without CLIs, PSS', unit: 'MB', ours: total('Pss') },
+    { what: 'memory: a start without CLIs, RSS', unit: 'MB', ours: total('Rss') },
+  ];
+}
+
 async function measure(cleanup) {
   const cloud = await startVendor(cleanup, 'anthropic');
   const bridge = await bridgeFor(cleanup, {
@@ -56,4 +70,4 @@ async function measure(cleanup) {
     { what: 'memory: all of them, RSS', unit: 'MB', ours: total(processes.flat(), 'Rss') }];
 }
 
-export const memory = () => cleanly(measure);
+export const memory = async () => [...await cleanly(measureWithoutClis), ...await cleanly(measure)];

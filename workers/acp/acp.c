@@ -322,11 +322,9 @@ harness_of(const char *name, struct error *e)
 
 	if (!kind)
 		return NULL;
-	if (made.harness.program == kind->program)
+	if (made.harness.log_in == kind->log_in)
 		return &made.harness;
 	made.harness = (struct harness){
-		.program = kind->program,
-		.install = kind->install,
 		.tested = kind->tested,
 		.state = sizeof(struct acp),
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),

@@ -25,10 +25,8 @@
 /* Of an agent; lists are words with white space between them. */
 struct acp_kind {
 	const char *name;
-	const char *program;
 	const char *arguments;
 	const char *bare; /* further ones for LOADS_NOTHING; NULL: it can't */
-	const char *install;
 	const char *log_in;
 	const char *tested;
 	const char *may_see;

@@ -16,7 +16,7 @@ read_own(const char *name, struct error *e)
 {
 	auto_free char *variable = settings_variable("BRIDGE_", "ACP", name);
 	struct str rest = variable_value(variable), word = rest;
-	char *program;
+	auto_free char *program = NULL;
 
 	if (!rest.len)
 		return fail_with(e, ERR_NOT_SET_UP,
@@ -25,14 +25,13 @@ read_own(const char *name, struct error *e)
 	while (rest.len && !str_is_space(*rest.ptr))
 		rest = str_from(rest, 1);
 	word.len -= rest.len;
+	/* needs_program() looks it up */
 	program = settings_expand(variable, word, e);
 	if (!program)
 		return false;
 	own = (struct acp_kind){
 		.name = copy(str_of(name)),
-		.program = program,
 		.arguments = copy(rest),
-		.install = copy_format("install it, or change %s", variable),
 		.log_in = copy_format("run %s and log in", name),
 		.modes = "allow= reject=",
 	};

@@ -154,8 +154,6 @@ static const char *const permission_modes[] = { "dangerously-allow-all", NULL };
 
 /* Nothing keeps it from AGENTS.md, skills and plugins. */
 static const struct harness amp = {
-	.program = "amp",
-	.install = "npm install -g @ampcode/cli, or set AMP_BIN",
 	.tested = "0.0.1790142911",
 	.state = sizeof(struct amp),
 	.may_see = may_see,

@@ -286,9 +286,6 @@ static const char *const permission_modes[] = {
  * models: that costs one start of it, half a second or so.
  */
 static const struct harness claude = {
-	.program = "claude",
-	.install =
-		"npm install -g @anthropic-ai/claude-code, or set CLAUDE_BIN",
 	.tested = "2.1.330",
 	.state = sizeof(struct claude),
 	.may_see = may_see,
@@ -310,9 +307,6 @@ static const struct harness claude = {
 
 /* The models that it tells of are Anthropic's, and not those of the proxy. */
 static const struct harness claudish = {
-	.program = "claude",
-	.install = "npm install -g @anthropic-ai/claude-code, or set "
-		   "CLAUDISH_BIN",
 	.tested = "2.1.330",
 	.state = sizeof(struct claude),
 	.may_see = may_see,
@@ -320,7 +314,6 @@ static const struct harness claudish = {
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
 	.version = version,
-	.needs_url = "CLAUDISH_URL",
 	.log_in = "run claudish serve with its vendor's key, and set "
 		  "CLAUDISH_URL to where it listens",
 	.command = command,

@@ -235,8 +235,6 @@ static const char *const models[] = { "default", NULL };
 enum { MOST_THREADS = 16 };
 
 static const struct harness harness = {
-	.program = "codex",
-	.install = "npm install -g @openai/codex, or set CODEX_BIN",
 	.tested = "0.169.0",
 	.state = sizeof(struct codex),
 	.may_see = may_see,

@@ -427,8 +427,6 @@ static const char *const credentials[] = { "$CODEX_HOME/auth.json",
 					   "~/.codex/config.toml", NULL };
 
 const struct harness codex_exec = {
-	.program = "codex",
-	.install = "npm install -g @openai/codex, or set CODEX_BIN",
 	.tested = "0.169.0",
 	.state = sizeof(struct execution),
 	.may_see = may_see,

@@ -149,10 +149,8 @@ static const char *const permission_modes[] = { "all", NULL };
 static const char *const models[] = { "echo", NULL };
 
 static const struct harness echo = {
-	.program = "cli-bridge-echo-cli",
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
-	.install = "it comes with cli-bridge: build or install it again",
 	.command = command,
 	.greet = greet,
 	.say = say,

@@ -400,8 +400,6 @@ static const char *const models[] = { "default", NULL };
  * MCP servers of the user and the project.
  */
 const struct harness factory = {
-	.program = "droid",
-	.install = "npm install -g @factory/cli, or set FACTORY_BIN",
 	.tested = "0.225.2",
 	.state = sizeof(struct factory),
 	.agent_state = sizeof(struct talk *),

@@ -246,9 +246,6 @@ static const char *const permission_modes[] = { "unrestricted", "restricted",
 
 /* Nothing keeps it from AGENTS.md, and from agents and skills of its user. */
 static const struct harness forge = {
-	.program = "forge",
-	.install = "curl -fsSL https://forgecode.dev/cli | sh, or set "
-		   "FORGE_BIN",
 	.state = sizeof(struct forge),
 	.may_see = may_see,
 	.environment = environment,

@@ -132,8 +132,6 @@ static const char *const models[] = { "default", NULL };
 
 /* A file of keys is no proof: who is logged in is for the server to say. */
 static const struct harness harness = {
-	.program = "opencode",
-	.install = "npm install -g opencode-ai, or set OPENCODE_BIN",
 	.tested = "1.18.33",
 	.state = sizeof(struct opencode),
 	.may_see = may_see,

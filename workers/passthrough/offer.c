@@ -4,8 +4,9 @@
 
 #include "workers/passthrough/scan.h"
 
-#define MAX_EXACT 9007199254740992.0 /* of the integers that a double can be \
-				      */
+#define MAX_EXACT                                                  \
+	9007199254740992.0 /* of the integers that a double can be \
+			    */
 
 /* NULL if it is absent, or cannot be read. */
 static json_t *

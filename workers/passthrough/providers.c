@@ -7,6 +7,7 @@
 #include "proto/provider.h"
 #include "proto/settings.h"
 #include "proto/variables.h"
+#include "workers/needs.h"
 
 struct vendor {
 	const char *name, *base_url, *key_variable;
@@ -199,11 +200,6 @@ providers_describe(const struct providers *all, struct buf *detail)
 	}
 	if (detail->len)
 		return true;
-	before = "no provider has a key: set ";
-	for (size_t i = 0; i < all->count; i++) {
-		buf_print(detail, "%s%s", before, all->rows[i].key_variable);
-		before = ", ";
-	}
-	buf_print(detail, " or " PROVIDER_PREFIX "<NAME>" PROVIDER_BASE_URL);
+	needs_name_keys(detail);
 	return false;
 }

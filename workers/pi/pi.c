@@ -338,9 +338,6 @@ static const char *const models[] = { "default", NULL };
 /* Whether it is logged in somewhere is seen when it says which models it has:
  * its auth.json is there from its first start on, with nothing in it. */
 const struct harness pi = {
-	.program = "pi",
-	.install = "npm install -g @earendil-works/pi-coding-agent, or set "
-		   "PI_BIN",
 	.tested = "0.87.1",
 	.state = sizeof(struct pi),
 	.may_see = may_see,
