@@ -84,7 +84,7 @@ const cli = {
 };
 
 suite({
-  name: 'claudish', cli, install: /npm/, logIn: /CLAUDISH_URL/,
+  name: 'claudish', cli, install: /CLAUDISH_URL is not set/, logIn: /CLAUDISH_URL/,
   model: { id: 'll@fake-small', upstream: 'fake-small' }, loads: ['nothing', 'project'],
 });
 
