@@ -142,10 +142,8 @@ pass_on(struct relay *r, bool last)
 {
 	struct exchange *x = r->exchange;
 
-	if (last) {
+	if (last)
 		r->exchange = NULL;
-		buf_fini(&r->body);
-	}
 	if (r->has_begun)
 		turn_body(r->turn, buf_str(&x->bytes), last);
 	else

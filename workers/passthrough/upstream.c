@@ -128,8 +128,10 @@ on_progress(void *owner, curl_off_t to_come, curl_off_t came,
 	if ((uint64_t)sent > x->sent)
 		lives(x);
 	x->sent = (uint64_t)sent;
-	if (x->stage == SENDING && x->sent >= x->request.body.len)
+	if (x->stage == SENDING && x->sent >= x->request.body.len) {
 		x->stage = THINKING;
+		has_news(x);
+	}
 	return 0;
 }
 
@@ -248,15 +250,6 @@ recycle(struct exchange *x)
 	list_append(&u->idle, &x->node);
 }
 
-bool
-exchange_has_sent_body(const struct exchange *x)
-{
-	curl_off_t sent = 0;
-
-	curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-	return x->head.whole && (size_t)sent >= x->request.body.len;
-}
-
 void
 exchange_cancel(struct exchange *x)
 {
@@ -370,6 +363,18 @@ find_ended(struct upstream *u)
 }
 
 /*
+ * Of a small body curl has a copy, but would need the original to send it anew
+ * where nothing had left: that is over with the first line of the answer.
+ */
+bool
+exchange_has_sent_body(const struct exchange *x)
+{
+	if (x->request.body.len > SMALL_BYTES)
+		return x->sent >= x->request.body.len;
+	return x->stage == ANSWERING;
+}
+
+/*
  * The whole answer is there, though the server has not taken all of the request
  * and may never do so: curl would go on sending.
  */
@@ -378,8 +383,7 @@ is_answered_early(const struct exchange *x)
 {
 	curl_off_t length = -1;
 
-	if (!x->head.whole || x->request.body.len <= SMALL_BYTES ||
-	    x->sent >= x->request.body.len)
+	if (!x->head.whole || exchange_has_sent_body(x))
 		return false;
 	curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	return length >= 0 && x->came >= (uint64_t)length;

@@ -29,7 +29,8 @@ struct upstream {
 	struct list news;	  /* exchanges that have something to show */
 };
 
-/* All of it must live as long as the exchange. */
+/* All of it must live as long as the exchange, but for the body: see
+ * exchange_has_sent_body(). */
 struct request {
 	const char *url;
 	const char *host;    /* for messages */
@@ -49,7 +50,7 @@ enum stage {
 };
 
 /*
- * There is more in `head` and `bytes`, or it has ended.  Take what is of use
+ * There is more in `head` and `bytes`, a large body was sent, or it has ended.  Take what is of use
  * off `bytes`; then pause, resume or cancel it.  One that has ended is gone
  * when this returns.
  */
