@@ -157,7 +157,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (!look_up(t, e) || !check_cwd(t, e))
 		return false;
 	snprintf(a->ignored, sizeof a->ignored, "%s",
-		 job->conversation.ignored);
+		 job->conversation.ignored ? job->conversation.ignored : "");
 	if (!t->session)
 		return true;
 	a->session = t->session;
@@ -390,6 +390,21 @@ on_ready(struct warm *w)
 	warm_say(w, t->model, job->conversation.messages, job->from);
 }
 
+/* What was asked is not needed any more: it would be to begin anew, if the CLI
+ * found its session lost.  An answer may take long. */
+static void
+on_spoke(struct warm *w)
+{
+	struct job *job = job_of(w->turn);
+
+	if (w->talk.messages) /* they are being said */
+		return;
+	conversation_fini(&job->conversation);
+	json_decref(job->history);
+	job->history = NULL;
+	turn_give_room(w->turn);
+}
+
 /* Ending */
 
 static void
@@ -583,6 +598,7 @@ init(struct worker *w, struct error *e)
 			  : NULL;
 
 	pool.ready = on_ready;
+	pool.spoke = on_spoke;
 	pool.over = on_over;
 	cli_health_init(&pool, w);
 	if (!path || !sessions_open(&sessions, path, e) ||

@@ -239,6 +239,7 @@ note_ignored(json_t *ignored, const json_t *body)
 static void
 list_ignored(struct conversation *c, const json_t *ignored)
 {
+	char names[MAX_DETAIL];
 	const char *name;
 	json_t *value;
 	size_t n = 0;
@@ -248,11 +249,12 @@ list_ignored(struct conversation *c, const json_t *ignored)
 					  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-."
 					  "0123456789");
 
-		if (name[len] || n + len + 3 > sizeof c->ignored)
+		if (name[len] || n + len + 3 > sizeof names)
 			continue;
-		n += (size_t)snprintf(c->ignored + n, sizeof c->ignored - n,
-				      "%s%s", n ? ", " : "", name);
+		n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
+				      n ? ", " : "", name);
 	}
+	c->ignored = n ? copy((struct str){ names, n }) : NULL;
 }
 
 /* The number in "\\ud83d", of which "ud83d" is at `at`; -1: it is none. */
@@ -360,6 +362,7 @@ void
 conversation_fini(struct conversation *c)
 {
 	free(c->system);
+	free(c->ignored);
 	json_decref(c->messages);
 	memset(c, 0, sizeof *c);
 }

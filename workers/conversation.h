@@ -30,7 +30,7 @@ struct conversation {
 	size_t system_len;
 	json_t *messages; /* as above */
 	bool goes_on;	  /* the last message is ours: the answer is to go on */
-	char ignored[MAX_DETAIL]; /* fields that nobody honours: "n, seed" */
+	char *ignored; /* fields that nobody honours: "n, seed"; NULL: none */
 };
 
 must_check bool conversation_read(struct conversation *, struct str body,

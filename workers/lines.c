@@ -7,11 +7,16 @@ lines_fini(struct lines *l)
 	l->start = l->searched = 0;
 }
 
-/* The room of lines that were taken out is used again. */
+enum { KEPT_BYTES = 512 }; /* by a buffer that is empty */
+
+/* The room of lines that were taken out is used again.  An empty buffer is
+ * freed, for a worker may have thousands of them. */
 static void
 drop_taken(struct lines *l)
 {
 	buf_drop(&l->buf, l->start);
+	if (!l->buf.len && l->buf.size > KEPT_BYTES)
+		buf_fini(&l->buf);
 	l->searched -= l->start;
 	l->start = 0;
 }
@@ -43,7 +48,7 @@ lines_next(struct lines *l, struct str *line)
 	if (!newline) {
 		l->searched = l->buf.len;
 		if (l->start == l->buf.len)
-			drop_taken(l); /* frees a large buffer */
+			drop_taken(l);
 		return false;
 	}
 	*line = (struct str){ l->buf.ptr + l->start,

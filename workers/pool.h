@@ -48,6 +48,7 @@ struct pool {
 	/* The conversation can hear the messages of its turn now; a turn has
 	 * ended. */
 	void (*ready)(struct warm *);
+	void (*spoke)(struct warm *); /* the first words of a turn */
 	void (*over)(struct warm *, const struct outcome *);
 
 	/* How pool_try() has ended; NULL: the CLI was ready. */

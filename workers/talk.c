@@ -113,6 +113,16 @@ talk_working(struct talk *t, const char *what, size_t done, size_t all)
 		turn_note(w->turn, str_of(note));
 }
 
+/* From here on its session cannot be found lost. */
+static void
+note_speech(struct warm *w)
+{
+	if (w->said_something)
+		return;
+	w->said_something = true;
+	w->pool->spoke(w);
+}
+
 void
 talk_text(struct talk *t, struct str s)
 {
@@ -121,7 +131,7 @@ talk_text(struct talk *t, struct str s)
 	if (w->state != WARM_BUSY)
 		return;
 	w->answer = answer_add(w->answer, s);
-	w->said_something = true;
+	note_speech(w);
 	turn_text(w->turn, s);
 	check_backlog(w);
 }
@@ -133,7 +143,7 @@ talk_reasoning(struct talk *t, struct str s)
 
 	if (w->state != WARM_BUSY)
 		return;
-	w->said_something = true;
+	note_speech(w);
 	turn_reasoning(w->turn, s);
 	check_backlog(w);
 }
@@ -166,7 +176,7 @@ talk_tool(struct talk *t, json_t *json)
 		json_decref(excerpt);
 	}
 	if (w->state == WARM_BUSY && text) {
-		w->said_something = true;
+		note_speech(w);
 		turn_tool(w->turn, str_of(text));
 		check_backlog(w);
 	}
