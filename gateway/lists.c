@@ -4,6 +4,7 @@
 #include "gateway/gateway.h"
 #include "gateway/fan_out.h"
 #include "gateway/reply.h"
+#include "gateway/terms.h"
 
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500 };
 
@@ -253,7 +254,7 @@ handle_forget_session(struct gateway *g, struct request *r)
 	char *id auto_free = NULL;
 
 	if (!route_tail(r->route, str_of(r->path), &id, &e) ||
-	    !chat_check_session(str_of(id), &e)) {
+	    !terms_check_session(str_of(id), &e)) {
 		reply_error(r, &e, NULL);
 		return;
 	}

@@ -54,21 +54,6 @@ read_flag(struct chat *c, enum field which, bool *is_there, bool *flag,
 	return true;
 }
 
-bool
-chat_check_session(struct str id, struct error *e)
-{
-	if (!id.len || id.len > MAX_ID)
-		return fail_with(e, ERR_INVALID,
-				 "a session id has 1 to %d bytes", MAX_ID);
-	for (size_t i = 0; i < id.len; i++)
-		if ((unsigned char)id.ptr[i] < ' ' || id.ptr[i] == 0x7f)
-			return fail_with(e, ERR_INVALID,
-					 "a session id has no control "
-					 "characters");
-	return utf8_valid(id) ||
-	       fail_with(e, ERR_INVALID, "a session id is UTF-8");
-}
-
 static bool
 read_stream_options(struct chat *c, struct error *e)
 {

@@ -32,9 +32,6 @@ must_check bool chat_read(struct chat *, enum turn_kind, struct str body,
 			  const struct fields *, struct error *);
 void chat_fini(struct chat *);
 
-/* A session id as callers may choose them: not empty, printable, short. */
-must_check bool chat_check_session(struct str, struct error *);
-
 /* What every chunk of one answer says. */
 struct stamp {
 	char *head; /* {"id":...,"model":"...", - and then come the choices */

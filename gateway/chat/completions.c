@@ -2,9 +2,9 @@
 #include "gateway/gateway.h"
 #include "gateway/accept.h"
 #include "gateway/admission.h"
-#include "gateway/chat/terms.h"
 #include "gateway/reply.h"
 #include "gateway/exchange.h"
+#include "gateway/terms.h"
 
 static struct said
 header(const struct request *r, const char *name)

@@ -1,5 +1,5 @@
 /* terms are said in many places, which must agree */
-#include "gateway/chat/terms.h"
+#include "gateway/terms.h"
 
 #include "proto/limits.h"
 #include "tests/unit/unit.h"

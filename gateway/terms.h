@@ -10,6 +10,9 @@
 #include "proto/error.h"
 #include "proto/str.h"
 
+/* A session id as callers may choose them: not empty, printable, short. */
+must_check bool terms_check_session(struct str, struct error *);
+
 /* One place, and what it says; absent or empty: nothing. */
 struct said {
 	const char *where; /* "X-Session-Id": for the error */

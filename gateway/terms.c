@@ -1,8 +1,22 @@
-#include "gateway/chat/terms.h"
+#include "gateway/terms.h"
 
-#include "gateway/chat/chat.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
+
+bool
+terms_check_session(struct str id, struct error *e)
+{
+	if (!id.len || id.len > MAX_ID)
+		return fail_with(e, ERR_INVALID,
+				 "a session id has 1 to %d bytes", MAX_ID);
+	for (size_t i = 0; i < id.len; i++)
+		if ((unsigned char)id.ptr[i] < ' ' || id.ptr[i] == 0x7f)
+			return fail_with(e, ERR_INVALID,
+					 "a session id has no control "
+					 "characters");
+	return utf8_valid(id) ||
+	       fail_with(e, ERR_INVALID, "a session id is UTF-8");
+}
 
 /* The first place that says something; NULL: none does. */
 static const struct said *
@@ -39,7 +53,7 @@ terms_session(const struct said *said, size_t places, struct str *session,
 	if (!first)
 		return true;
 	*where = first->where;
-	if (!chat_check_session(first->what, e) ||
+	if (!terms_check_session(first->what, e) ||
 	    !agree(first, said, places, where, e))
 		return false;
 	*session = first->what;
