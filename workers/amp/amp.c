@@ -5,8 +5,8 @@
 
 #include "workers/transcript.h"
 
-/* A thread that is new gets its name from the cloud.  What it can't be told
- * otherwise goes before its first message. */
+/* The cloud names a new thread.  amp takes no system prompt and no history, so
+ * they go before the first message as text. */
 static bool
 command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 {
@@ -42,14 +42,14 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	return true;
 }
 
-/* It says nothing by itself. */
+/* amp says nothing before it has read its input, so it counts as ready. */
 static void
 greet(struct talk *t)
 {
 	talk_ready(t);
 }
 
-/* Its input knows text only. */
+/* amp's input takes text only. */
 static bool
 add_blocks(json_t *blocks, const json_t *parts, struct error *e)
 {
@@ -113,7 +113,7 @@ clear(struct talk *t)
 	memset(a, 0, sizeof *a);
 }
 
-/* What it can't begin with it says on its standard error. */
+/* Why amp could not begin, it says on its standard error. */
 static void
 ended(struct talk *t, int status, struct str last_words, struct error *e)
 {
@@ -134,8 +134,8 @@ static const char *const environment[] = {
 };
 
 /*
- * Its own status commands need the network, and without a login it waits for
- * one in a browser: so it is only started if there seems to be one.
+ * amp's status commands need the network, and without a login it waits for one
+ * in a browser.  So it is started only if there is a sign of a login.
  */
 static const char *const credentials[] = {
 	"$AMP_API_KEY",
@@ -146,13 +146,13 @@ static const char *const credentials[] = {
 
 static const char *const version[] = { "--version", NULL };
 
-/* The modes that it has, each of which is a model and more. */
+/* amp's modes: each stands for a model and its settings. */
 static const char *const models[] = { "low", "medium", "high", "ultra", NULL };
 
-/* It uses its tools without asking; only rules of its user's own stop it. */
+/* amp uses its tools without asking; only its user's own rules stop it. */
 static const char *const permission_modes[] = { "dangerously-allow-all", NULL };
 
-/* Nothing keeps it from AGENTS.md, skills and plugins. */
+/* amp has no option to leave out AGENTS.md, skills and plugins. */
 static const struct harness amp = {
 	.tested = "0.0.1790142911",
 	.state = sizeof(struct amp),

@@ -2,23 +2,23 @@
 /*
  * amp - Amp's CLI, one process a turn, its lines like those of Claude Code
  *
- *   amp.c       how it is started, what is said to it, and how it ends
+ *   amp.c       the start, the input and the end of the process
  *   events.c    what its lines mean
  *   failure.c   what its failures mean
  *
- * Amp's agent runs in its vendor's cloud, which nothing but an account can
- * reach: what stands here is from its manual, the types of its own SDK and the
- * options of version 0.0.1790142911.  The manual says that it ends when its
- * input has ended and its answer too, but not how an answer ends before that:
- * so each turn has a process of its own, whose input ends with it, and a
- * thread in the cloud that the next one continues.
+ * Amp's agent runs in its vendor's cloud, which cannot be reached without an
+ * account.  So this is written from amp's manual, the types of its SDK and the
+ * options of version 0.0.1790142911.  The manual says that the process ends
+ * after the end of its input and of the answer, but not how an answer ends
+ * while the input is open.  So each turn has a process, whose input ends with
+ * the turn, and the next turn continues the thread in the cloud.
  */
 #include "workers/harness.h"
 
 /* talk->state */
 struct amp {
-	json_t *preface; /* what goes before the first message; NULL: nothing */
-	char model[MAX_MODEL]; /* that answers, as the vendor calls it */
+	json_t *preface;       /* parts before the first message; NULL: none */
+	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
 	bool used_tool;	       /* since the last text */
 	bool has_text;	       /* in this turn */
 	bool is_cut;	       /* the last answer was as long as it may be */
@@ -28,5 +28,5 @@ struct amp {
 /* events.c */
 bool amp_line(struct talk *, struct str line, struct error *);
 
-/* failure.c: what it has said for people, to be told from its words. */
+/* failure.c: finds out from amp's words what went wrong. */
 void amp_explain(const struct talk *, struct str words, struct error *);

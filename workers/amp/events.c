@@ -3,14 +3,14 @@
 #include <stdio.h>
 
 /*
- * One JSON object a line, told apart by "type": `system` when it has begun,
- * `assistant` for each answer of the model, whole, `user` for what was said and
- * what tools gave, and one `result`, with which it is over.
+ * Each line is a JSON object with a "type": `system` at the beginning,
+ * `assistant` for each whole answer of the model, `user` for what was said to
+ * it and for results of tools, and one `result` at the end.
  */
 
 /* Blocks of a message's content */
 
-/* Each answer begins anew. */
+/* A new answer begins on a new line. */
 static void
 on_text(struct talk *t, const json_t *block)
 {
@@ -67,7 +67,7 @@ static const struct block of_assistant[] = {
 	{ NULL, NULL },
 };
 
-/* Its text is what was said to it. */
+/* The text in these lines is what the user said. */
 static const struct block of_user[] = {
 	{ "text", NULL },
 	{ "tool_result", on_tool_result },
@@ -88,7 +88,7 @@ hear_block(struct talk *t, const json_t *block, const struct block *known)
 	agent_unknown(t->agent, "block", type ? type : "without a type");
 }
 
-/* Those of sub-agents are not the answer. */
+/* Lines of sub-agents are not a part of the answer. */
 static void
 hear_blocks(struct talk *t, const json_t *line, const struct block *known)
 {
@@ -109,7 +109,7 @@ number_in(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-/* Sub-agents are paid for as well. */
+/* The tokens of sub-agents count as well. */
 static void
 count_tokens(struct amp *a, const json_t *usage)
 {
@@ -161,7 +161,7 @@ usage_of(const struct amp *a)
 			 a->written);
 }
 
-/* It repeats the answer, should that be the first that is heard of it. */
+/* The result repeats the answer, which may not have been heard before. */
 static bool
 has_answer(struct talk *t, const json_t *line)
 {
@@ -220,8 +220,8 @@ hear(struct talk *t, const json_t *line)
 	agent_unknown(t->agent, "event", type ? type : "without a type");
 }
 
-/* It looks like an event, and yet jansson can't read it: what it had to say is
- * missing from the answer. */
+/* A line that looks like an event but is no valid JSON: its text is missing
+ * from the answer. */
 static bool
 is_damaged(struct str line)
 {
@@ -230,8 +230,7 @@ is_damaged(struct str line)
 }
 
 /*
- * Without a login it does not end, but says so here, and where to log in, and
- * waits for that.
+ * Without a login amp does not end.  It prints where to log in, and waits.
  */
 static bool
 wants_login(struct str line)

@@ -10,9 +10,9 @@ claude_may_do_all(const struct talk *t)
 }
 
 /*
- * Claude Code refuses to bypass permissions for root unless it is told that it
- * is in a sandbox.  We do not tell it what we do not know; for root it asks
- * us instead, and we allow what the operator has allowed.
+ * For root, Claude Code refuses to bypass permissions unless a variable says
+ * that it runs in a sandbox, which we do not know.  So for root it must ask us,
+ * and we allow what the operator has allowed.
  */
 static bool
 must_ask(const struct talk *t, const struct words *env)
@@ -39,10 +39,10 @@ add_permissions(const struct talk *t, struct words *argv,
 }
 
 /*
- * Its settings, CLAUDE.md and AGENTS.md, rules, skills, commands, agents,
- * styles, hooks and plugins are of the user, of the project, or local, which
- * is the user's own of the project; so are its MCP servers.  What it has noted
- * down of earlier sessions is none of these, and is the user's.
+ * Settings, CLAUDE.md and AGENTS.md, rules, skills, commands, agents, styles,
+ * hooks, plugins and MCP servers each belong to the user, to the project, or
+ * are "local": the user's own for one project.  The notes that Claude Code
+ * keeps of earlier sessions belong to no such source; they are the user's.
  */
 static void
 add_sources(const struct talk *t, struct words *argv, struct words *env)
@@ -56,7 +56,7 @@ add_sources(const struct talk *t, struct words *argv, struct words *env)
 	words_set(env, "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1");
 }
 
-/* One conversation, whether it is new, known, or known elsewhere. */
+/* The conversation is new, or the CLI knows it, or it began elsewhere. */
 static bool
 add_conversation(struct talk *t, struct words *argv, struct error *e)
 {
@@ -104,7 +104,7 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	if (!t->kept)
 		words_add(argv, "--no-session-persistence");
 	if (t->resumed && t->system) {
-		/* or else the one that it was begun with would count */
+		/* otherwise the prompt that the session began with counts */
 		words_add(argv, "--system-prompt-snapshot");
 		words_add(argv, "off");
 	}
@@ -121,7 +121,7 @@ ask(struct talk *t, const char *id, json_t *request)
 				  "request_id", id, "request", request));
 }
 
-/* The handshake: its reply is also the proof that it works. */
+/* The handshake.  Its reply also shows that the CLI works. */
 static void
 greet(struct talk *t)
 {
@@ -148,8 +148,9 @@ content_of(const struct talk *t)
 }
 
 /*
- * client_composed: so that "@file" is not read and "/clear" not obeyed, but
- * both are text to the model.  The uuid comes back with the result.
+ * With client_composed, "@file" and "/clear" are text for the model; without it
+ * the CLI reads the file and obeys the command.  The uuid comes back with the
+ * result.
  */
 static char *
 prompt_of(struct talk *t)
@@ -186,8 +187,8 @@ same_model(const char *a, const char *b)
 }
 
 /*
- * The model is told in the CLI's own protocol, and not in an argument: it is
- * the caller's word.
+ * The caller's model is named in the CLI's protocol: nothing of the caller's
+ * goes into an argument.
  */
 static void
 say(struct talk *t)
@@ -217,7 +218,7 @@ say(struct talk *t)
 		      t->model));
 }
 
-/* What has not been sent yet need not be stopped. */
+/* A prompt that was not sent yet is dropped. */
 static void
 interrupt(struct talk *t)
 {
@@ -249,11 +250,11 @@ clear(struct talk *t)
 static const char *const may_see[] = { "CLAUDE_CONFIG_DIR", NULL };
 
 /*
- * Quiet, for it is one program of many here; and with retries that can be
- * told from an answer: one, of which it tells before (see on_retry()), and no
- * second request behind a stream that broke off, whose text would come whole
- * after some of it had been heard.  Its own limit for prompts is lower than
- * that of its models.
+ * These switch off updates, telemetry and error reports.  Of the CLI's own
+ * retries one is left, which it announces (see on_retry()); it must not ask a
+ * second time after a stream broke off, because that answer would repeat text
+ * that the client has.  The CLI's own limit for prompts is lifted, because it
+ * is lower than that of the models.
  */
 static const char *const environment[] = {
 	"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
@@ -282,8 +283,8 @@ static const char *const permission_modes[] = {
 };
 
 /*
- * Its reply to our greeting comes without a word to the vendor, and has the
- * models: that costs one start of it, half a second or so.
+ * A trial costs one start, about half a second: the reply to our handshake
+ * lists the models and needs no request to the vendor.
  */
 static const struct harness claude = {
 	.tested = "2.1.330",
@@ -305,7 +306,7 @@ static const struct harness claude = {
 	.models = models,
 };
 
-/* The models that it tells of are Anthropic's, and not those of the proxy. */
+/* There is no trial: it would list Anthropic's models and not the proxy's. */
 static const struct harness claudish = {
 	.tested = "2.1.330",
 	.state = sizeof(struct claude),

@@ -2,15 +2,15 @@
 /*
  * claude - the Claude Code CLI, kept alive over stream-json on its stdin
  *
- *   claude.c    how it is started, what is said to it
- *   claudish.c  how it is made to talk to a proxy, under another name
- *   control.c   what it replies to us, and asks us
+ *   claude.c    how the CLI is started, and what is written to it
+ *   claudish.c  the same CLI with a proxy for its vendor, as another harness
+ *   control.c   its replies to our requests, and its requests
  *   events.c    what its lines mean
  *   failure.c   what its failures mean
- *   history.c   a conversation that began elsewhere, as a file it resumes
+ *   history.c   a conversation that began elsewhere, as a file to resume
  *
- * Written for version 2.1.330; lines of types that are not known here are
- * counted, and otherwise none of our business.
+ * Written for version 2.1.330.  Lines of an unknown type are counted and passed
+ * over.
  */
 #include "workers/harness.h"
 
@@ -21,56 +21,57 @@ enum { MAX_UUID = 36 };
 
 /* talk->state */
 struct claude {
-	char *history; /* path of a file that it resumes, until it is ready */
-	char *said_model;	 /* that it has taken; NULL: its default */
-	char *asked_model;	 /* that it was asked for last... */
-	bool is_asked_for_model; /* ...to which it has not replied */
+	char *history;	  /* path of a file to resume, until the CLI is ready */
+	char *said_model; /* the model that is set; NULL: the default */
+	char *asked_model;	 /* the model that was asked for last... */
+	bool is_asked_for_model; /* ...and whether the reply is still missing */
 	char *prompt; /* a line that waits until the model is set; or NULL */
 	char uuid[MAX_UUID + 1];	   /* of the turn's message */
 	char last_assistant[MAX_UUID + 1]; /* uuid of its last good line */
-	char model[MAX_MODEL];	    /* that answers, as the vendor calls it */
-	bool used_tool;		    /* since the last text */
-	bool has_text;		    /* in this turn */
-	bool gave_up;		    /* the answer that it was hearing */
-	bool needs_model;	    /* it has no default */
-	char failure[MAX_NAME + 1]; /* its word for what went wrong; "": none */
-	int64_t resets_at;	    /* Unix seconds; 0: not told */
-	uint64_t asked;		    /* how often it was asked for a model */
+	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
+	bool used_tool;	       /* since the last text */
+	bool has_text;	       /* in this turn */
+	bool gave_up;	       /* the CLI gave up the answer under way */
+	bool needs_model;      /* there is no default: a turn must name one */
+	char failure[MAX_NAME +
+		     1];   /* the CLI's word for what went wrong; "": none */
+	int64_t resets_at; /* Unix seconds; 0: not told */
+	uint64_t asked;	   /* how many models were asked for */
 };
 
 /* history.c: the caller frees the path.  NULL on failure. */
 char *history_write(const struct talk *, struct error *);
 
-/* It has been read, or never will be. */
+/* Removes the file: it has been read, or is not needed. */
 void history_remove(struct talk *);
 
-/* One message's content, from our parts to Anthropic's blocks. */
+/* Anthropic's blocks for the parts of a message. */
 json_t *history_blocks(const json_t *parts);
 
 /* events.c */
 bool claude_line(struct talk *, struct str line, struct error *);
 
-/* control.c: lines of a reply to what we asked, and of a request. */
+/* control.c: a reply to a request of ours, and a request of the CLI's. */
 bool claude_on_reply(struct talk *, const json_t *line, struct error *);
 bool claude_on_request(struct talk *, const json_t *line, struct error *);
 
-/* claude.c: sends what has waited. */
+/* claude.c: sends the prompt that waits. */
 void claude_send_prompt(struct talk *);
 
-/* Whether it may use any tool without asking anybody. */
+/* Whether the CLI may use all tools without being asked. */
 bool claude_may_do_all(const struct talk *);
 
 /* failure.c: reads a `result` line with is_error. */
 void claude_explain(const struct talk *, const json_t *result, struct error *);
 
-/* claudish.c: it talks to a proxy for other vendors' models. */
+/* claudish.c: whether this is the harness with the proxy. */
 bool is_claudish(const struct talk *);
 
-/* Appends what makes it talk to the proxy, and to nobody else. */
+/* Appends arguments and variables that make it talk to the proxy only. */
 bool claudish_add(struct talk *, struct words *argv, struct words *env,
 		  struct error *);
 
-/* Fails the turn, of which it must be told. */
+/* Fails a turn that names no model. */
 void claudish_ask_for_model(struct talk *);
 
 extern const char *const claudish_environment[], *const claudish_models[];

@@ -7,17 +7,17 @@
 #include "proto/variables.h"
 
 /*
- * claudish is a proxy that speaks Anthropic's language and has other vendors'
- * models behind it; `claudish serve` listens where CLAUDISH_URL says.  Its
- * names for models, such as "openrouter@deepseek/deepseek-r1", are its own
- * business; one without "@" or "/" it passes on to Anthropic, with whatever
- * the CLI has identified itself with.
+ * claudish is a proxy that speaks Anthropic's protocol and has other vendors'
+ * models behind it; `claudish serve` listens at CLAUDISH_URL.  It has names of
+ * its own for models, such as "openrouter@deepseek/deepseek-r1".  A model
+ * without "@" or "/" it passes on to Anthropic, together with the credentials
+ * of the CLI.
  *
- * So nothing that stands for the user's own account may reach it: a login that
- * Claude Code has stored is sent to any ANTHROPIC_BASE_URL, unless there is a
- * token in the environment.  The user's settings can have variables of their
- * own which count for more than the environment, and a program that prints a
- * key; only a file of settings named in an argument counts for more than those.
+ * So no credentials of the user's may reach it.  Claude Code sends a stored
+ * login to any ANTHROPIC_BASE_URL, unless there is a token in the environment.
+ * The user's settings can set variables, which override the environment, and
+ * name a program that prints a key.  Only a settings file that is named in an
+ * argument overrides those, so we write one.
  */
 
 bool
@@ -27,8 +27,7 @@ is_claudish(const struct talk *t)
 }
 
 /*
- * As those of claude.c, and a token that stands for nobody.  It has no more
- * than one retry, for the same reason.
+ * As in claude.c, with a token that belongs to no account.
  */
 const char *const claudish_environment[] = {
 	"ANTHROPIC_AUTH_TOKEN=claudish",
@@ -50,7 +49,7 @@ const char *const claudish_models[] = {
 	NULL,
 };
 
-/* What says where it talks to, and as whom. */
+/* The variables that name the server and the account. */
 static const char *const identity[] = {
 	"ANTHROPIC_BASE_URL",	   "ANTHROPIC_AUTH_TOKEN",
 	"ANTHROPIC_API_KEY",	   "ANTHROPIC_CUSTOM_HEADERS",
@@ -58,7 +57,7 @@ static const char *const identity[] = {
 	"CLAUDE_CODE_USE_VERTEX",  "CLAUDE_CODE_USE_FOUNDRY",
 };
 
-/* Empty is as good as absent to the CLI. */
+/* To the CLI an empty variable is as good as none. */
 static const char *
 value_of(const struct words *env, const char *name)
 {
@@ -92,8 +91,8 @@ write_whole(const char *path, const char *text, struct error *e)
 	return ok;
 }
 
-/* One file for all its processes, as long as it says the same: so that none
- * of them ever reads half of it, it takes the place of the one before. */
+/* All processes share one file.  It is replaced by a rename, so that no process
+ * reads half of it. */
 static bool
 add_settings(struct talk *t, struct words *argv, const struct words *env,
 	     struct error *e)
@@ -113,7 +112,7 @@ add_settings(struct talk *t, struct words *argv, const struct words *env,
 	return true;
 }
 
-/* What Claude Code takes by default is one of Anthropic's. */
+/* Claude Code's default model is one of Anthropic's. */
 void
 claudish_ask_for_model(struct talk *t)
 {
@@ -126,8 +125,8 @@ claudish_ask_for_model(struct talk *t)
 }
 
 /*
- * The model is named at the start if that can be done: asked for later, one
- * that the CLI does not know is tried out first, which costs a request.
+ * The model is named at the start if possible: if it is asked for later and the
+ * CLI does not know it, the CLI tries it out first, which costs a request.
  */
 static void
 add_model(struct talk *t, struct words *argv, const struct words *env)

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 /*
- * Besides the conversation we and the CLI ask each other: we to be greeted and
- * for a model, it for permissions.
+ * Control requests go in both directions beside the conversation: ours are the
+ * handshake and the choice of a model, the CLI's are for permissions.
  */
 
 static void
@@ -30,7 +30,7 @@ note_models(struct talk *t, const json_t *response)
 		json_decref(all);
 }
 
-/* A model that it has refused leaves it with the one that it had. */
+/* If the CLI refuses a model it keeps the one that it had. */
 static void
 on_model_set(struct talk *t, const char *error)
 {
@@ -54,7 +54,7 @@ on_model_set(struct talk *t, const char *error)
 	talk_fail(t, &why);
 }
 
-/* Of the requests for a model only the last counts. */
+/* Only the reply to the last request for a model counts. */
 bool
 claude_on_reply(struct talk *t, const json_t *line, struct error *e)
 {
@@ -79,8 +79,8 @@ claude_on_reply(struct talk *t, const json_t *line, struct error *e)
 	return true;
 }
 
-/* It asks only as root (see claude.c); or when another version asks where
- * this one decides by itself, which is then not ours to allow. */
+/* The CLI asks as root (see claude.c).  Another version may ask where this one
+ * decides by itself; that is refused. */
 static json_t *
 permission_of(const struct talk *t, const json_t *request)
 {
@@ -92,7 +92,7 @@ permission_of(const struct talk *t, const json_t *request)
 			 "not allowed in permission mode ", t->permission_mode);
 }
 
-/* What else it could ask for we do not have. */
+/* All other requests are refused: there is nothing to answer them with. */
 bool
 claude_on_request(struct talk *t, const json_t *line, struct error *e)
 {

@@ -3,12 +3,12 @@
 #include <stdio.h>
 
 /*
- * One JSON object a line, told apart by "type".  Text comes three times: as
- * deltas, in an `assistant` line for each block, and in the `result`; the
- * deltas are what counts.
+ * Each line is a JSON object with a "type".  Text comes three times: as deltas,
+ * in an `assistant` line for each block, and in the `result`.  Only the deltas
+ * are passed on.
  */
 
-/* `status` is what the vendor answered instead of going on; 0: nothing. */
+/* `status` is the vendor's HTTP status for the rest of the answer; 0: none. */
 static void
 abort_truncated(struct talk *t, int status)
 {
@@ -25,7 +25,7 @@ abort_truncated(struct talk *t, int status)
 	talk_abort(t, &why);
 }
 
-/* Text behind a use of tools begins anew. */
+/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct talk *t, const json_t *delta)
 {
@@ -51,7 +51,8 @@ on_thinking(struct talk *t, const json_t *delta)
 					json_string_length(text) });
 }
 
-/* A tool's arguments come whole later, and what signs a thought is no word. */
+/* The arguments of a tool come later as a whole, and the signature of a thought
+ * is not for people: both are passed over. */
 static const struct {
 	const char *type;
 	void (*hear)(struct talk *, const json_t *);
@@ -77,9 +78,9 @@ on_delta(struct talk *t, const json_t *event)
 }
 
 /*
- * An answer that broke off was given up, and here is the next: the CLI may
- * have told the model to go on from where it was, but the model decides.  (An
- * interrupt gives up an answer as well, but no other follows.)
+ * A message that begins after one that broke off: the CLI may have asked the
+ * model to go on from there, but the model may say anything.  (An interrupt
+ * breaks off a message as well, but no other follows.)
  */
 static void
 on_message_start(struct talk *t, const json_t *event)
@@ -95,7 +96,8 @@ on_message_start(struct talk *t, const json_t *event)
 	c->gave_up = false;
 }
 
-/* The vendor's own event inside; those of sub-agents are not the answer. */
+/* Hears the vendor's event in the line.  Events of sub-agents are not a part of
+ * the answer. */
 static bool
 on_stream_event(struct talk *t, const json_t *line, struct error *e)
 {
@@ -114,7 +116,7 @@ on_stream_event(struct talk *t, const json_t *line, struct error *e)
 	return true;
 }
 
-/* What the harness does by itself, for the caller to see. */
+/* The CLI uses a tool of its own: the caller may see that. */
 
 static void
 on_tool_use(struct talk *t, const json_t *block)
@@ -156,7 +158,7 @@ each_block(struct talk *t, const json_t *line, const char *type,
 	}
 }
 
-/* A line with an error is the CLI speaking, not the model. */
+/* A line with an error has words of the CLI, not of the model. */
 static bool
 on_assistant(struct talk *t, const json_t *line, struct error *e)
 {
@@ -186,8 +188,9 @@ on_user(struct talk *t, const json_t *line, struct error *e)
 }
 
 /*
- * The CLI is about to try again.  What has been said can't be taken back; and
- * how long a caller should wait is told nowhere else.
+ * The CLI is about to ask the vendor again.  A turn that has spoken cannot take
+ * its words back, so it fails.  This line is the only one that says how long a
+ * caller should wait.
  */
 static bool
 on_retry(struct talk *t, const json_t *line)
@@ -251,9 +254,9 @@ cost_of(const json_t *result)
 }
 
 /*
- * Anthropic counts what came from its cache apart from input_tokens, OpenAI
- * counts it among prompt_tokens.  The cost is the CLI's own reckoning with
- * list prices, which a subscription does not pay.
+ * Anthropic does not count cached tokens in input_tokens; OpenAI counts them in
+ * prompt_tokens.  The cost is what the CLI computes from list prices, which a
+ * subscription does not pay.
  */
 static json_t *
 usage_of(const json_t *result)
@@ -295,7 +298,7 @@ is_failure(const struct claude *c, const char *word)
 	return !strcmp(c->failure, word);
 }
 
-/* NULL if the turn went wrong. */
+/* NULL if the turn failed. */
 static const char *
 finish_reason(const struct claude *c, const json_t *result)
 {

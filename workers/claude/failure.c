@@ -5,10 +5,10 @@
 #include "workers/failure.h"
 
 /*
- * A result with is_error says what the vendor answered in api_error_status,
- * and what the CLI makes of it in the assistant line before, our `failure`.
- * The words it gives are for people, and change; they are passed on, and only
- * where there is nothing else are they looked at.
+ * A result with is_error has the vendor's HTTP status in api_error_status.  The
+ * CLI's own word for the failure was in the assistant line before, and is kept
+ * in claude->failure.  The words for people change from version to version:
+ * they are passed on, and looked at only where there is nothing else.
  */
 
 static const struct {
@@ -36,8 +36,8 @@ code_of_word(const char *word)
 }
 
 /*
- * claudish makes a 400 of whatever it is refused for good, and puts into words
- * what it was; and likewise of a model for which it knows no vendor.
+ * claudish answers 400 whenever its vendor refuses a request for good, and also
+ * for a model for which it knows no vendor.  The real status is in its words.
  */
 static json_int_t
 status_of(const struct talk *t, const json_t *result)
@@ -67,7 +67,7 @@ words_of(const json_t *result)
 	return words ? words : "no reason given";
 }
 
-/* The most telling first: a prompt that is too long is a 400 as well. */
+/* The most specific sign comes first. */
 static enum error_code
 code_of(const struct talk *t, const json_t *result)
 {

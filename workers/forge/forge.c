@@ -5,7 +5,7 @@
 
 #include "workers/transcript.h"
 
-/* A model is "provider/model", and goes where its settings are. */
+/* `model` is "provider/model", and is set by variables. */
 static bool
 add_model(const struct talk *t, struct words *env, struct error *e)
 {
@@ -27,8 +27,9 @@ add_model(const struct talk *t, struct words *env, struct error *e)
 }
 
 /*
- * A conversation that it does not know it begins under the name given.  What
- * it can't be told otherwise goes before its first message.
+ * forge begins a conversation that it does not know under the given id.  It
+ * takes no system prompt and no history, so they go before the first message
+ * as text.
  */
 static bool
 command(struct talk *t, struct words *argv, struct words *env, struct error *e)
@@ -46,7 +47,7 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	return add_model(t, env, e);
 }
 
-/* It reads its input to the end before it says anything. */
+/* forge says nothing before it has read its input, so it counts as ready. */
 static void
 greet(struct talk *t)
 {
@@ -54,8 +55,8 @@ greet(struct talk *t)
 }
 
 /*
- * "@[file]" makes it read a file, wherever it stands in a prompt, and nothing
- * escapes it: a space between the two characters is all that can be done.
+ * "@[file]" anywhere in a prompt makes forge read a file, and there is no way
+ * to escape it.  So a space is put between the two characters.
  */
 static void
 write_inert(struct talk *t, struct str s)
@@ -108,7 +109,7 @@ say(struct talk *t)
 	if (ok)
 		talk_end_input(t);
 	else
-		talk_abort(t, &e); /* it must not answer half of it */
+		talk_abort(t, &e); /* forge must not answer half of a prompt */
 }
 
 static void
@@ -120,9 +121,9 @@ clear(struct talk *t)
 	memset(f, 0, sizeof *f);
 }
 
-/* How it ends */
+/* The end of the process */
 
-/* Its words for people are all that there is. */
+/* forge tells of failures in words for people only. */
 static const struct {
 	const char *words;
 	enum error_code code;
@@ -146,7 +147,7 @@ static const struct {
 	{ "400", ERR_INVALID },
 };
 
-/* "401", but not of "1401 tokens". */
+/* Finds "401", but not in "1401 tokens". */
 static bool
 has_word(const char *text, const char *word)
 {
@@ -189,9 +190,8 @@ ended_well(const struct forge *f, int status)
 }
 
 /*
- * It exits with 0 even if it has failed, and then has complained on its
- * standard error; that it has finished it says before it has put the
- * conversation away.
+ * forge exits with 0 even if it has failed; then its standard error says why.
+ * It says that it has finished before it has stored the conversation.
  */
 static void
 ended(struct talk *t, int status, struct str last_words, struct error *e)
@@ -220,8 +220,8 @@ ended(struct talk *t, int status, struct str last_words, struct error *e)
 static const char *const may_see[] = { "FORGE_CONFIG", NULL };
 
 /*
- * Colours, for what they tell apart; no update, which would end it with 0
- * before it has read its prompt; no retries that take minutes.
+ * Colours tell thoughts from answers.  An update would end the process with 0
+ * before it has read its prompt.  Retries could take minutes.
  */
 static const char *const environment[] = {
 	"CLICOLOR_FORCE=1",
@@ -244,7 +244,8 @@ static const char *const models[] = { "default", NULL };
 static const char *const permission_modes[] = { "unrestricted", "restricted",
 						NULL };
 
-/* Nothing keeps it from AGENTS.md, and from agents and skills of its user. */
+/* forge has no option to leave out AGENTS.md and its user's agents and skills.
+ */
 static const struct harness forge = {
 	.state = sizeof(struct forge),
 	.may_see = may_see,

@@ -1,22 +1,22 @@
 #pragma once
 /*
- * forge - ForgeCode's CLI, one process a turn, its terminal's text
+ * forge - ForgeCode's CLI, one process a turn, read as a terminal shows it
  *
- *   forge.c     how it is started, what is said to it, and how it ends
+ *   forge.c     the start, the input and the end of the process
  *   lines.c     what its lines mean
  *
- * It has no output for programs.  What stands here is from its documentation
- * and its source of April 2026: a prompt on its standard input is answered on
- * its standard output, rendered for a terminal of 80 columns, between lines
- * that tell what it does, the last of which tells that it has finished.
+ * forge has no output for programs.  This is written from its documentation and
+ * its source of April 2026: a prompt on standard input is answered on standard
+ * output, rendered for a terminal of 80 columns.  Lines about what forge does
+ * stand between, and the last of them says that it has finished.
  */
 #include "workers/harness.h"
 
 /* talk->state */
 struct forge {
-	json_t *preface; /* what goes before the first message; NULL: nothing */
-	char failure[MAX_DETAIL]; /* what it has complained of last */
-	bool is_dim;		  /* what comes is a thought */
+	json_t *preface; /* parts before the first message; NULL: none */
+	char failure[MAX_DETAIL]; /* its last complaint */
+	bool is_dim;		  /* the text that follows is a thought */
 	bool owes_newline; /* before the next text: one that may be the last
 			    */
 	bool has_text;
@@ -28,5 +28,5 @@ struct forge {
 /* lines.c */
 bool forge_line(struct talk *, struct str line, struct error *);
 
-/* Without what only a terminal understands.  Copies; gives a copy. */
+/* A copy without escape sequences, which the caller frees. */
 char *forge_plain(struct str);

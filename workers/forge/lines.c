@@ -6,19 +6,18 @@
 #include "proto/utf8.h"
 
 /*
- * What it does it tells in lines of its own, which begin with a coloured disc
- * and the time; the rest is what the model says, or what a tool has printed,
- * which look the same.  We make it use colours, and so a thought is known by
- * being dim, and an answer that begins with a disc is not taken for such a
- * line.
+ * Lines about what forge does begin with a coloured disc and the time.  All
+ * other lines are the model's words or the output of a tool, which look the
+ * same.  Colours are switched on: thoughts are dim, and a line of an answer
+ * that begins with a disc has no colour, so it is not taken for one of forge's.
  */
 
 #define DISC "\xe2\x97\x8f"
 
 /*
- * Takes what only a terminal understands off the front of `s`, and leaves in
- * *style the numbers of a change of colour; absent if it was none.  False if
- * there is nothing to be taken.
+ * Takes an escape sequence off the front of `s`, and leaves in *style the
+ * numbers of a change of colour; absent if it was none.  False if `s` begins
+ * with no escape sequence.
  */
 static bool
 take_escape(struct str *s, struct str *style)
@@ -42,7 +41,7 @@ take_escape(struct str *s, struct str *style)
 	return true;
 }
 
-/* The character that `s` begins with; or one byte that belongs to none. */
+/* The first character of `s`, or a byte that belongs to no character. */
 static struct str
 first_of(struct str s)
 {
@@ -52,8 +51,8 @@ first_of(struct str s)
 	return (struct str){ s.ptr, 1 };
 }
 
-/* A tool may print anything, but only text goes any further: what is none
- * becomes U+FFFD.  The caller frees it. */
+/* A tool may print any bytes: those that are no text become U+FFFD.  The caller
+ * frees the copy. */
 static char *
 text_of(struct str s)
 {
@@ -113,7 +112,8 @@ on_text(struct talk *t, struct str s)
 	talk_text(t, s);
 }
 
-/* The end of a line is said with the next one: the last has none. */
+/* A newline is passed on together with the next line, so that the last line has
+ * none. */
 static void
 end_line(struct talk *t)
 {
@@ -128,7 +128,7 @@ end_line(struct talk *t)
 	f->owes_newline = true;
 }
 
-/* A thought is dim and nothing else; quotations are dim and slanted. */
+/* Thoughts are dim; quotations are dim and slanted. */
 static void
 set_style(struct forge *f, struct str style)
 {
@@ -159,9 +159,9 @@ on_words(struct talk *t, struct str line)
 	end_line(t);
 }
 
-/* What it does */
+/* What forge does */
 
-/* One that it does not know it begins, without a word of warning. */
+/* forge begins a conversation that it does not know without a warning. */
 static void
 on_conversation(struct talk *t, struct str words)
 {
@@ -180,7 +180,7 @@ on_finished(struct talk *t, struct str words)
 	f->has_finished = true;
 }
 
-/* It tries again, from the start of what it was saying. */
+/* forge asks the vendor again, and repeats the answer from its start. */
 static void
 on_error(struct talk *t, struct str words)
 {
@@ -220,7 +220,7 @@ static const struct {
 	{ "", on_tool },
 };
 
-/* "ID" of "Finished ID" is the conversation's: nothing else can say so. */
+/* "Finished ID" has the id of the conversation, which only forge can print. */
 static bool
 is_of_ours(const struct talk *t, struct str words)
 {
@@ -246,7 +246,7 @@ on_title(struct talk *t, struct str words)
 	}
 }
 
-/* A disc of a colour, a space, and "[hh:mm:ss] ". */
+/* The line begins with a coloured disc, a space and "[hh:mm:ss] ". */
 static bool
 is_title(struct str line)
 {

@@ -32,8 +32,8 @@ on_new_session(struct talk *t, const json_t *response)
 	pi_ask(t, "get_state", NULL);
 }
 
-/* A session that it does not know it begins, under the id that it was given:
- * then there is nothing in it. */
+/* pi begins a session that it does not know, with the given id: such a session
+ * is empty. */
 static void
 on_state(struct talk *t, const json_t *response)
 {
@@ -68,8 +68,8 @@ sees_images(const json_t *model)
 	return false;
 }
 
-/* Only those that it has a login or a key for.  What we have given it in
- * files it has read by now, but one that it goes on writing to. */
+/* pi lists the models that it has a login or a key for.  By now it has read our
+ * files; the one that it goes on writing to stays. */
 static void
 on_models(struct talk *t, const json_t *response)
 {
@@ -109,7 +109,7 @@ on_models(struct talk *t, const json_t *response)
 	talk_fail(t, &e);
 }
 
-/* Of several that it was told the last counts. */
+/* Only the response to the last command for a model counts. */
 static bool
 is_the_last(struct pi *p)
 {
@@ -143,8 +143,8 @@ static const struct {
 	{ "abort", NULL },
 };
 
-/* Of the model or of the turn; a prompt fails for want of a login only, as far
- * as we know. */
+/* A command was refused.  A prompt is refused only if a login is missing, as
+ * far as is known. */
 static void
 on_refusal(struct talk *t, const char *command, const json_t *response)
 {
@@ -206,7 +206,7 @@ delta_of(const json_t *event)
 			     json_string_length(delta) };
 }
 
-/* Text behind a use of tools begins anew. */
+/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct talk *t, struct str text)
 {
@@ -221,7 +221,7 @@ on_text(struct talk *t, struct str text)
 	talk_text(t, text);
 }
 
-/* What ends a block says all of it again. */
+/* The event at the end of a block repeats its text, and is passed over. */
 static void
 on_update(struct talk *t, const json_t *line)
 {
@@ -316,9 +316,10 @@ on_tool_end(struct talk *t, const json_t *line)
 }
 
 /*
- * It is about to ask the vendor again, up to three times and for some 14
- * seconds.  Once is enough, unless something of the message was said, which
- * can't be taken back; nor does a rate limit go away by then.
+ * pi is about to ask the vendor again, up to three times and for about 14
+ * seconds.  It may do so once, unless the message has said something, which
+ * cannot be taken back, or the vendor's rate limit is reached, which does not
+ * end that soon.
  */
 static void
 on_retry(struct talk *t, const json_t *line)
@@ -355,8 +356,7 @@ usage_of(const struct pi *p)
 			 p->reasoned);
 }
 
-/* Nothing goes on by itself any more: how the last message ended is how the
- * turn did. */
+/* pi has nothing more to do: the turn ended as its last message did. */
 static void
 on_settled(struct talk *t, const json_t *line)
 {
@@ -380,7 +380,7 @@ on_settled(struct talk *t, const json_t *line)
 	talk_fail(t, &why);
 }
 
-/* An extension of the user's asks him something; there is nobody to ask. */
+/* An extension asks its user something, and nobody is there to answer. */
 static void
 on_dialog(struct talk *t, const json_t *line)
 {
@@ -397,7 +397,7 @@ on_dialog(struct talk *t, const json_t *line)
 						  "cancelled", 1));
 }
 
-/* Without a function: it is of no interest. */
+/* Events without a function are known, and of no interest. */
 static const struct {
 	const char *type;
 	void (*hear)(struct talk *, const json_t *);
@@ -444,8 +444,8 @@ hear(struct talk *t, const json_t *line)
 	agent_unknown(t->agent, "event", type ? type : "without type");
 }
 
-/* It looks like an event, and yet can't be read: half a character in an
- * escape, say.  What it had to say is missing from the answer. */
+/* A line that looks like an event but is no valid JSON, for example because of
+ * half a surrogate pair: its text is missing from the answer. */
 static bool
 is_damaged(struct str line)
 {

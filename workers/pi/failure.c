@@ -5,12 +5,12 @@
 #include "workers/failure.h"
 
 /*
- * A message that ended with "error" says why in words: "429: " and what the
- * vendor said to it, as JSON or not; or what a library said, such as
- * "terminated" or "Connection error.", if the vendor said nothing.
+ * A message that ended with "error" says why in words.  These are "429: " and
+ * the vendor's answer, which may be JSON, or the words of a library, such as
+ * "terminated" or "Connection error.", if the vendor has not answered.
  */
 
-/* More telling than the status that they come with, or without any. */
+/* These words tell more than the status beside them, if there is one. */
 static const struct {
 	const char *words;
 	enum error_code code;
@@ -35,7 +35,7 @@ code_of(const char *words)
 	return failure_of_status(status);
 }
 
-/* "message" in the JSON behind the status, if there is any. */
+/* The "message" in the JSON behind the status; NULL if there is none. */
 static json_t *
 message_in(const char *words)
 {

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 /*
- * Its sessions are files of lines, and it goes on from any such file: a
- * conversation that began elsewhere reaches the model message by message.
- * Files of ours that were left behind are known by the ending ".jsonl".
+ * pi keeps a session in a file of lines, and continues any such file.  So a
+ * conversation that began elsewhere is written into one, message by message.
+ * The pool removes files that were left behind by their ending, ".jsonl".
  */
 
-/* What is written, line by line: each knows the one before. */
+/* The file that is being written; each line names the one before. */
 struct past {
 	FILE *file;
 	unsigned lines;
@@ -38,7 +38,7 @@ image_block(const json_t *part)
 			 url);
 }
 
-/* Arguments that are not JSON after all are passed on as they are. */
+/* Arguments that are no JSON are passed on as text. */
 static json_t *
 call_block(const json_t *part)
 {
@@ -94,7 +94,7 @@ name_of_call(const struct past *past, const char *id)
 	return NULL;
 }
 
-/* A message of its own. */
+/* A result is a message of its own. */
 static void
 add_result(struct past *past, const json_t *part)
 {
@@ -133,7 +133,7 @@ add_user(struct past *past, const json_t *parts)
 	json_decref(content);
 }
 
-/* Nobody knows any more which model that was, or what it cost. */
+/* Which model has answered, and what that cost, is not known. */
 static void
 add_assistant(struct past *past, const json_t *parts)
 {

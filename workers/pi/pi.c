@@ -14,8 +14,7 @@ add_tools(const struct talk *t, struct words *argv)
 	}
 }
 
-/* Without its own SYSTEM.md and APPEND_SYSTEM.md too: those it looks for only
- * if it is not told otherwise, with nothing. */
+/* Empty arguments keep pi from its SYSTEM.md and APPEND_SYSTEM.md as well. */
 static void
 add_isolation(const struct talk *t, struct words *argv)
 {
@@ -31,7 +30,7 @@ add_isolation(const struct talk *t, struct words *argv)
 			words_add(argv, nothing[i]);
 }
 
-/* Our file takes the place of the one that it would look for. */
+/* Our file replaces the one that pi would look for. */
 static void
 add_own_instructions(const struct talk *t, struct words *argv,
 		     const struct words *env)
@@ -51,8 +50,8 @@ add_own_instructions(const struct talk *t, struct words *argv,
 }
 
 /*
- * A past is a session that it forks; what is not to be kept it goes on in the
- * very file, which we remove.
+ * A history is a session file, which pi forks.  A conversation that is not kept
+ * goes on in that file, and we remove it.
  */
 static void
 add_session(const struct talk *t, struct words *argv)
@@ -71,8 +70,8 @@ add_session(const struct talk *t, struct words *argv)
 	}
 }
 
-/* The file is there even if there is no system prompt yet: a process that is
- * started ahead is told of it later, and reads it again then. */
+/* The file is made even if there is no system prompt yet: a spare gets one
+ * later, and then reads the file again. */
 static bool
 command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 {
@@ -93,8 +92,8 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	return true;
 }
 
-/* Takes `command`, or NULL.  The response has the same id: what it is an
- * answer to. */
+/* Sends a command.  Takes `command`, or NULL.  The response has the same id,
+ * which says what it answers. */
 void
 pi_ask(struct talk *t, const char *type, json_t *command)
 {
@@ -119,7 +118,7 @@ greet(struct talk *t)
 		talk_fail(t, &e);
 }
 
-/* Text and images go apart.  False: there is one that it can't be shown. */
+/* Text and images go into different fields.  False: an image cannot be sent. */
 static bool
 add_part(const json_t *part, struct buf *text, json_t *images, struct error *e)
 {
@@ -147,8 +146,8 @@ add_part(const json_t *part, struct buf *text, json_t *images, struct error *e)
 		       e);
 }
 
-/* A "/" at the very beginning would be a command, a template or a skill; a
- * space before it is all that it takes. */
+/* A "/" at the beginning would be a command, a template or a skill; a space
+ * before it prevents that. */
 static json_t *
 message_of(const struct buf *text)
 {
@@ -219,8 +218,8 @@ wanted_model(const struct talk *t)
 	return p->default_model;
 }
 
-/* "provider/model", of which the model may have further slashes; without a
- * provider that of the default is meant. */
+/* `model` is "provider/model", and may have further slashes.  Without a
+ * provider it is one of the default provider's. */
 static void
 ask_for_model(struct talk *t, const char *model)
 {
@@ -239,14 +238,14 @@ ask_for_model(struct talk *t, const char *model)
 			 "modelId", rest.ptr, rest.len));
 }
 
-/* Not while it is being told another, for a turn that was cancelled. */
+/* False while another model is being set, for a turn that was cancelled. */
 static bool
 has_model(const struct pi *p, const char *model)
 {
 	return !p->asking && p->said_model && !strcmp(model, p->said_model);
 }
 
-/* It would drop them in silence. */
+/* pi drops images that the model cannot see without a word. */
 static bool
 check_images(const struct pi *p, const char *model, struct error *e)
 {
@@ -290,7 +289,7 @@ say(struct talk *t)
 	}
 }
 
-/* What has not been sent yet need not be stopped. */
+/* A prompt that was not sent yet is dropped. */
 static void
 interrupt(struct talk *t)
 {
@@ -323,20 +322,20 @@ clear(struct talk *t)
 static const char *const may_see[] = { "PI_CODING_AGENT_DIR",
 				       "PI_CODING_AGENT_SESSION_DIR", NULL };
 
-/* Quiet.  How often it tries again is in the user's settings only, which its
- * command for that would change for good: see on_retry(). */
+/* The number of retries is in the user's settings only, and pi's command for it
+ * would change those for good: see on_retry(). */
 static const char *const environment[] = { "PI_OFFLINE=1", "PI_TELEMETRY=0",
 					   NULL };
 
-/* It never asks: what it may not do it is not given a tool for. */
+/* pi never asks for permission: it is given the tools that it may use. */
 static const char *const permission_modes[] = { "all-tools", "read-only",
 						"no-tools", NULL };
 
 static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
-/* Whether it is logged in somewhere is seen when it says which models it has:
- * its auth.json is there from its first start on, with nothing in it. */
+/* The list of models shows whether pi is logged in: it makes an empty auth.json
+ * at its first start. */
 const struct harness pi = {
 	.tested = "0.87.1",
 	.state = sizeof(struct pi),
