@@ -1,9 +1,9 @@
 #include "workers/codex/codex.h"
 
 /*
- * What `codex app-server` says, one JSON-RPC message a line, and who hears
- * it.  Almost all of it is about a thread; what belongs to one of which nobody
- * is left, or that the model has begun for itself, is passed over.
+ * The messages of `codex app-server`, one JSON-RPC message a line, and the
+ * functions that hear them.  Almost all name a thread.  Messages about a thread
+ * that is closed, or that the model has begun itself, are passed over.
  */
 
 static const struct {
@@ -22,7 +22,7 @@ static const struct {
 	{ "turn/completed", codex_on_turn_completed },
 };
 
-/* What it tells its own windows, or what comes again with something above. */
+/* Messages for Codex's own windows, and those that repeat one above. */
 static const char *const none_of_ours[] = {
 	"account/login/completed",
 	"account/rateLimits/updated",
@@ -84,8 +84,8 @@ is_none_of_ours(const char *method)
 	return false;
 }
 
-/* Of another turn than its own there is nothing to be heard: one that was
- * stopped may go on for a moment. */
+/* Only the thread's own turn is heard: a turn that was stopped may go on for a
+ * moment. */
 static void
 told(struct agent *a, const char *method, const json_t *params)
 {
@@ -104,8 +104,9 @@ told(struct agent *a, const char *method, const json_t *params)
 }
 
 /*
- * It asks, though we told it never to (see thread.c): for what the operator
- * has allowed it need not ask, and anything else there is nobody to decide.
+ * Codex asks for a permission although it was told never to (see settings.c).
+ * It need not ask for what the operator has allowed, and nobody is there to
+ * decide on anything else: so it is refused.
  */
 
 static const struct {
@@ -142,9 +143,8 @@ asked(struct agent *a, const json_t *id, const char *method,
 }
 
 /*
- * Quiet, and without an end to its patience where a vendor can't be reached.
- * As settings and not as --disable, which an other version refuses if it has
- * no such feature.
+ * Features are switched off by settings: another version refuses --disable for
+ * a feature that it does not have.
  */
 static bool
 agent_command(struct agent *a, struct words *argv, struct words *env,
@@ -189,8 +189,8 @@ on_greeted(void *whom, const json_t *result, const json_t *error)
 	agent_fail(a, &e);
 }
 
-/* experimentalApi: for a history, for a turn that is taken back, for a thread
- * that goes at once. */
+/* experimentalApi is needed to import a history, to take back a turn, and to
+ * close a thread at once. */
 static void
 agent_greet(struct agent *a)
 {
@@ -231,7 +231,7 @@ static const char *const version[] = { "--version", NULL };
 static const char *const needs[] = { "app-server", "--help", NULL };
 static const char *const models[] = { "default", NULL };
 
-/* It can hold more; but what ends one process ends all that talk with it. */
+/* Codex can hold more threads, but a crash ends all that share a process. */
 enum { MOST_THREADS = 16 };
 
 static const struct harness harness = {

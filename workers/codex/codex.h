@@ -2,19 +2,19 @@
 /*
  * codex - the Codex CLI: one `codex app-server` for many conversations
  *
- *   codex.c     how it is started, who hears its messages
- *   home.c      what of the user's it is kept from
+ *   codex.c     the process: its start and its messages
+ *   home.c      a home that keeps it from the user's configuration
  *   thread.c    a conversation is opened, and closed
- *   settings.c  with what settings
- *   model.c     which models there are, and which one is meant
- *   input.c     messages, as it wants to read them
- *   turn.c      what is said to it, and how that ends
- *   items.c     what it says meanwhile
+ *   settings.c  the settings of a conversation
+ *   model.c     which models there are, and which one a turn means
+ *   input.c     messages as Codex reads them
+ *   turn.c      a turn is said, stopped, and ends
+ *   items.c     the answer of a turn
  *   failure.c   what its failures mean
- *   exec.c      `codex exec --json`, where there is no app-server
+ *   exec.c      `codex exec --json`, for a version without an app-server
  *
- * Written for version 0.169.0, whose `codex app-server generate-ts` prints
- * all that it may say.
+ * Written for version 0.169.0.  `codex app-server generate-ts` prints all
+ * messages.
  */
 #include "workers/rpc.h"
 
@@ -26,48 +26,49 @@ struct codex_agent {
 	struct list openings;
 };
 
-/* A thread that it was asked to open, also when nobody waits for it. */
+/* A request to open a thread; its talk may be closed before the answer. */
 struct opening {
 	struct node node;
 	struct agent *agent;
 	struct talk *talk; /* NULL: closed meanwhile */
 };
 
-/* What a turn has used, in tokens; its requests added up. */
+/* The tokens of all requests of a turn. */
 struct codex_usage {
 	json_int_t input, cached, output, reasoning;
-	json_int_t seen; /* of the thread, when it was last told; 0: not yet */
+	json_int_t seen; /* of the thread, as told last; 0: not told */
 };
 
 /* talk->state */
 struct codex {
 	/* Until it is open. */
 	struct opening *opening; /* NULL: not asked for, or answered */
-	unsigned unread;	 /* answers about the CLI that are to come */
+	unsigned unread;	 /* answers about the CLI that are missing */
 	json_t *config, *models, *account; /* those answers */
 	json_t *history;		   /* items to be put into the thread */
-	char bad[MAX_CODEX_ID + 1];	   /* a turn that is to be taken back */
+	char bad[MAX_CODEX_ID + 1];	   /* a turn that must be taken back */
 	bool is_running;   /* a turn that is not ours is under way */
-	bool is_told_anew; /* its instructions were others */
+	bool is_told_anew; /* it was begun with other instructions */
 
 	/* Of the thread. */
 	bool is_open;
-	json_t *providers;     /* that there are */
+	json_t *providers;     /* all that are configured */
 	uint64_t instructions; /* a hash of our system prompt */
 	char provider[MAX_NAME + 1];
 	char *default_model; /* NULL: not known */
-	char *model;	     /* that it has now; NULL: not known */
+	char *model;	     /* the thread's; NULL: not known */
 
 	/* Of the turn. */
 	bool is_asked;		      /* for a turn that has not ended */
-	bool is_started, is_stopping; /* as we were told; as we want it */
+	bool is_started, is_stopping; /* as Codex says; as we want it */
 	char turn[MAX_CODEX_ID + 1];  /* "": not told yet */
 	json_t *input;		      /* that waits to be sent; or NULL */
 	char *asked_model;	      /* the turn's */
 	char *answering;	      /* who answers instead; or NULL */
 	unsigned retries;	      /* it has told of */
-	json_t *items; /* what was heard of each, by its id; see items.c */
-	char reasoning[2 * MAX_CODEX_ID]; /* whose part is being said */
+	json_t *items;		      /* what was heard of each item, by id */
+	char reasoning[2 * MAX_CODEX_ID]; /* the item whose reasoning is being
+					     said */
 	bool has_text, has_reasoning;
 	struct codex_usage usage;
 };
@@ -101,8 +102,8 @@ void codex_close(struct talk *);
 void codex_clear(struct talk *);
 void codex_drop_openings(struct codex_agent *);
 
-/* model.c: from what it has answered; the caller frees the text, which is
- * NULL if there is none. */
+/* model.c: the default model in Codex's answers; NULL if there is none.  The
+ * caller frees it. */
 char *codex_default_model(const struct codex *);
 json_t *codex_model_ids(const struct codex *);
 bool codex_lacks_login(const struct talk *);
@@ -113,10 +114,10 @@ void codex_read_model(const json_t *providers, const char *id, char **provider,
 		      char **model);
 
 /*
- * input.c: the turn's messages as input; whether that may name skills; it,
- * which is taken, so that it does not, where `skills` is what skills/list
- * answers, or NULL; whether it has to be made an item of for that.  And the
- * conversation before, as items; and such an item.
+ * input.c: the turn's messages as input; whether that may name a skill; the
+ * same input, which is taken, so that it names none, where `skills` is the
+ * answer to skills/list or NULL; whether the input must become an item for
+ * that.  Then the history as items, and an item of an input.
  */
 json_t *codex_input(const struct talk *);
 bool codex_may_name_skills(const json_t *input);
@@ -141,8 +142,8 @@ void codex_on_reasoning(struct talk *, const json_t *params);
 void codex_on_item_started(struct talk *, const json_t *params);
 void codex_on_item_completed(struct talk *, const json_t *params);
 
-/* failure.c: from a TurnError of its; from an answer to a request of ours;
- * and from words alone. */
+/* failure.c: what a TurnError means, an answer to a request of ours, and words
+ * alone. */
 void codex_explain(const json_t *error, bool has_spoken, struct error *);
 void codex_explain_refusal(const json_t *error, struct error *);
 enum error_code codex_code_of_words(const char *words);

@@ -7,19 +7,19 @@
 #include "workers/transcript.h"
 
 /*
- * `codex exec --json`: for a Codex that has no app-server.  A turn is a
- * process, and comes in whole messages.  What was said before, and the system
- * prompt, go before the first message as text; a "$name" of the caller's
- * fetches the skill of that name, for which there is no remedy here; an image
- * it would want as a file.
+ * `codex exec --json`, for a version of Codex without an app-server.  Each turn
+ * has a process, and the answer comes in whole messages.  The history and the
+ * system prompt go before the first message as text.  A "$name" of the caller's
+ * loads the skill of that name, which cannot be prevented here.  Images would
+ * have to be files, and are refused.
  *
- * Our positions are "hash input cached output reasoning": of the system prompt
- * that it was told, and what the thread had used by then, which is all that it
- * tells.
+ * A position of ours is "hash input cached output reasoning": the hash of the
+ * system prompt, and the tokens of the thread so far, which is all that Codex
+ * tells of them.
  */
 
 struct execution {
-	char *text; /* to be said; or NULL */
+	char *text; /* that waits to be said; or NULL */
 	uint64_t system;
 	struct codex_usage before; /* of the thread, before the turn */
 	bool has_said;		   /* something to it */
@@ -45,8 +45,8 @@ read_position(struct talk *t)
 	return told == x->system;
 }
 
-/* Where a model has a slash, what is before it is taken for a provider: there
- * is no list of them here. */
+/* What stands before a slash in a model counts as the provider: there is no
+ * list of providers here. */
 static bool
 add_model(const struct talk *t, struct words *argv, struct error *e)
 {
@@ -96,7 +96,8 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	return true;
 }
 
-/* What it is to hear is known now, but not yet all: the rest in say(). */
+/* The preface is made now, because the history is gone later; say() adds the
+ * messages. */
 static void
 greet(struct talk *t)
 {
@@ -132,8 +133,8 @@ say_part(struct talk *t, const json_t *part, struct error *e)
 	return true;
 }
 
-/* All or nothing: what has been written can't be taken back, but it does
- * nothing before the end of its input. */
+/* The prompt is written as a whole or not at all.  Codex begins at the end of
+ * its input. */
 static void
 say(struct talk *t)
 {
@@ -195,7 +196,7 @@ on_reasoning(struct talk *t, const json_t *item)
 	talk_reasoning(t, text);
 }
 
-/* Whatever else it does is a tool, but for its to-do list. */
+/* Every other item is the use of a tool, except the to-do list. */
 static bool
 is_tool(const char *type)
 {
@@ -243,7 +244,7 @@ on_tool_completed(struct talk *t, const json_t *item)
 			    "is_error", status && !strcmp(status, "failed")));
 }
 
-/* An item that is an error is a warning. */
+/* An item of the type "error" is only a warning. */
 static void
 on_item_completed(struct talk *t, const json_t *event)
 {
@@ -333,8 +334,9 @@ on_turn_failed(struct talk *t, const json_t *event)
 }
 
 /*
- * It is about to try again.  Messages come whole, so nothing is said twice;
- * but what the vendor has an opinion on will not be better in a minute.
+ * Codex is about to ask the vendor again.  Messages come whole, so nothing is
+ * said twice.  But if the vendor has refused the request, asking again soon is
+ * of no use.
  */
 static void
 on_error(struct talk *t, const json_t *event)
@@ -393,7 +395,7 @@ line(struct talk *t, struct str said, struct error *e)
 	return true;
 }
 
-/* A thread that it does not know it names in its last words. */
+/* If Codex does not know the thread, its last words name it. */
 static void
 ended(struct talk *t, int status, struct str last_words, struct error *e)
 {
@@ -419,8 +421,8 @@ static const char *const permission_modes[] = { "danger-full-access",
 static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
-/* Its settings may name another provider, or another place for its login: it
- * has been set up, and that is all that can be seen. */
+/* The settings may name another provider or another place for the login, so a
+ * file of settings counts as a sign of a login. */
 static const char *const credentials[] = { "$CODEX_HOME/auth.json",
 					   "~/.codex/auth.json",
 					   "$CODEX_HOME/config.toml",

@@ -5,10 +5,10 @@
 #include "workers/failure.h"
 
 /*
- * An error has a message for people and codexErrorInfo for programs: a word,
- * or {"aWord":{"httpStatusCode":N}}.  What the vendor refuses with 400 is
- * "other", with the vendor's own JSON for a message.  `codex exec` has nothing
- * but the message.
+ * An error has a message for people, and codexErrorInfo for programs, which is
+ * a word or {"aWord":{"httpStatusCode":N}}.  If the vendor answers 400, the
+ * word is "other" and the message is the vendor's JSON.  `codex exec` has only
+ * the message.
  */
 
 static const struct {
@@ -32,7 +32,8 @@ static const struct {
 	{ "badRequest", ERR_INVALID },
 };
 
-/* Where there is nothing else; the first that is found. */
+/* Words that are looked for if there is nothing else; the first match counts.
+ */
 static const struct {
 	const char *words;
 	enum error_code code;
@@ -97,7 +98,8 @@ codex_status_of(const json_t *error)
 	return 0;
 }
 
-/* A notice's message only counts the tries; what is wrong stands beside it. */
+/* The message of a notice only counts the tries; the reason stands beside it.
+ */
 static const char *
 words_of(const json_t *error)
 {
@@ -109,7 +111,8 @@ words_of(const json_t *error)
 	return message ? message : "no reason given";
 }
 
-/* Out of {"error":{"message":M}} or {"detail":M}; the caller frees it. */
+/* The message in {"error":{"message":M}} or {"detail":M}, or the words as they
+ * are; the caller frees it. */
 static char *
 plain_words(const char *words)
 {
@@ -134,11 +137,11 @@ put(struct error *e, enum error_code code, const char *words)
 }
 
 /*
- * When to come back: as the vendor's words say, "try again in 1.5s" or "20ms",
- * or else after what the CLI itself would wait for a second try.  It tells
- * nobody of the header that has it.
+ * How long a client should wait: as the vendor's words say, "try again in 1.5s"
+ * or "20ms", or else as long as the CLI itself waits before its second try. The
+ * CLI does not pass on the vendor's header.
  */
-enum { ITS_PAUSE = 1000, LONGEST_PAUSE = 86400000 }; /* ms */
+enum { CODEX_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 86400000 };
 
 static uint32_t
 pause_in(const char *words)
@@ -148,11 +151,11 @@ pause_in(const char *words)
 	double n;
 
 	if (!at)
-		return ITS_PAUSE;
+		return CODEX_PAUSE_MS;
 	n = strtod(at + strlen("try again in "), &unit);
 	if (strncmp(unit, "ms", 2) != 0)
 		n *= 1000;
-	return n >= 1 && n <= LONGEST_PAUSE ? (uint32_t)n : ITS_PAUSE;
+	return n >= 1 && n <= LONGEST_PAUSE_MS ? (uint32_t)n : CODEX_PAUSE_MS;
 }
 
 void

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 /*
- * Codex has no switch that makes its server pass over the user's settings,
- * hooks and instructions: they are what lies in CODEX_HOME.  So it gets a
- * CODEX_HOME of ours, with links to two things of the user's: the login, which
- * it refreshes through the link, and the conversations, so that they can be
- * resumed whatever it is told to load.  A provider that the user's config.toml
- * describes is not there then.  What lies elsewhere is up to thread.c.
+ * Codex has no option to leave out the user's settings, hooks and instructions:
+ * it loads them from CODEX_HOME.  So it gets a CODEX_HOME of ours, with links
+ * to the user's login, which Codex refreshes through the link, and to the
+ * user's conversations, so that they can be resumed with any value of
+ * CODEX_LOADS.  The providers in the user's config.toml are missing then.
+ * settings.c leaves out what lies elsewhere.
  */
 
 static bool

@@ -3,17 +3,16 @@
 #include <ctype.h>
 
 /*
- * A turn's input is parts of text and images.  Text is text there, but for one
- * thing: "$name" fetches the skill of that name, be it the user's or the
- * project's, into the request, and "[$any](path)" the one of that path.  What
- * is put into the thread as an item, in the words of the vendor's own API, is
- * taken as it is: so such a message goes there, and the turn begins without
- * input.
+ * The input of a turn consists of text and images.  In its text "$name" loads
+ * the skill of that name, and "[$any](path)" the skill at that path.  An item
+ * that is put into the thread, in the format of the vendor's API, is taken as
+ * it is.  So a message that may name a skill becomes an item, and the turn
+ * begins without input.
  *
- * But an item is history, which the CLI may sum up before the turn begins, of
- * which it keeps no more than some 80 KB word for word.  So in what is long the
- * "$" and the name become parts of their own.  Not without need: vendors differ
- * in how they put parts together again.
+ * But an item is history, which the CLI may sum up before the turn begins: it
+ * keeps about 80 KB of it word for word.  So in a long message the "$" and the
+ * name become separate parts instead.  That is done only if necessary, because
+ * vendors differ in how they join parts.
  */
 
 enum { MAX_ITEM = 64 << 10 };
@@ -37,8 +36,8 @@ url_of(const json_t *part)
 			   json_text(part, "data"));
 }
 
-/* An answer of a tool of the caller's, which the CLI has not called, is what
- * the user says. */
+/* A result of a tool of the caller's counts as the user's text: the CLI has not
+ * called that tool. */
 static json_t *
 input_part(const json_t *part)
 {
@@ -79,7 +78,7 @@ is_of_name(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == ':';
 }
 
-/* Behind a "$": what may be a name. */
+/* The longest possible name behind a "$". */
 static struct str
 name_at(struct str text)
 {
@@ -90,7 +89,8 @@ name_at(struct str text)
 	return (struct str){ text.ptr, len };
 }
 
-/* The answer to skills/list: `name` is that of a skill, or begins with one. */
+/* Whether `name` is, or begins with, the name of a skill in the answer to
+ * skills/list. */
 static bool
 is_skill(const json_t *skills, struct str name)
 {
@@ -108,8 +108,8 @@ is_skill(const json_t *skills, struct str name)
 	return false;
 }
 
-/* Where what is more than text begins, behind its "$"; NULL: nowhere.  Without
- * a list of skills every name may be one. */
+/* Finds the first name of a skill, behind its "$"; NULL: there is none. Without
+ * a list of skills every name counts. */
 static const char *
 find_name(struct str text, const json_t *skills)
 {
@@ -286,7 +286,7 @@ codex_items(const json_t *messages)
 	return items;
 }
 
-/* The same that would be made of it, if it were not taken for more. */
+/* The item that Codex itself would make of such an input. */
 json_t *
 codex_item_of_input(const json_t *input)
 {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 /*
- * An item is a message, a thought, or a use of a tool: it is begun, said in
- * deltas, and completed with all of it once more.  How much of a message was
- * heard in deltas is kept as its length and hash, by which what is missing is
- * told from what was said.
+ * An item is a message, a thought, or the use of a tool.  It begins, comes in
+ * deltas, and is completed by an event that repeats all of it.  The length and
+ * the hash of the deltas are kept, so that only text that was missing in them
+ * is said at the end.
  */
 
 static json_t *
@@ -17,7 +17,7 @@ heard_of(struct codex *c, const char *id)
 	return json_object_get(c->items, id);
 }
 
-/* Messages of a turn stand apart from each other. */
+/* An empty line separates the messages of a turn. */
 static json_t *
 begin_message(struct talk *t, const char *id)
 {
@@ -83,7 +83,7 @@ on_message(struct talk *t, const char *id, const json_t *item)
 		say_of(t, heard, str_from(all, len));
 }
 
-/* Thoughts: a summary in parts, or the raw ones, or both. */
+/* Thoughts come as a summary in parts, or as they are, or both. */
 
 static void
 begin_thought(struct talk *t, const char *part)
@@ -137,7 +137,7 @@ say_thoughts(struct talk *t, const char *id, char kind, const json_t *parts)
 	}
 }
 
-/* Whose deltas did not come. */
+/* A thought without deltas is said as a whole. */
 static void
 on_thought(struct talk *t, const char *id, const json_t *item)
 {
@@ -154,9 +154,9 @@ on_thought(struct talk *t, const char *id, const json_t *item)
 
 enum { MAX_PARTS = 4 };
 
-/* What of an item is said of its beginning, and what of its end. */
+/* The fields of an item that are told at its beginning and at its end. */
 static const struct tool {
-	const char *type, *name; /* the latter as `codex exec` has it */
+	const char *type, *name; /* `codex exec` calls it so */
 	const char *arguments[MAX_PARTS], *results[MAX_PARTS];
 } tools[] = {
 	{ "commandExecution",
@@ -181,7 +181,7 @@ static const struct tool {
 	{ "imageGeneration", "image_generation", { "prompt" }, { "status" } },
 };
 
-/* What is neither said nor done, or comes as something else as well. */
+/* Items that are neither text nor tools, or that also come in another form. */
 static const char *const other_items[] = {
 	"userMessage",	      "hookPrompt",
 	"functionCallOutput", "plan",
@@ -220,7 +220,7 @@ on_tool_started(struct talk *t, const struct tool *tool, const json_t *item)
 			       "name", tool->name, "arguments", arguments));
 }
 
-/* The first that there is. */
+/* The first of the fields that is there. */
 static json_t *
 result_of(const struct tool *tool, const json_t *item)
 {

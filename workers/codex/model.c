@@ -1,9 +1,9 @@
 #include "workers/codex/codex.h"
 
 /*
- * A model id is "model" or "provider/model", the latter if there is such a
- * provider: models' own names may have a slash as well.  "default" is what the
- * settings say, or else the catalogue.
+ * A model id is "model" or, if there is such a provider, "provider/model": the
+ * name of a model may also contain a slash.  "default" is the model in the
+ * settings, or else the catalogue's.
  */
 
 static bool
@@ -56,7 +56,8 @@ codex_default_model(const struct codex *c)
 	return NULL;
 }
 
-/* The list is that of the vendor's own provider, whatever the settings say. */
+/* The catalogue lists the models of OpenAI's provider, whatever the settings
+ * say. */
 static bool
 uses_catalogue(const struct codex *c)
 {
@@ -89,7 +90,7 @@ add_catalogue(const struct codex *c, json_t *ids, const char *format)
 	}
 }
 
-/* Of what other providers have the CLI knows what is in the settings. */
+/* Of other providers the CLI knows only the models in the settings. */
 json_t *
 codex_model_ids(const struct codex *c)
 {
@@ -108,8 +109,8 @@ codex_model_ids(const struct codex *c)
 	return ids;
 }
 
-/* Whether it needs one is told of its default provider; that of another finds
- * out by itself. */
+/* The CLI says only of its default provider whether a login is missing; with
+ * another provider the turn fails. */
 bool
 codex_lacks_login(const struct talk *t)
 {

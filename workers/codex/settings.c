@@ -1,14 +1,13 @@
 #include "workers/codex/codex.h"
 
-/* What a thread is opened with, beside its model: directory, permissions,
- * instructions, and settings of its own over those of the user. */
+/* The parameters of a new thread beside its model: directory, permissions,
+ * instructions, and settings that override the user's. */
 
 /*
- * Whether the user trusts a directory is in the settings.  Where nothing is
- * said, the server of its own would write there that he does, since its
- * commands may change files there; so we tell it the same for this thread
- * alone.  What is read-only is not trusted by it, and what loads nothing must
- * not be.
+ * The settings say whether the user trusts a directory.  If they do not, the
+ * server writes into them that the user does, whenever commands may change
+ * files there.  So we set the same for this thread alone.  A read-only thread
+ * does not trust its directory, and one that loads nothing must not.
  */
 static bool
 is_in(struct str path, struct str directory)
@@ -43,7 +42,7 @@ trust_in(const struct talk *t, const struct codex *c)
 			 nothing ? "untrusted" : "trusted");
 }
 
-/* As a part of the path of a setting it is a name and nothing else. */
+/* Such a name can be a part of the path of a setting. */
 static bool
 is_plain(const char *id)
 {
@@ -62,9 +61,9 @@ set_retries(json_t *settings, const char *provider, const char *what)
 }
 
 /*
- * Failures are told at once, and are for the caller to retry: the CLI would
- * say the text of a stream that broke off again from its start.  The settings
- * of its makers' own providers can't be changed; see codex_on_error().
+ * The CLI must not ask the vendor again: it would repeat the text of a stream
+ * that broke off from its start, so retries are the caller's.  The settings of
+ * the built-in providers cannot be changed; see codex_on_error().
  */
 static void
 add_patience(const struct codex *c, json_t *settings)
@@ -85,7 +84,7 @@ add_patience(const struct codex *c, json_t *settings)
 	}
 }
 
-/* Its memory is to be free as soon as nobody needs it. */
+/* The thread's memory must be freed as soon as it is closed. */
 static json_t *
 settings_for(const struct talk *t, const struct codex *c)
 {
@@ -101,7 +100,8 @@ settings_for(const struct talk *t, const struct codex *c)
 	return settings;
 }
 
-/* Behind the instructions in the settings, whose place it would take. */
+/* Appends ours to the instructions in the settings, which they would replace.
+ */
 static json_t *
 instructions_for(const struct talk *t, const struct codex *c)
 {
@@ -122,8 +122,8 @@ instructions_for(const struct talk *t, const struct codex *c)
 	return text;
 }
 
-/* No approvals: what the sandbox does not allow fails, and the model hears of
- * it. */
+/* There are no approvals: what the sandbox does not allow fails, and the model
+ * is told so. */
 json_t *
 codex_settings(const struct talk *t)
 {

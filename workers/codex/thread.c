@@ -3,10 +3,9 @@
 #include <stdio.h>
 
 /*
- * A conversation is a thread.  To open one the CLI is first asked what it is
- * like there: its settings as that directory has them, its providers, models
- * and login.  Then it begins a thread or resumes one, and what the thread must
- * know before its first turn is put into it, step by step.
+ * A conversation is a thread.  Before one is opened, the CLI is asked for its
+ * settings in that directory, its providers, models and login.  Then it begins
+ * a thread or resumes one, and the history is put into it.
  */
 
 uint64_t

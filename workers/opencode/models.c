@@ -2,11 +2,10 @@
 #include "workers/opencode/opencode.h"
 
 /*
- * The CLI names the providers that it can ask: those with a key, and those
- * that the user has described.  To them it adds a vendor of its own, with
- * models that cost nothing, under a key that is everybody's; it would choose
- * that by itself for somebody who is logged in with nobody, or else.  Here it
- * is asked for only by its name: who answers is who was meant.
+ * The CLI lists the providers that it can ask: those with a key, and those that
+ * the user has described.  It adds a provider of its makers', with free models
+ * and a public key, and may choose that by itself.  Here that provider is asked
+ * only if the caller names it: no prompt goes to a vendor that was not meant.
  */
 static bool
 is_everybodys(const json_t *provider)

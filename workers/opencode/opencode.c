@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 /*
- * What its user has configured may be added to with a variable, which comes
- * last and so counts most.  Snapshots are off because taking a turn back must
- * not take back files, and because each would cost a git process; a tool that
- * was refused is no reason to stop.
+ * A variable adds to the user's configuration, and overrides it.  Snapshots are
+ * off because taking back a turn must not take back files, and because each
+ * costs a git process.  A tool that was refused must not end the turn.
  */
 static char *
 config_of(const struct words *env)
@@ -37,8 +36,8 @@ config_of(const struct words *env)
 }
 
 /*
- * Its configuration and that of others, which it reads too, are looked for
- * below these; its login is elsewhere, and is found all the same.
+ * opencode looks for its configuration, and for that of other CLIs, below these
+ * directories.  Its login is elsewhere, and is found nevertheless.
  */
 static void
 load_nothing(const struct agent *a, struct words *env)
@@ -54,9 +53,10 @@ load_nothing(const struct agent *a, struct words *env)
 }
 
 /*
- * With --port 0 it would take 4096.  So we find a port, and keep others from
- * it until opencode listens: a socket that is bound but does not listen is in
- * nobody's way who sets SO_REUSEADDR, as opencode does.
+ * With --port 0 opencode takes port 4096.  So we find a free port, and keep it
+ * until opencode listens with a socket that is bound but does not listen.  Such
+ * a socket does not prevent a program that sets SO_REUSEADDR, as opencode does,
+ * from listening there.
  */
 static bool
 find_port(struct server *s, unsigned *port, struct error *e)
@@ -111,7 +111,7 @@ agent_command(struct agent *a, struct words *argv, struct words *env,
 static const char *const may_see[] = { "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR",
 				       NULL };
 
-/* Not its own plugins: they are how it is logged in with some vendors. */
+/* Its own plugins stay on: the logins of some vendors need them. */
 static const char *const environment[] = {
 	"OPENCODE_DISABLE_AUTOUPDATE=1",
 	"OPENCODE_DISABLE_MODELS_FETCH=1",
@@ -121,16 +121,17 @@ static const char *const environment[] = {
 };
 
 /*
- * What to do with what it asks about, which its configuration says: allow it,
- * or refuse it ("ask": nobody is there to be asked); "deny" leaves the model
- * no tools at all.
+ * The user's configuration says which tools opencode asks about.  "allow"
+ * allows these, "ask" refuses them because nobody is there to answer, and
+ * "deny" leaves the model no tools at all.
  */
 static const char *const permission_modes[] = { "allow", "ask", "deny", NULL };
 
 static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
-/* A file of keys is no proof: who is logged in is for the server to say. */
+/* A file of keys is no sign of a login: only the server's list of providers is.
+ */
 static const struct harness harness = {
 	.tested = "1.18.33",
 	.state = sizeof(struct opencode),

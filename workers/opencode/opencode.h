@@ -3,13 +3,13 @@
  * opencode - one `opencode serve` for many conversations, over HTTP
  *
  *   opencode.c  how the server is started
- *   server.c    what it is asked, and that it is there
- *   models.c    which models there are, and which one is meant
+ *   server.c    requests to it, its handshake and its end
+ *   models.c    which models there are, and which one a turn means
  *   session.c   a conversation is opened, and closed
- *   history.c   one that began elsewhere
- *   turn.c      what is said to it, and how that ends
- *   events.c    what it tells meanwhile
- *   parts.c     what of that is the answer
+ *   history.c   a conversation that began elsewhere is imported
+ *   turn.c      a turn is said, stopped, taken back, and ends
+ *   events.c    the server's events
+ *   parts.c     which of them are the answer
  *   failure.c   what its failures mean
  *
  * Written for version 1.18.33, which describes all of it under GET /doc.
@@ -21,11 +21,11 @@ enum { MAX_OPENCODE_ID = 63 }; /* of its ids: "ses_" and 26 more */
 
 /* A history that is being imported: how far, and what goes on from there. */
 struct import {
-	json_t *model;	   /* that is said to have answered; NULL: none runs */
+	json_t *model;	   /* who is said to have answered; NULL: no import */
 	size_t messages;   /* that were handed over so far */
 	size_t events;	   /* the same, as events of the session */
 	uint64_t when;	   /* grows with each id */
-	json_int_t now_ms; /* the time at which all of it is said to be */
+	json_int_t now_ms; /* the time that all messages get */
 	char user[MAX_OPENCODE_ID + 1]; /* the last message of the user's */
 };
 
@@ -37,16 +37,16 @@ struct server {
 	struct http *http;
 	struct http_call *stream; /* of its events */
 	struct list errands;
-	json_t *children; /* sessions of sub-agents, and whose they are */
+	json_t *children; /* sessions of sub-agents, and their parents */
 
-	/* What it said of models when it started. */
+	/* The models, as told at the start. */
 	json_t *models;	   /* of all who are logged in, "provider/model" */
 	json_t *defaults;  /* of each provider */
 	char *first_model; /* NULL: nobody is logged in */
 	bool has_free;	   /* a provider that wants no login */
 };
 
-/* Something that is asked of the server, whether or not its talk waits. */
+/* A request to the server; its talk may be closed before the answer comes. */
 struct errand;
 typedef void errand_fn(struct errand *, int status, const json_t *answer);
 
@@ -81,22 +81,23 @@ struct opencode {
 	enum {
 		AT_REST,
 		ASKED, /* it was posted */
-		BEGUN, /* its message was seen: from here on all is of it */
+		BEGUN, /* its message was seen: events from here on are its */
 		ENDING /* it has failed, and is being taken back */
 	} phase;
-	bool is_accepted;		     /* the post was answered... */
-	bool is_stopping;		     /* it is to end... */
-	bool is_stopped;		     /* ...and was told so */
-	unsigned attempts;		     /* to take it back */
-	char prompt[MAX_OPENCODE_ID + 1];    /* its message */
-	char assistant[MAX_OPENCODE_ID + 1]; /* the last that answers it */
-	char part[MAX_OPENCODE_ID + 1];	     /* text that was said last */
-	bool is_aside;	  /* that message is none of the answer */
-	bool is_complete; /* it will not be changed any more */
-	bool has_text;	  /* the turn has */
-	bool step_spoke;  /* the request to the vendor that runs has */
-	bool step_called; /* a tool, in it */
-	json_t *parts;	  /* those seen, and the messages, by their ids */
+	bool is_accepted;		  /* the post was answered... */
+	bool is_stopping;		  /* it must end... */
+	bool is_stopped;		  /* ...and the server has agreed */
+	unsigned attempts;		  /* to take it back */
+	char prompt[MAX_OPENCODE_ID + 1]; /* its message */
+	char assistant[MAX_OPENCODE_ID +
+		       1];		/* the last message that answers it */
+	char part[MAX_OPENCODE_ID + 1]; /* the part whose text came last */
+	bool is_aside;	  /* that message is not a part of the answer */
+	bool is_complete; /* that message is finished */
+	bool has_text;	  /* the turn has said text */
+	bool step_spoke;  /* the vendor's answer under way has said text */
+	bool step_called; /* ...or called a tool */
+	json_t *parts;	  /* parts and messages that were seen, by id */
 	char finish[32];  /* the CLI's word for how the message ended */
 	char model[MAX_MODEL + 1]; /* who answers */
 	struct opencode_usage used;
@@ -107,32 +108,33 @@ struct opencode {
 void errand_run(struct agent *, struct talk *, const char *method,
 		const char *path, json_t *body, errand_fn *);
 
-/* In a path behind "/session/<id>", of a talk or on behalf of one that is
- * gone.  Take `body`. */
+/* A request behind "/session/<id>", of a talk, or for the session of one that
+ * is closed.  Take `body`. */
 void session_ask(struct talk *, const char *method, const char *what,
 		 json_t *body, errand_fn *);
 void session_ask_later(const struct errand *, const char *method,
 		       const char *what, errand_fn *);
 bool server_line(struct agent *, struct str line, struct error *);
 
-/* None of it is heard any more. */
+/* Nothing of the talk is heard any more. */
 void server_forget(struct talk *);
 void server_clear(struct agent *);
 
-/* What went wrong if `status` is not what it should be: false and `e`. */
+/* False and `e` if `status` is not a success. */
 bool server_agrees(int status, const json_t *answer, struct error *e);
 
 /* models.c */
 bool models_read(struct server *, const json_t *answer, struct error *);
 
-/* As prompts have it; NULL: the CLI's own choice.  False: there is none. */
+/* The turn's model as prompts have it; NULL: the CLI's own choice.  False:
+ * there is no model. */
 bool model_of(const struct talk *, json_t **model, struct error *);
 
-/* The same, of "provider/model". */
+/* The same, for "provider/model". */
 json_t *model_named(const struct server *, const char *name);
 
-/* session.c.  What goes behind a path to say for which directory it is; the
- * caller frees it. */
+/* session.c.  The query that names the directory of a request; the caller frees
+ * it. */
 char *opencode_where(const char *directory);
 void session_open(struct talk *);
 void session_close(struct talk *);
@@ -151,7 +153,8 @@ uint64_t opencode_now(void); /* of the clock, in ms */
 /* An id of a "msg", say, in MAX_OPENCODE_ID + 1 bytes. */
 void opencode_id(char *id, const char *kind, uint64_t when);
 
-/* turn.c.  Of ours one of theirs; NULL: there is none, and `e` may say why. */
+/* turn.c.  opencode's part for one of ours; NULL: there is none, and `e` may
+ * say why. */
 json_t *opencode_part(const json_t *part, struct error *);
 void turn_say(struct talk *);
 void turn_interrupt(struct talk *);
@@ -162,17 +165,17 @@ void turn_is_orphan(struct errand *);
 /* events.c: one line of the stream. */
 void events_line(struct agent *, struct str line);
 
-/* parts.c.  A part is there, or has changed; it has grown. */
+/* parts.c.  A part is new, or has changed; a part has grown. */
 void parts_hear(struct talk *, const json_t *about);
 void parts_delta(struct talk *, const json_t *about);
 
-/* Counts what a request has used, once. */
+/* Counts the tokens of a request to the vendor, once. */
 void parts_count(struct talk *, const json_t *part);
 
 /* The record of a part or message, which is made if it has none. */
 json_t *parts_record(struct opencode *, const char *id, const char *type);
 
-/* failure.c: of an error object, of the words of a retry. */
+/* failure.c: what an error object means, and the words of a retry. */
 void opencode_explain(const json_t *error, bool has_spoken, struct error *);
 enum error_code opencode_code_of_words(const char *words);
 
@@ -182,7 +185,7 @@ directory_of(const struct talk *t)
 	return t->cwd ? t->cwd : t->agent->workspace;
 }
 
-/* It is heard, and nothing has come in between. */
+/* The turn is heard, and is not being stopped. */
 static inline bool
 turn_is_on(const struct opencode *o)
 {

@@ -5,9 +5,9 @@
 #include "workers/conversation.h"
 
 /*
- * A message is made of parts: text, reasoning, uses of tools, and where each
- * request to the vendor begins and ends.  Text comes twice: as deltas, and
- * whole when its part is closed.
+ * A message consists of parts: text, reasoning, uses of tools, and marks where
+ * a request to the vendor begins and ends.  Text comes twice: as deltas, and as
+ * a whole when its part is closed.
  */
 
 static json_int_t
@@ -29,7 +29,7 @@ parts_record(struct opencode *o, const char *id, const char *type)
 	return record;
 }
 
-/* Text behind a use of tools begins anew. */
+/* Text after the use of a tool begins on a new line. */
 static void
 say_text(struct talk *t, const char *part, struct str text)
 {
@@ -63,8 +63,8 @@ say(struct talk *t, json_t *record, const char *part, struct str text)
 		say_text(t, part, text);
 }
 
-/* The whole of what was heard piece by piece: what is missing is said now, if
- * it goes on from there. */
+/* Compares the whole text of a part with the deltas that were heard, and says
+ * the rest, if the text begins with them. */
 static void
 catch_up(struct talk *t, json_t *record, const char *part, struct str whole)
 {
@@ -87,7 +87,7 @@ on_text_part(struct talk *t, const json_t *part)
 		catch_up(t, record, id, json_str(part, "text"));
 }
 
-/* Tools, which it uses by itself. */
+/* Tools, which the CLI uses by itself. */
 
 static void
 on_tool_call(struct talk *t, json_t *record, const json_t *part)
@@ -136,7 +136,8 @@ on_tool_part(struct talk *t, const json_t *part)
 		on_tool_result(t, record, part);
 }
 
-/* A request to the vendor begins: the next may be tried again alone. */
+/* A request to the vendor begins.  Until it has said something, the CLI may
+ * repeat it. */
 static void
 on_step_start(struct talk *t, const json_t *part)
 {
@@ -145,7 +146,7 @@ on_step_start(struct talk *t, const json_t *part)
 	o->step_spoke = o->step_called = false;
 }
 
-/* The CLI counts cache and reasoning apart. */
+/* The CLI does not count cached tokens and reasoning among the others. */
 void
 parts_count(struct talk *t, const json_t *part)
 {
@@ -202,7 +203,7 @@ parts_hear(struct talk *t, const json_t *about)
 	agent_unknown(t->agent, "part", type);
 }
 
-/* Of a part that was not begun it is not known what it is. */
+/* A delta of a part that was not seen is passed over: its type is not known. */
 void
 parts_delta(struct talk *t, const json_t *about)
 {

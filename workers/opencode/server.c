@@ -4,7 +4,7 @@
 
 enum { ANSWER_MS = 60000 }; /* the first answer for a directory takes long */
 
-/* Errands */
+/* Requests */
 
 static void
 errand_free(struct errand *x)
@@ -14,7 +14,7 @@ errand_free(struct errand *x)
 	free(x);
 }
 
-/* An answer that can't be read is none. */
+/* An answer that is no JSON counts as empty. */
 static void
 on_answer(void *arg, int status, struct str body, const struct error *e)
 {
@@ -124,7 +124,7 @@ server_agrees(int status, const json_t *answer, struct error *e)
 			 words ? words : "it refuses", status);
 }
 
-/* Its start */
+/* The start of the server */
 
 static void
 give_up(struct agent *a, const char *what, const struct error *e)
@@ -148,7 +148,8 @@ on_models(struct errand *x, int status, const json_t *answer)
 		give_up(a, "which models there are", &e);
 }
 
-/* The first is that it is connected: from then on nothing is missed. */
+/* The first event says that the stream is connected: no event after it is
+ * missed. */
 static void
 on_stream_line(void *arg, struct str line)
 {
@@ -197,7 +198,7 @@ listen_to_it(struct agent *a)
 	s->stream = http_ask(s->http, &r);
 }
 
-/* Of its output only this counts: it says so when it listens. */
+/* Of the server's output only the line that says where it listens counts. */
 bool
 server_line(struct agent *a, struct str line, struct error *e)
 {
@@ -211,7 +212,7 @@ server_line(struct agent *a, struct str line, struct error *e)
 	return true;
 }
 
-/* Its end */
+/* The end of the server */
 
 void
 server_forget(struct talk *t)
@@ -222,7 +223,7 @@ server_forget(struct talk *t)
 	void *next;
 
 	if (!s || !s->http)
-		return; /* it was never begun */
+		return; /* the server was never started */
 	list_each (&s->errands, n) {
 		struct errand *x = container_of(n, struct errand, node);
 

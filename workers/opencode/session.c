@@ -6,7 +6,7 @@
 
 enum { LOOK_BACK = 64 }; /* messages among which the last good turn must be */
 
-/* The directory in each request is that for which it is meant. */
+/* Each request names the directory that it is for. */
 char *
 opencode_where(const char *directory)
 {
@@ -27,8 +27,8 @@ opencode_where(const char *directory)
 }
 
 /*
- * Nobody could answer a question.  Beside these rules, which a session keeps,
- * its user's own ones apply.
+ * The session's rules.  Nobody could answer a question, so asking is denied.
+ * The user's own rules apply besides.
  */
 static json_t *
 rules_of(const struct talk *t)
@@ -61,8 +61,8 @@ static void make(struct talk *);
 static void on_deleted(struct errand *, int status, const json_t *answer);
 static void import_more(struct talk *);
 
-/* A part of the history may be in the session now, so another one is made,
- * which is told the history as text. */
+/* A part of the history may be in the session now, so another session is made,
+ * which gets the history as text. */
 static void
 begin_without_import(struct talk *t)
 {
@@ -91,7 +91,8 @@ on_imported(struct errand *x, int status, const json_t *answer)
 	import_more(x->talk);
 }
 
-/* What has been imported needs not be said. */
+/* Hands over the next piece.  A history that was imported is not said as text.
+ */
 static void
 import_more(struct talk *t)
 {
@@ -109,7 +110,8 @@ import_more(struct talk *t)
 	be_ready(t);
 }
 
-/* It is open, and where it should be; takes `model`. */
+/* The session is open, and stands where the last good turn ended.  Takes
+ * `model`. */
 static void
 tell_history(struct talk *t, json_t *model)
 {
@@ -151,7 +153,7 @@ on_config(struct errand *x, int status, const json_t *answer)
 	check_model(x->talk);
 }
 
-/* Only its configuration says whether its default is what its user chose. */
+/* The configuration says whether the default model is the user's choice. */
 static void
 find_default(struct talk *t)
 {
@@ -161,7 +163,7 @@ find_default(struct talk *t)
 	errand_run(t->agent, t, "GET", path, NULL, on_config);
 }
 
-/* A new one */
+/* A new session */
 
 static void
 on_deleted(struct errand *x, int status, const json_t *answer)
@@ -191,7 +193,7 @@ on_made(struct errand *x, int status, const json_t *answer)
 	find_default(x->talk);
 }
 
-/* With a title of ours it does not ask a model for one. */
+/* With a title of ours, opencode does not ask a model for one. */
 static void
 make(struct talk *t)
 {
@@ -204,7 +206,7 @@ make(struct talk *t)
 		   on_made);
 }
 
-/* One that is known */
+/* A session that the server knows */
 
 static void
 on_taken_back(struct errand *x, int status, const json_t *answer)
@@ -230,8 +232,8 @@ find_message(const json_t *messages, const char *id)
 	return SIZE_MAX;
 }
 
-/* What came behind the last good turn is taken back with the first message of
- * the user's. */
+/* Takes back what follows the last good turn, from the user's first message in
+ * it. */
 static void
 on_messages(struct errand *x, int status, const json_t *answer)
 {
@@ -259,7 +261,8 @@ on_messages(struct errand *x, int status, const json_t *answer)
 	find_default(x->talk);
 }
 
-/* One that was begun under other rules is begun anew. */
+/* A session that was begun under other rules is lost to us: a new one begins.
+ */
 static void
 on_known(struct errand *x, int status, const json_t *answer)
 {
@@ -323,14 +326,15 @@ on_last_stop(struct errand *x, int status, const json_t *answer)
 		session_ask_later(x, "DELETE", "", on_deleted);
 }
 
-/* Deleting one does not stop what runs in it. */
+/* Deleting a session does not stop its turn, so the turn is stopped first. */
 void
 turn_is_orphan(struct errand *x)
 {
 	session_ask_later(x, "POST", "/abort", on_last_stop);
 }
 
-/* Where the post of a turn was not answered yet, the rest happens then. */
+/* If the post of a turn was not answered yet, turn_is_orphan() does the rest
+ * later. */
 void
 session_close(struct talk *t)
 {

@@ -1,20 +1,20 @@
 #include "workers/opencode/opencode.h"
 
 /*
- * A turn is posted, and answered with nothing; what becomes of it is told in
- * events.  These have the session's id but not the turn's, and there may be
- * late ones of the turn before; so the turn's message gets an id of ours, and
- * only what comes behind that message is heard.
+ * A turn is posted, and the answer to the post is empty: events tell what
+ * becomes of it.  These name the session but not the turn, and events of the
+ * turn before may come late.  So the turn's message gets an id of ours, and
+ * only events after that message are heard.
  *
- * A turn that ends badly is taken back: the next one must not find half of it
- * in the conversation.
+ * A turn that fails is taken back, so that the next turn does not find half of
+ * it in the conversation.
  */
 
 enum {
-	MAX_ATTEMPTS = 20, /* to take a turn back that is still busy */
+	MAX_ATTEMPTS = 20, /* to take back a turn that is still busy */
 };
 
-/* Saying it */
+/* Saying a turn */
 
 static json_t *
 image_part(const json_t *part, struct error *e)
@@ -33,8 +33,8 @@ image_part(const json_t *part, struct error *e)
 			 json_text(part, "media_type"), "url", url);
 }
 
-/* An answer of a tool of the caller's, which the CLI has not called, is what
- * the user says. */
+/* A result of a tool of the caller's counts as the user's text: the CLI has not
+ * called that tool. */
 json_t *
 opencode_part(const json_t *part, struct error *e)
 {
@@ -63,8 +63,8 @@ add_parts(json_t *parts, const json_t *content, struct error *e)
 	return true;
 }
 
-/* NULL on failure.  What stands in it is text to the CLI, as commands and
- * names of files are only to its own user interface. */
+/* NULL on failure.  All of it is text for the model: commands and names of
+ * files have a meaning only in the CLI's user interface. */
 static json_t *
 parts_of(const struct talk *t, struct error *e)
 {
@@ -175,7 +175,7 @@ turn_say(struct talk *t)
 	session_ask(t, "POST", "/prompt_async", prompt, on_asked);
 }
 
-/* Its end */
+/* The end of a turn */
 
 static void on_reverted(struct errand *, int status, const json_t *answer);
 
@@ -189,7 +189,7 @@ take_back(struct talk *t)
 		    json_pack("{s:s}", "messageID", o->prompt), on_reverted);
 }
 
-/* 409: the session is busy still, or again. */
+/* The status 409 says that the session is busy. */
 static void
 on_reverted(struct errand *x, int status, const json_t *answer)
 {
@@ -225,7 +225,7 @@ usage_of(const struct opencode_usage *u)
 			 u->reasoning);
 }
 
-/* NULL: that is not how a turn ends well. */
+/* NULL if the turn did not end well. */
 static const char *
 finish_reason(const struct opencode *o)
 {
@@ -266,8 +266,8 @@ finish(struct talk *t, const char *reason)
 }
 
 /*
- * The session rests.  After a stop that is told twice, and the first time the
- * last message is not closed yet.
+ * The session is idle.  After a stop that event comes twice; at the first one
+ * the last message is not finished yet.
  */
 void
 turn_idle(struct talk *t)
@@ -302,7 +302,7 @@ turn_stop(struct talk *t, const struct error *why)
 		session_ask(t, "POST", "/abort", NULL, on_stopped);
 }
 
-/* One that has failed by itself is on its way to say so. */
+/* Stops the turn.  A turn that has failed by itself is about to say so. */
 void
 turn_interrupt(struct talk *t)
 {
