@@ -53,7 +53,7 @@ write_file(const char *path, struct str text, struct error *e)
 	return ok;
 }
 
-/* What its user has set counts more, and so does what we were told to set. */
+/* The user's settings and the operator's override these. */
 static bool
 add_defaults(const struct agent *a, const struct acp_kind *kind,
 	     struct words *env, struct error *e)
@@ -134,7 +134,7 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 	agent_ready(a);
 }
 
-/* What it tells, and what it asks. */
+/* Notifications and requests of the agent's. */
 
 static void
 told(struct agent *a, const char *method, const json_t *params)
@@ -146,7 +146,7 @@ told(struct agent *a, const char *method, const json_t *params)
 			acp_on_update(t, json_object_get(params, "update"));
 		return;
 	}
-	/* of its own, which it need not declare */
+	/* methods that an agent may add without declaring them */
 	if (*method != '_' && !strstr(method, "/notify/"))
 		agent_unknown(a, "notification", method);
 }
@@ -190,9 +190,8 @@ agent_greet(struct agent *a)
 }
 
 /*
- * JavaScript writes half a character as an escape, which is no text to
- * anybody else.  What such a line had to say would be missing from an answer,
- * if it is not about a title that was cut.
+ * A line with half a surrogate pair, as JavaScript writes it, is no valid JSON.
+ * Its text is missing from an answer, unless it only has a title that was cut.
  */
 static bool
 is_damaged(struct str line)
@@ -209,7 +208,7 @@ is_damaged(struct str line)
 	return !read;
 }
 
-/* Of whom it is must be found without reading it. */
+/* The session's id is looked for in the bytes: the line cannot be parsed. */
 static struct talk *
 talk_in(struct agent *a, struct str line)
 {
@@ -226,8 +225,8 @@ talk_in(struct agent *a, struct str line)
 	return agent_talk(a, name);
 }
 
-/* Of what was said before, which it tells again when it opens a session,
- * nothing is heard. */
+/* An agent that opens a session again repeats what was said in it, which is
+ * passed over. */
 static bool
 is_asked(const struct talk *t)
 {
@@ -262,12 +261,12 @@ agent_clear(struct agent *a)
 	agent->records = NULL;
 }
 
-/* The harness, made of what is special about the agent. */
+/* The harness is made from the row of the agent. */
 
-/* The one harness that this worker is, made when it is asked for. */
+/* The harness of this worker, which harness_of() makes. */
 static struct {
 	struct words may_see, environment, modes, models;
-	bool names_models; /* they were named to us */
+	bool names_models; /* the operator has named them */
 	struct harness harness;
 } made;
 

@@ -2,23 +2,23 @@
 /*
  * acp - any agent that speaks the Agent Client Protocol, version 1
  *
- * https://agentclientprotocol.com.  One process holds many sessions, each of
- * which is a talk.  The agents that are known by name are in agents.def; any
- * other is a line of configuration.
+ * See https://agentclientprotocol.com.  One process holds many sessions, and
+ * each is a talk.  The agents that are known by name are in agents.def; any
+ * other agent is a line of configuration.
  *
- *   kinds.c        which agents there are, what is special about each
+ *   kinds.c        which agents there are, and how they differ
  *   acp.c          the process: its arguments, its handshake, its lines
- *   session.c      a session is opened, or opened again, and closed
- *   models.c       which models there are, and which one is meant
- *   prompt.c       what is said to it, and how that ends
- *   updates.c      what it says meanwhile
- *   repeats.c      what it says twice
- *   permission.c   what it may do, and what it asks about
- *   usage.c        tokens, of which each agent tells in its own way
+ *   session.c      a session is opened, opened again, and closed
+ *   models.c       which models there are, and which one a turn means
+ *   prompt.c       a turn is said, stopped, and ends
+ *   updates.c      the answer of a turn
+ *   repeats.c      text that an agent says twice
+ *   permission.c   what the agent may do, and what it asks for
+ *   usage.c        tokens, which each agent tells in its own way
  *   failure.c      what its failures mean
  *   record.c       how a turn ended, where only the agent's own records say
  *
- * We offer it neither our file system nor our terminals: it uses its own.
+ * We offer the agent neither our file system nor our terminals: it has its own.
  */
 #include "workers/rpc.h"
 
@@ -26,37 +26,38 @@
 struct acp_kind {
 	const char *name;
 	const char *arguments;
-	const char *bare; /* further ones for LOADS_NOTHING; NULL: it can't */
+	const char *bare; /* further ones for LOADS_NOTHING; NULL: impossible */
 	const char *log_in;
 	const char *tested;
 	const char *may_see;
 	const char *environment;
 
-	/* What <NAME>_PERMISSION_MODE may be, the most permissive first:
-	 * WORD=MODE, a session mode of the agent's; WORD=@OPTION=VALUE, a
-	 * configuration option; WORD=, nothing that it is told; WORD, the mode
-	 * of that name.  What it asks for is allowed with the first. */
+	/* The values of <NAME>_PERMISSION_MODE, the most permissive first:
+	 * WORD=MODE sets a session mode of the agent's, WORD=@OPTION=VALUE a
+	 * configuration option, WORD= sets nothing, and WORD alone sets the
+	 * mode of that name.  With the first value, all that the agent asks
+	 * for is allowed. */
 	const char *modes;
 
-	/* Settings below those of its user, in a file that this variable
-	 * names; NULL: it reads none. */
+	/* Settings that its user's override, in a file that this variable
+	 * names; NULL: there is no such variable. */
 	const char *defaults_variable, *defaults;
 
-	/* Goes before a text that looks like one of its commands; NULL: words
-	 * that keep any agent from taking it for one. */
+	/* Put before a text that looks like one of its commands; NULL: words
+	 * that work with any agent. */
 	const char *before_commands;
 
-	/* It tells of its failures and retries as if they were its answer. */
+	/* Its failures and retries come as if they were its answer. */
 	bool says_its_failures;
 
-	/* It says "[MODE_UPDATE] <mode>" as if that were its answer. */
+	/* "[MODE_UPDATE] <mode>" comes as if that were its answer. */
 	bool says_its_modes;
 
-	/* A session that it opens again needs another name: see session.c. */
+	/* A session must have another name to be opened again: session.c. */
 	bool loads_by_alias;
 
-	/* A failed turn looks like a good one: see record.c.  Its directory
-	 * is in this variable, or has this name in its user's home. */
+	/* A failed turn looks like a good one: see record.c.  The directory of
+	 * its records is in this variable, or has this name in the home. */
 	const char *records_variable, *records;
 };
 
@@ -71,10 +72,10 @@ struct acp_agent {
 
 	/* See session.c. */
 	unsigned openings, closings; /* under way */
-	struct list waiting;	     /* talks that are to be opened */
-	json_t *doomed;		     /* sessions that are to be closed */
+	struct list waiting;	     /* talks whose session must be opened */
+	json_t *doomed;		     /* sessions that must be closed */
 
-	/* As it has told. */
+	/* What it can do, as it has told. */
 	bool loads, resumes, closes, deletes, sees_images;
 };
 
@@ -83,13 +84,13 @@ struct acp_usage {
 	json_int_t input, output, cached, reasoning;
 };
 
-/* How the agent's models can be chosen; none if it does not say. */
+/* How a model of the agent's can be chosen; not at all if it does not say. */
 enum acp_choice {
 	ACP_NO_CHOICE,
 	ACP_SET_MODEL,	/* session/set_model */
 	ACP_SET_OPTION, /* session/set_config_option */
-	/* session/set_model, on the word of who has named its models: it may
-	 * not know that method */
+	/* session/set_model, because the operator has named models: the agent
+	 * may not know that method */
 	ACP_TRY_MODEL,
 };
 
@@ -100,7 +101,7 @@ struct acp {
 	struct node waits; /* in acp_agent.waiting, or nowhere */
 	bool is_opening;   /* its session was asked for */
 
-	/* Until the first good turn: what goes before its words. */
+	/* Until the first good turn: the parts before its messages. */
 	json_t *preface; /* parts, as in conversation.h; NULL: nothing */
 
 	/* Of the session. */
@@ -109,32 +110,32 @@ struct acp {
 	char *model_option;   /* the id of that option; or NULL */
 	char *default_model;  /* NULL: not known */
 	char *model;	      /* that it has now; NULL: as it was opened */
-	struct acp_usage sum; /* of all its turns, as it counts them */
+	struct acp_usage sum; /* of all turns, as the agent counts */
 
 	/* Of the turn. */
 	json_t *prompt;	   /* that waits for the model to be set; or NULL */
 	char *asked_model; /* meanwhile; NULL: none */
 	bool is_asked;	   /* the prompt was sent, and not yet answered */
-	bool has_text, used_tool; /* said something; and a tool since then */
-	json_t *tools;	  /* the ids of those that were told of; or NULL */
-	struct error why; /* it was told to stop because of this */
-	unsigned tries;	  /* of the same request, as far as it shows */
-	char *complaint;  /* what may be its own failure, not yet said */
+	bool has_text, used_tool; /* has said text; used a tool since */
+	json_t *tools;		  /* ids of tools that were told; or NULL */
+	struct error why;	  /* why the turn is being stopped */
+	unsigned tries;		  /* of the same request, as far as known */
+	char *complaint;	  /* text that may be a failure, held back */
 	struct acp_usage usage;
 	bool has_usage;
 	char answering[MAX_MODEL]; /* who answers, as told; "": not told */
 
 	/* See repeats.c. */
-	struct buf said;   /* since a tool was used, the beginning */
-	struct buf held;   /* what repeats that so far */
+	struct buf said;   /* the beginning of the text since a tool */
+	struct buf held;   /* text that repeats it so far, held back */
 	uint64_t heard_at; /* in ms */
 
-	/* What its records say: see record.c. */
+	/* The agent's records: see record.c. */
 	char *record;	   /* path; NULL: there is none */
 	int64_t recorded;  /* bytes of it that were read */
-	struct timer look; /* for what is not written yet */
+	struct timer look; /* until more is written */
 	unsigned looks;
-	json_t *answer; /* the prompt's, which waits for that */
+	json_t *answer; /* the prompt's, until then */
 };
 
 static inline struct str
@@ -150,8 +151,8 @@ acp_agent_of(const struct talk *t)
 	return t->agent->state;
 }
 
-/* {"sessionId": that of the talk, `key`: `value`}; takes `value`, which is
- * left out if it is NULL. */
+/* {"sessionId":<the talk's>, `key`: `value`}.  Takes `value`; NULL leaves it
+ * out. */
 json_t *acp_params(const struct talk *, const char *key, json_t *value);
 
 enum { ACP_NO_LOGIN = -32000, ACP_NO_METHOD = -32601 }; /* errors of its */
@@ -162,13 +163,13 @@ void acp_close(struct talk *);
 void acp_clear(struct talk *);
 void acp_drop_sessions(struct acp_agent *);
 
-/* acp.c: whether models of an agent of one's own were named. */
+/* acp.c: whether the operator has named models. */
 bool acp_names_models(void);
 
 /* models.c: from the answer that opened the session. */
 void acp_read_models(struct talk *, const json_t *opened);
 
-/* Asks for the turn's model, if it is another: false if it is not. */
+/* Asks for the turn's model.  False if the session has it already. */
 bool acp_ask_model(struct talk *);
 
 /* prompt.c */
@@ -176,10 +177,10 @@ void acp_say(struct talk *);
 void acp_send_prompt(struct talk *);
 void acp_interrupt(struct talk *);
 
-/* The prompt's answer is all there is: the turn ends. */
+/* Ends the turn by the answer to its prompt. */
 void acp_conclude(struct talk *, const json_t *result);
 
-/* Has it stop: the turn fails with this when it has. */
+/* Stops the turn, which then fails with this error. */
 void acp_stop_for(struct talk *, const struct error *);
 
 void acp_fail(struct talk *, struct error *);
@@ -189,13 +190,13 @@ void acp_on_update(struct talk *, const json_t *update);
 void acp_on_permission(struct talk *, const json_t *params);
 void acp_forget_turn(struct acp *);
 
-/* repeats.c: takes its words; says what it holds back. */
-enum { ACP_MAX_REPEAT = 200 /* bytes that are enough to be sure */ };
+/* repeats.c: hears text; says the text that is held back. */
+enum { ACP_MAX_REPEAT = 200 /* bytes after which a repeat is certain */ };
 void acp_hear_text(struct talk *, struct str);
 void acp_say_held(struct talk *);
 
-/* permission.c: tells it the talk's mode, `then` follows; what it asks for is
- * allowed; and its answer to that. */
+/* permission.c: sets the mode of the talk, and `then` follows; the answer to a
+ * request for permission. */
 void acp_set_mode(struct talk *, rpc_answer_fn *then);
 bool acp_may_all(const struct talk *);
 json_t *acp_decide(const struct talk *, const json_t *params);
@@ -207,7 +208,7 @@ void acp_count_answer(struct acp *, const json_t *result);
 void acp_add_usage(struct acp *, const struct acp_usage *);
 json_t *acp_usage(const struct acp *); /* OpenAI's object, or NULL */
 
-/* failure.c: of an error that answers a request; of words. */
+/* failure.c: what an error means that answers a request, and words alone. */
 void acp_explain(const struct talk *, const json_t *error, struct error *);
 void acp_explain_words(const struct talk *, json_int_t status,
 		       const char *words, struct error *);

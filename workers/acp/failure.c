@@ -6,10 +6,10 @@
 #include "workers/failure.h"
 
 /*
- * An error has a code, which is the protocol's, or, from gemini, an HTTP
- * status; words in "message", which may be JSON of the vendor's; and more
- * words in "data.details".  The vendor's status is often in the words only:
- * "429 too many", "... (HTTP 401).", "... Last error: 500 ...".
+ * An error has a code of the protocol's or, from gemini, an HTTP status.  Its
+ * "message" has words, which may be the vendor's JSON, and "data.details" may
+ * have more.  Often only the words have the vendor's status: "429 too many",
+ * "... (HTTP 401).", "... Last error: 500 ...".
  */
 
 /* Words that tell more than a status does, in lower case; the first that is
@@ -43,7 +43,7 @@ code_of_words(const char *words)
 	return ERR_NONE;
 }
 
-/* "401" and then something else, at the beginning of `s`; 0: none. */
+/* The number of three digits that `s` begins with; 0: none. */
 static json_int_t
 number_at(const char *s)
 {
@@ -103,7 +103,7 @@ acp_explain_words(const struct talk *t, json_int_t status, const char *words,
 		     talk_name(t), str_of(words), kind->log_in);
 }
 
-/* A message that is JSON of the vendor's has its words further inside. */
+/* The vendor's error, if the message is JSON. */
 static json_t *
 inner_error(const char *message)
 {
@@ -143,7 +143,7 @@ words_of(const json_t *error, const json_t *inner)
 	return words ? words : json_text(error, "message");
 }
 
-/* Gemini calls what it does not understand a 500. */
+/* Gemini gives the code 500 to every error that it does not know. */
 static bool
 says_nothing(json_int_t status, const char *words)
 {

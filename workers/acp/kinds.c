@@ -8,7 +8,7 @@ static const struct acp_kind kinds[] = {
 #include "workers/acp/agents.def"
 };
 
-/* One of the operator's: its words are split on white space. */
+/* An agent of the operator's: its command is split on white space. */
 static struct acp_kind own;
 
 static bool

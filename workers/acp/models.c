@@ -3,10 +3,10 @@
 enum { NO_SUCH_METHOD = -32601 }; /* of JSON-RPC */
 
 /*
- * An agent has its models in "models", or as one of its configuration options,
- * or in both: qwen, for which the former is its user's choice for the future
- * as well, and written into its settings.  Some of their ids are not made for
- * people ("$runtime|openai|x"): their names are, if they are single words.
+ * An agent lists its models in "models", in a configuration option, or in both.
+ * qwen does both, and writes a choice among the former into its user's
+ * settings. Some ids are not made for people ("$runtime|openai|x"); then the
+ * name is used, if it is a single word.
  */
 static const char *
 name_of(const char *id, const char *name)
@@ -73,7 +73,7 @@ model_option(const json_t *opened)
 	return NULL;
 }
 
-/* Options may be in groups. */
+/* Options may be nested in groups. */
 static void
 add_options(struct offer *o, const json_t *options)
 {
@@ -164,7 +164,7 @@ is_unknown_method(const json_t *error)
 	       NO_SUCH_METHOD;
 }
 
-/* What it does not list it may know all the same. */
+/* The agent may also know models that it does not list. */
 static const char *
 id_of(const struct acp *c, const char *model)
 {
@@ -173,7 +173,7 @@ id_of(const struct acp *c, const char *model)
 	return id ? id : model;
 }
 
-/* The names that it was given are of no use: they are not listed again. */
+/* The agent does not take the operator's names: they are not listed again. */
 static void
 fail_choice(struct talk *t)
 {

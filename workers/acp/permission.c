@@ -1,6 +1,7 @@
 #include "workers/acp/acp.h"
 
-/* Takes the next WORD or WORD=HOW off a list of modes; `how` is WORD then. */
+/* Takes the next WORD or WORD=HOW off a list of modes; without "=", `how` is
+ * the word. */
 static bool
 next_mode(struct str *list, struct str *word, struct str *how)
 {
@@ -47,8 +48,9 @@ string_of(struct str s)
 	return json_stringn(s.ptr, s.len);
 }
 
-/* Even one that it is in already: its answer shows that all that it said
- * before it was asked, such as what an old session was about, is over. */
+/* The mode is set even if the session is in it already: the answer shows that
+ * all updates from before, such as the repetition of an old session, are over.
+ */
 void
 acp_set_mode(struct talk *t, rpc_answer_fn *then)
 {
@@ -89,7 +91,7 @@ option_of(const json_t *options, const char *kind)
 	return NULL;
 }
 
-/* Never waits for anybody: nobody is there. */
+/* Decides at once: nobody is there to be asked. */
 json_t *
 acp_decide(const struct talk *t, const json_t *params)
 {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 /*
- * Every agent takes a first text that begins with "/" for a command of its
- * own, of which some wipe the conversation; gemini also one with "$".  White
- * space before it helps with some of them, words with all.  What is not text,
- * and texts of nothing but white space, are passed over.
+ * Every agent takes a first text that begins with "/" for a command, and some
+ * commands erase the conversation; gemini has commands with "$" as well.  White
+ * space before the text prevents that with some agents, words with all of them.
+ * Parts that are no text or only white space do not count as the first text.
  */
 #define BEFORE_COMMANDS "The user says:\n"
 
@@ -142,8 +142,8 @@ acp_say(struct talk *t)
 		acp_send_prompt(t);
 }
 
-/* What has not been sent yet need not be stopped; but which model it has then
- * is not known: one that it does not have, so that it is told again. */
+/* A prompt that was not sent yet is dropped.  Which model the session has then
+ * is not known, so the next turn sets it again. */
 void
 acp_interrupt(struct talk *t)
 {
@@ -234,7 +234,8 @@ finish(struct talk *t, const char *reason)
 	talk_finish(t, reason, usage, *model ? model : t->model);
 }
 
-/* Agents that have swallowed an error of their vendor's end like this. */
+/* An agent that has swallowed an error of its vendor's ends a turn like this.
+ */
 static void
 fail_silent(struct talk *t)
 {
@@ -265,7 +266,7 @@ acp_conclude(struct talk *t, const json_t *result)
 
 	acp_say_held(t);
 	if (t->turn != turn)
-		return; /* which that has ended, and begun the next */
+		return; /* the turn has ended, and the next may have begun */
 	if (!reason)
 		fail_for(t, stop);
 	else if (c->complaint)

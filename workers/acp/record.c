@@ -9,17 +9,17 @@
 #include "workers/lines.h"
 
 /*
- * Kimi answers a prompt with "end_turn" whether its turn came to its end, or
- * its vendor said 429, or the stream broke off; the one failure that it
- * reports is that of a login.  But it writes down how each turn ended, and
- * what it has used, as a line of <home>/sessions/<any>/<session>/agents/main/
- * wire.jsonl, some milliseconds behind its answer.
+ * Kimi answers a prompt with "end_turn" even if its vendor said 429 or the
+ * stream broke off; it reports only the lack of a login.  But it writes how
+ * each turn ended, and the tokens, into a line of
+ * <home>/sessions/<any>/<session>/agents/ main/wire.jsonl, some milliseconds
+ * after its answer.
  *
- * Where there is no such file, in another version, its answer must do.
+ * If there is no such file, as in another version, the answer alone counts.
  */
 
 enum {
-	LOOK_AGAIN = 10, /* ms */
+	LOOK_AGAIN_MS = 10,
 	MAX_LOOKS = 300,
 	PIECE = 64 << 10,
 };
@@ -45,7 +45,7 @@ find_record(const char *home, const char *session)
 	return path;
 }
 
-/* What was written before is of other turns. */
+/* The lines that are there already belong to earlier turns. */
 void
 acp_record_begin(struct talk *t)
 {
@@ -58,7 +58,7 @@ acp_record_begin(struct talk *t)
 	if (!c->record)
 		c->record = find_record(home, t->cli_id);
 	if (!c->record)
-		return; /* it is made with the first turn */
+		return; /* the file is made in the first turn */
 	c->recorded = stat(c->record, &st) == 0 ? st.st_size : 0;
 }
 
@@ -107,7 +107,8 @@ on_step(struct acp *c, const json_t *line)
 				    json_string(reason));
 }
 
-/* Of the one before, which was cancelled, the end may stand before this. */
+/* The end of the turn before, which was cancelled, may stand before this line.
+ */
 static void
 on_prompt(struct acp *c, const json_t *line)
 {
@@ -148,7 +149,7 @@ has_ended(const struct acp *c)
 	return json_object_get(c->answer, "ended") != NULL;
 }
 
-/* Whole lines only: the rest is read again. */
+/* Only whole lines are read; the rest is read again later. */
 static void
 read_lines(struct acp *c, int fd)
 {
@@ -243,12 +244,12 @@ look(struct timer *timer)
 	struct talk *t = c->talk;
 
 	if (!c->answer)
-		return; /* it was cancelled */
+		return; /* the turn was cancelled */
 	read_record(c);
 	if (has_ended(c))
 		conclude(t);
 	else if (c->looks++ < MAX_LOOKS)
-		loop_set(t->agent->loop, timer, LOOK_AGAIN, look);
+		loop_set(t->agent->loop, timer, LOOK_AGAIN_MS, look);
 	else
 		give_up(t);
 }

@@ -1,19 +1,19 @@
 #include "workers/acp/acp.h"
 
 /*
- * An agent whose stream breaks off waits a moment, and asks its model again;
- * and nothing in the protocol tells that what follows is said for the second
- * time.  So what follows a pause, and begins like all that was said before,
- * is held back until it differs, or is sure to be the same.
+ * An agent whose vendor's stream breaks off waits a moment and asks again, and
+ * nothing in the protocol marks the repeated text.  So text that follows a
+ * pause and begins like the text before is held back until it differs, or is
+ * certain to be a repeat.
  */
 
 enum {
-	PAUSE = 800,	/* ms; who tries again waits for a second or longer */
+	PAUSE_MS = 800, /* agents wait for a second or longer */
 	MIN_REPEAT = 8, /* bytes */
 	BEGINNING = 4,
 };
 
-/* Text behind a use of tools begins anew. */
+/* Text after the use of a tool begins on a new line. */
 static void
 say(struct talk *t, struct str text)
 {
@@ -45,7 +45,7 @@ acp_say_held(struct talk *t)
 	buf_fini(&held);
 }
 
-/* As far as both go. */
+/* Whether one begins with the other. */
 static bool
 begin_alike(struct str a, struct str b)
 {
@@ -54,7 +54,7 @@ begin_alike(struct str a, struct str b)
 	return !memcmp(a.ptr, b.ptr, n);
 }
 
-/* "no, no, no" is what the model wants to say. */
+/* A text such as "no, no, no" repeats itself, and is the model's own. */
 static bool
 is_repetitive(const struct buf *said)
 {
@@ -64,7 +64,8 @@ is_repetitive(const struct buf *said)
 static bool
 may_repeat(const struct acp *c, struct str text)
 {
-	return c->said.len >= MIN_REPEAT && loop_now() - c->heard_at >= PAUSE &&
+	return c->said.len >= MIN_REPEAT &&
+	       loop_now() - c->heard_at >= PAUSE_MS &&
 	       !is_repetitive(&c->said) && begin_alike(buf_str(&c->said), text);
 }
 

@@ -2,7 +2,7 @@
 
 #include "workers/transcript.h"
 
-/* Less than is allowed does no harm, for it asks us then. */
+/* If the mode cannot be set, the agent may do less and asks us for the rest. */
 static void
 on_mode_set(void *whom, const json_t *result, const json_t *error)
 {
@@ -18,9 +18,9 @@ on_mode_set(void *whom, const json_t *result, const json_t *error)
 }
 
 /*
- * Opening and closing, never at once: a session that kimi opens while it
- * deletes another is not found a moment later, nor one that is opened again
- * while it is still being closed.
+ * Sessions are never opened and closed at the same time: if kimi opens a
+ * session while it deletes another, or opens one again that it is still
+ * closing, the session is not found a moment later.
  */
 
 static void open_now(struct talk *);
@@ -131,8 +131,9 @@ on_new(void *whom, const json_t *result, const json_t *error)
 	open_up(t, result);
 }
 
-/* What one says of a session that it does not know, another says of anything
- * that it does not like: it is lost in any case, unless it can't be had. */
+/* The errors for an unknown session differ from agent to agent, and some mean
+ * other things: so the session is lost in any case, unless a login is missing.
+ */
 static void
 on_reopened(void *whom, const json_t *result, const json_t *error)
 {
@@ -155,10 +156,10 @@ where(const struct talk *t)
 }
 
 /*
- * Gemini keeps a session in a file that it calls by the minute and the first
- * eight characters of the id, and begins such a file before it looks for the
- * session that it is to load: one of the same minute is then empty.  But it
- * looks for the id without the spaces around it.
+ * Gemini names the file of a session by the minute and the first eight
+ * characters of the id.  It makes such a file before it looks for the session
+ * to load, so a session of the same minute is overwritten.  But it strips
+ * spaces from the id when it looks: so we add spaces.
  */
 static void
 call_it_otherwise(struct talk *t)
@@ -171,8 +172,8 @@ call_it_otherwise(struct talk *t)
 	talk_name_it(t, alias);
 }
 
-/* With session/load it tells all that was said before it answers, or, like
- * gemini, behind: nothing is heard before it is ready. */
+/* With session/load an agent repeats the conversation before it answers or,
+ * like gemini, after that: it is not heard before the session is ready. */
 static void
 reopen(struct talk *t)
 {
@@ -200,7 +201,7 @@ open_now(struct talk *t)
 		rpc_ask(&agent->rpc, "session/new", where(t), on_new, t);
 }
 
-/* There is no field for a system prompt, nor for what was said before. */
+/* The protocol has no field for a system prompt or for a history. */
 static json_t *
 preface_of(const struct talk *t)
 {
@@ -233,8 +234,8 @@ acp_greet(struct talk *t)
 		open_now(t);
 }
 
-/* One that can't be closed stays in the process, and one that can't be deleted
- * in the agent's records: it has no means against that. */
+/* With an agent that cannot close or delete sessions, they stay in its process
+ * and in its records. */
 void
 acp_close(struct talk *t)
 {

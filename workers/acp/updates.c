@@ -22,7 +22,7 @@ acp_forget_turn(struct acp *c)
 	c->looks = c->tries = 0;
 }
 
-/* More follows: it was the model's own word after all. */
+/* More text follows, so the text was the model's own. */
 static void
 say_complaint(struct talk *t)
 {
@@ -35,8 +35,8 @@ say_complaint(struct talk *t)
 }
 
 /*
- * Copilot tells of retries, each in one piece; the model's own words come in
- * smaller ones.  When the answer itself had begun it says that again.
+ * Copilot announces a retry as one piece of text; the model's text comes in
+ * smaller pieces.  After a retry it repeats an answer that had begun.
  */
 static bool
 is_retry(struct str text)
@@ -62,8 +62,8 @@ on_retry(struct talk *t, struct str text)
 }
 
 /*
- * It tells how full its model's context is before each request.  Of too many
- * requests it does not tell: it waits, and asks again.
+ * Copilot tells how full the model's context is before each request.  If the
+ * vendor has too many requests it tells nothing, waits, and asks again.
  */
 static void
 on_context(struct talk *t, const json_t *update)
@@ -81,7 +81,8 @@ on_context(struct talk *t, const json_t *update)
 	acp_stop_for(t, &e);
 }
 
-/* What copilot says last, and in one piece, may be why it has failed. */
+/* The last text of copilot's, if it comes in one piece, may say why it failed.
+ */
 static bool
 is_complaint(struct str text)
 {
@@ -142,7 +143,7 @@ on_thought(struct talk *t, const json_t *update)
 	struct str text = text_of(update);
 
 	if (str_starts(text, STR("****\n")))
-		text = str_from(text, 5); /* a title that is not there */
+		text = str_from(text, 5); /* a title is missing */
 	if (text.len)
 		talk_reasoning(t, text);
 }
@@ -168,7 +169,7 @@ has_members(const json_t *arguments)
 					 : arguments != NULL;
 }
 
-/* Some have no other than the title. */
+/* Some tools have no arguments but the title. */
 static json_t *
 arguments_of(const json_t *update)
 {
@@ -179,7 +180,7 @@ arguments_of(const json_t *update)
 	return json_pack("{s:s*}", "title", json_text(update, "title"));
 }
 
-/* Once for each, as soon as its arguments are there, or it runs anyway. */
+/* Each call is told once: when its arguments are there, or when it runs. */
 static void
 tell_of_call(struct talk *t, const json_t *update, const char *id)
 {
@@ -240,7 +241,7 @@ on_tool(struct talk *t, const json_t *update)
 		tell_of_result(t, update, id, failed);
 }
 
-/* It is asked for before it is told of, or without that. */
+/* A permission may be asked for before the call is told, or without that. */
 void
 acp_on_permission(struct talk *t, const json_t *params)
 {
@@ -286,7 +287,8 @@ hear(struct talk *t, const json_t *update,
 	hear_it(t, update);
 }
 
-/* Also of an old session, and of a turn that is over: see acp_set_mode(). */
+/* An update may be a repetition of an old session, or of a turn that is over:
+ * see acp_set_mode(). */
 void
 acp_on_update(struct talk *t, const json_t *update)
 {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 /*
- * The protocol has `usage` in the prompt's answer, the sum of all turns of the
- * session; gemini has `_meta.quota` there, of the turn; qwen `_meta.usage` in
- * the last update of each request to its model; kimi has none but in its
- * records.
+ * In the protocol, `usage` in the prompt's answer is the sum of all turns of
+ * the session.  gemini has `_meta.quota` there, for the turn.  qwen has
+ * `_meta.usage` in the last update of each request.  kimi tells tokens only in
+ * its records.
  */
 
 static json_int_t
@@ -49,7 +49,8 @@ acp_count_update(struct acp *c, const json_t *update)
 		acp_add_usage(c, &u);
 }
 
-/* One that has begun to count anew has counted this turn only. */
+/* If the sum has become smaller, the agent has begun to count anew in this
+ * turn. */
 static json_int_t
 since(json_int_t now, json_int_t before)
 {

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 /*
- * Claude Code resumes from any file of lines like its own transcripts, and
- * takes what stands there for what was really said: the conversation reaches
- * the model message by message, not as one text that tells of it.
+ * Claude Code resumes any file in the format of its own transcripts, as if the
+ * conversation in it had taken place.  So a conversation that began elsewhere
+ * reaches the model message by message.
  */
 
 static json_t *
@@ -24,7 +24,7 @@ image_block(const json_t *part)
 			 json_text(part, "data"));
 }
 
-/* Arguments that are not JSON after all are passed on as they are. */
+/* Arguments that are no JSON are passed on as text. */
 static json_t *
 call_block(const json_t *part)
 {

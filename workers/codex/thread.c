@@ -17,7 +17,7 @@ codex_hash(uint64_t so_far, struct str text)
 	return so_far;
 }
 
-/* What a turn does not need. */
+/* Frees the answers that only the opening of a thread needs. */
 static void
 forget_answers(struct codex *c)
 {
@@ -45,7 +45,8 @@ on_stepped(void *whom, const json_t *result, const json_t *error)
 	talk_fail(t, &e);
 }
 
-/* It may have ended by itself meanwhile, which is as well. */
+/* If the turn has ended by itself meanwhile, the answer is an error: that is
+ * fine. */
 static void
 on_calmed(void *whom, const json_t *result, const json_t *error)
 {
@@ -63,7 +64,7 @@ inject(struct talk *t, json_t *items)
 
 /*
  * A thread keeps the instructions that it was begun with, whatever it is
- * resumed with.  So others come as a message of the same role.
+ * resumed with.  So new instructions are added as a message of the same role.
  */
 static json_t *
 new_instructions(const struct talk *t)
@@ -88,7 +89,7 @@ open_up(struct talk *t)
 	talk_ready(t);
 }
 
-/* An empty turn id is whatever turn is under way. */
+/* An empty turn id stands for any turn that is under way. */
 static void
 next_step(struct talk *t)
 {
@@ -121,9 +122,9 @@ next_step(struct talk *t)
 /* A thread has been opened, or not */
 
 /*
- * Our positions are "turn hash": the last good turn, and the instructions that
- * were in force.  Behind it there may be turns that failed or were stopped: the
- * first of them is where the thread is cut.
+ * A position of ours is "turn hash": the last good turn, and the hash of the
+ * instructions that were in force.  Turns that failed or were stopped may
+ * follow it: the thread is cut before the first of them.
  */
 static void
 find_bad_turn(struct talk *t, const json_t *result)
@@ -168,7 +169,8 @@ note_thread(struct talk *t, const json_t *result)
 		find_bad_turn(t, result);
 }
 
-/* What it says of an id that it does not know, or that is none of its own. */
+/* Whether Codex refuses an id because it does not know it, or because the id is
+ * not one of its own. */
 static bool
 is_lost(const struct talk *t, const json_t *error)
 {
@@ -247,7 +249,7 @@ add_model(const struct talk *t, const struct codex *c, json_t *params)
 	free(model);
 }
 
-/* More turns than these have hardly failed in a row. */
+/* More turns than these will hardly fail in a row. */
 enum { TURNS_PAGE = 100 };
 
 static void
@@ -303,7 +305,7 @@ when_read(struct talk *t)
 	open_thread(t);
 }
 
-/* An answer that there is not is as good as an empty one. */
+/* A missing answer counts as an empty one. */
 static void
 keep(json_t **place, const json_t *result)
 {
@@ -351,7 +353,7 @@ on_account(void *whom, const json_t *result, const json_t *error)
 	when_read(t);
 }
 
-/* The history is there only until we return. */
+/* talk->history is gone once this returns, so it is copied. */
 void
 codex_greet(struct talk *t)
 {
@@ -369,7 +371,7 @@ codex_greet(struct talk *t)
 	rpc_ask(r, "account/read", json_object(), on_account, t);
 }
 
-/* What runs in the background goes with it. */
+/* Closes the thread, and what runs in the background for it. */
 void
 codex_close(struct talk *t)
 {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A turn, from what is said to what became of it. */
+/* A turn, from its input to its end. */
 
 static void
 forget_turn(struct codex *c)
@@ -23,7 +23,7 @@ forget_turn(struct codex *c)
 	c->usage = (struct codex_usage){ .seen = seen };
 }
 
-/* A turn that is over; what it used and said is not needed any more. */
+/* Ends the turn, and frees what belongs to it. */
 static void
 end_turn(struct talk *t, const struct error *e)
 {
@@ -33,8 +33,8 @@ end_turn(struct talk *t, const struct error *e)
 	talk_fail(t, e);
 }
 
-/* A second turn/start would not wait, but steer the turn that is under way:
- * the engine says one at a time. */
+/* A second turn/start would steer the turn under way instead of waiting: the
+ * engine says one turn at a time. */
 
 static void
 on_asked(void *whom, const json_t *result, const json_t *error)
@@ -56,8 +56,8 @@ on_asked(void *whom, const json_t *result, const json_t *error)
 	c->asked_model = NULL;
 }
 
-/* The model sticks, also that of a turn before: so it is said again unless it
- * is known to be the one. */
+/* A thread keeps the model of its last turn: so the model is named unless it is
+ * known to be the same. */
 static void
 start_turn(struct talk *t)
 {
@@ -106,7 +106,7 @@ inject_and_start(struct talk *t)
 		on_injected, t);
 }
 
-/* Nothing has been said to it yet. */
+/* The input waits for this answer. */
 static void
 on_skills(void *whom, const json_t *result, const json_t *error)
 {
@@ -127,8 +127,8 @@ on_skills(void *whom, const json_t *result, const json_t *error)
 		start_turn(t);
 }
 
-/* A thread stays with the provider that it was begun with: the CLI refuses to
- * resume it with another. */
+/* A thread keeps the provider that it was begun with: Codex refuses to resume
+ * it with another. */
 static bool
 choose_model(struct talk *t, struct error *e)
 {
@@ -171,8 +171,8 @@ codex_say(struct talk *t)
 }
 
 /*
- * Between the answer to turn/start and turn/started its id is not yet known to
- * turn/interrupt; an empty one stands for the turn that is about to begin.
+ * Between the answer to turn/start and turn/started, turn/interrupt does not
+ * know the turn's id; an empty id stands for the turn that is about to begin.
  */
 void
 codex_stop_turn(struct talk *t)
@@ -195,7 +195,7 @@ codex_interrupt(struct talk *t)
 		codex_stop_turn(t);
 }
 
-/* What it says of its turn */
+/* What Codex tells of its turn */
 
 bool
 codex_is_turn(const struct codex *c, const json_t *params)
@@ -207,7 +207,7 @@ codex_is_turn(const struct codex *c, const json_t *params)
 	return c->is_asked && c->turn[0] && id && !strcmp(c->turn, id);
 }
 
-/* It may be the first to tell the id. */
+/* This notification may be the first that has the turn's id. */
 void
 codex_on_turn_started(struct talk *t, const json_t *params)
 {
@@ -225,8 +225,8 @@ codex_on_turn_started(struct talk *t, const json_t *params)
 		codex_stop_turn(t);
 }
 
-/* Each request of a turn is told once, with what it used itself and what all
- * of the thread have: if that has not grown, it was told before. */
+/* Each request of a turn is told with its own tokens and the sum of the thread.
+ * If the sum has not grown, the request was told before. */
 void
 codex_on_usage(struct talk *t, const json_t *params)
 {
@@ -289,7 +289,7 @@ finish(struct talk *t, const char *reason)
 		    c->answering ? c->answering : c->model);
 }
 
-/* A model that has come to an end is a failure to the CLI. */
+/* To Codex, an answer that reached its maximum length is a failure. */
 static const char *
 reason_in(const json_t *error)
 {
@@ -340,13 +340,13 @@ codex_on_turn_completed(struct talk *t, const json_t *params)
 	}
 }
 
-/* How often it may not reach its vendor at all. */
+/* How many times Codex may fail to reach its vendor. */
 enum { MAX_RETRIES = 6 };
 
 /*
- * The vendor's own provider is asked by a WebSocket first, and where there is
- * none, after five tries and six seconds, as the others are.  So that this
- * fails says nothing yet, unless it is told why.
+ * The built-in provider is asked by a WebSocket first.  If that fails five
+ * times within six seconds, it is asked by HTTP as the others are.  So these
+ * failures mean nothing, unless the vendor's reason stands beside them.
  */
 static bool
 may_retry(const struct codex *c, const json_t *error)
@@ -361,8 +361,9 @@ may_retry(const struct codex *c, const json_t *error)
 }
 
 /*
- * It is about to try again, or has given up: then the end of the turn says the
- * same.  What it has said can't be taken back, and would come a second time.
+ * Codex is about to ask the vendor again, or has given up, which the end of the
+ * turn says as well.  A turn that has spoken cannot take its words back, and a
+ * second try would repeat them.
  */
 void
 codex_on_error(struct talk *t, const json_t *params)

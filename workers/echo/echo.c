@@ -1,10 +1,10 @@
 /*
- * echo - a harness that needs no login: it says what it is told
+ * echo - a harness that needs no login: it repeats what it is told
  *
- * Its CLI is a small program of ours (program.c), behind the same engine as
- * the real ones, so that a fresh machine can run everything once, a client can
- * be checked, and the bridge itself be measured.  What it does beside
- * repeating is told by the model: "echo/chunks:100,delay:20".
+ * Its CLI is a small program of ours (program.c) behind the same engine as the
+ * real ones.  With it a new machine can try the bridge, a client can be tested,
+ * and the bridge can be measured.  The model says what it does beside
+ * repeating: "echo/chunks:100,delay:20".
  */
 #include "workers/harness.h"
 

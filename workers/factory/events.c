@@ -3,12 +3,12 @@
 #include <stdio.h>
 
 /*
- * Nearly all that it tells is a session_notification, with the type of what
- * happened in it.  Text comes as deltas and again in the message it makes;
- * tools come in pieces, of which the message is the whole.
+ * Nearly every message is a session_notification with the type of the event in
+ * it.  Text comes as deltas, and again in its message.  Calls of tools come in
+ * pieces; the message has the whole call.
  */
 
-/* Not before the message was sent: what it says then is of something else. */
+/* Events before our message was sent belong to something else. */
 static bool
 is_heard(const struct factory *f)
 {
@@ -24,7 +24,7 @@ delta_of(const json_t *n)
 			     json_string_length(text) };
 }
 
-/* Text behind a use of tools begins anew. */
+/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct factory *f, const json_t *n)
 {
@@ -68,7 +68,7 @@ note_tools(struct factory *f, const json_t *message)
 	}
 }
 
-/* For people, where it has no other words for what went wrong. */
+/* A remark for people says what went wrong, if nothing else does. */
 static void
 note_remark(struct factory *f, const json_t *message)
 {
@@ -122,7 +122,7 @@ on_error(struct factory *f, const json_t *n)
 		snprintf(f->words, sizeof f->words, "%s", words);
 }
 
-/* We stop it; the turn's end will come, and fails with `why` then. */
+/* Stops the turn, which fails with `why` when its end comes. */
 static void
 stop(struct factory *f, const struct error *why)
 {
@@ -139,7 +139,7 @@ on_retry(struct factory *f, const json_t *n)
 		stop(f, &why);
 }
 
-/* What has been said can't be taken back. */
+/* droid takes back a message; what was said of it cannot be taken back here. */
 static void
 on_retracted(struct factory *f, const json_t *n)
 {
@@ -158,7 +158,7 @@ count(const json_t *usage, const char *key)
 	return json_integer_value(json_object_get(usage, key));
 }
 
-/* What came from a cache is counted apart from inputTokens. */
+/* droid does not count cached tokens among inputTokens. */
 static json_t *
 usage_of(const json_t *n)
 {
@@ -195,8 +195,8 @@ finish(struct factory *f, const json_t *n)
 }
 
 /*
- * Turns of its own, of what it has left running in the background, are none
- * of ours.
+ * droid begins turns by itself, for example when a command in the background
+ * ends.  These are not heard.
  */
 static void
 on_completed(struct factory *f, const json_t *n)
@@ -217,7 +217,7 @@ on_completed(struct factory *f, const json_t *n)
 	talk_fail(f->talk, &why);
 }
 
-/* Without a function: it is of no interest. */
+/* Events without a function are known, and of no interest. */
 static const struct {
 	const char *type;
 	void (*hear)(struct factory *, const json_t *);
@@ -260,7 +260,8 @@ on_notification(struct factory *f, const json_t *n)
 	agent_unknown(f->talk->agent, "event", type ? type : "without type");
 }
 
-/* Those of sub-agents, in sessions of their own, are not the answer. */
+/* Notifications of sub-agents, which have sessions of their own, are not a part
+ * of the answer. */
 void
 factory_told(struct agent *a, const char *method, const json_t *params)
 {

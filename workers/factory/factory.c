@@ -6,8 +6,8 @@
 
 #include "workers/transcript.h"
 
-/* How it calls us; also the title of our sessions, without which it has the
- * model think of one, in a request of its own. */
+/* Our name as a client, and the title of our sessions: without a title droid
+ * asks the model for one. */
 #define OUR_NAME "cli-bridge"
 
 struct factory *
@@ -18,7 +18,7 @@ factory_of(struct agent *a)
 	return t->state;
 }
 
-/* Its files are looked for, not into. */
+/* Only the presence of these files is checked. */
 static bool
 has_login(const struct factory *f, const struct words *env)
 {
@@ -87,7 +87,8 @@ fail_to_open(struct talk *t, const char *why)
 	talk_fail(t, &e);
 }
 
-/* Without a login, what its vendor hosts is listed all the same. */
+/* Without a login the models that the vendor hosts are listed, too, and left
+ * out here. */
 static void
 note_models(struct factory *f, const json_t *result)
 {
@@ -108,7 +109,7 @@ note_models(struct factory *f, const json_t *result)
 	}
 }
 
-/* False: there is none that it could ask. */
+/* False: there is no model that droid could ask. */
 static bool
 tell_models(struct factory *f)
 {
@@ -149,8 +150,8 @@ on_history_taken(void *whom, const json_t *result, const json_t *error)
 		become_ready(t->state);
 }
 
-/* What the session was begun with counts for good; what is to be said now is
- * told in words if that is something else. */
+/* A session keeps the system prompt that it was begun with; a different one is
+ * said as text. */
 static void
 check_system(struct factory *f, const json_t *settings)
 {
@@ -183,8 +184,8 @@ on_opened(struct talk *t, const json_t *result)
 	check_system(f, settings);
 }
 
-/* It is asked in the order in which it was told, and has the history when it
- * has answered to the last of it. */
+/* droid answers in the order of our messages: it has the whole history when it
+ * has answered the last one. */
 static void
 on_begun(void *whom, const json_t *result, const json_t *error)
 {
@@ -231,8 +232,8 @@ on_loaded(void *whom, const json_t *result, const json_t *error)
 }
 
 /*
- * One message of the history, as one that nobody answers; NULL: it has
- * nothing to say.  False: it can't be passed on like that.
+ * A message of the history in droid's format; NULL: it is empty.  False: droid
+ * has no format for one of its parts.
  */
 static bool
 old_message(const json_t *message, json_t **old)
@@ -263,7 +264,8 @@ old_message(const json_t *message, json_t **old)
 	return true;
 }
 
-/* Message by message, if it knows all that is in them; else in words. */
+/* The history is passed on message by message if droid knows all parts in it,
+ * and otherwise as text. */
 static void
 prepare_history(struct factory *f)
 {
@@ -319,8 +321,8 @@ greet(struct talk *t)
 		on_loaded, t);
 }
 
-/* With half a character in an escape, which rpc would pass over: what it had
- * to say would be missing from the answer. */
+/* A line with half a surrogate pair is no valid JSON, and rpc.c would pass it
+ * over: its text would be missing from the answer. */
 static bool
 is_damaged(struct str line)
 {
@@ -345,8 +347,8 @@ line(struct talk *t, struct str said, struct error *e)
 	return true;
 }
 
-/* It keeps every session: <id>.jsonl and its settings, in a directory that is
- * named after the working directory. */
+/* droid keeps every session in <id>.jsonl and a file of settings, in a
+ * directory that is named after the working directory. */
 static void
 forget_session(const struct factory *f)
 {
@@ -377,16 +379,16 @@ clear(struct talk *t)
 	memset(f, 0, sizeof *f);
 }
 
-/* Quiet, and as it was tested. */
+/* No updates and no telemetry. */
 static const char *const environment[] = {
 	"FACTORY_DROID_AUTO_UPDATE_ENABLED=false",
 	"FACTORY_OTEL_ENABLED=false",
 	NULL,
 };
 
-/* How risky, in its own eyes, may be what it does without being asked about
- * it; what it asks about all the same is allowed at the highest level, and at
- * no other.  It can't be told so in words: a refusal ends its turn. */
+/* The highest risk, as droid judges it, of what it does without asking.  What
+ * it asks for nevertheless is allowed at the highest level only; a refusal ends
+ * the turn. */
 static const char *const permission_modes[] = { "high", "medium", "low", "off",
 						NULL };
 
@@ -394,10 +396,9 @@ static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
 /*
- * Whether it is logged in is seen when it says which models it has: for those
- * of the user's own (customModels in ~/.factory/settings.json) it needs no
- * login.  There is no way to keep it from loading AGENTS.md, skills, hooks and
- * MCP servers of the user and the project.
+ * The list of models shows whether droid can work: for the user's own models
+ * (customModels in ~/.factory/settings.json) it needs no login.  droid has no
+ * option to leave out AGENTS.md, skills, hooks and MCP servers.
  */
 const struct harness factory = {
 	.tested = "0.225.2",

@@ -5,8 +5,8 @@
 #include "workers/failure.h"
 
 /*
- * A turn ends with the reason that it has for it; the vendor's own answer is
- * in the words of the error before, which begin with the HTTP status.
+ * A turn ends with a reason, which is a word of droid's.  The vendor's answer
+ * is in the words of the error before, which begin with the HTTP status.
  */
 
 static const struct {
@@ -83,13 +83,13 @@ static const struct {
 	{ "empty_response", ERR_UPSTREAM, "the vendor's answer was empty" },
 };
 
-/* How long it waits itself before it tries again. */
-enum { ITS_PAUSE = 5000 /* milliseconds */ };
+/* droid waits so long before it asks the vendor again. */
+enum { DROID_PAUSE_MS = 5000 };
 
 /*
- * It would try for minutes, and can't be told otherwise.  Once is enough,
- * unless something of the message was said, which can't be taken back; nor
- * does a rate limit go away by then.
+ * droid would ask the vendor again for minutes, and has no setting for that. It
+ * may do so once, unless the message has said something, which cannot be taken
+ * back, or the vendor's rate limit is reached, which does not end that soon.
  */
 bool
 factory_gives_up(const struct factory *f, const json_t *retry, struct error *e)
@@ -113,6 +113,6 @@ factory_gives_up(const struct factory *f, const json_t *retry, struct error *e)
 		code = ERR_TRUNCATED;
 	fail_with(e, code, "factory: %s", words);
 	if (code == ERR_RATE_LIMIT)
-		e->retry_ms = ITS_PAUSE;
+		e->retry_ms = DROID_PAUSE_MS;
 	return true;
 }

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 /*
- * What is said goes in "content", and "text" stays empty: only that is looked
- * through for @files and the names of skills.
+ * Messages go into "content", and "text" stays empty: droid looks for @files
+ * and for names of skills in "text" only.
  */
 
 static json_t *
@@ -97,7 +97,7 @@ blocks_of(const struct talk *t, struct error *e)
 	return NULL;
 }
 
-/* "droid" is what one may call it who does not know what it has. */
+/* "droid" stands for the default, for callers who do not know its models. */
 static const char *
 wanted_model(const struct talk *t)
 {
@@ -110,8 +110,8 @@ wanted_model(const struct talk *t)
 }
 
 /*
- * It takes any name for a model, and fails later; and drops images in silence
- * that the model can't see.
+ * droid takes any name for a model and fails later, and it drops images that
+ * the model cannot see without a word.
  */
 static bool
 check_model(const struct factory *f, const char *model, const json_t *blocks,
@@ -140,7 +140,8 @@ on_taken(void *whom, const json_t *result, const json_t *error)
 	talk_fail(whom, &why);
 }
 
-/* Takes `blocks`.  The id that we give the message is its turn's. */
+/* Takes `blocks`.  The message gets an id of ours, by which its turn is known.
+ */
 static void
 send(struct talk *t, json_t *blocks)
 {
@@ -219,7 +220,7 @@ factory_say(struct talk *t)
 	talk_fail(t, &e);
 }
 
-/* What has not been sent yet need not be stopped; but which model it has then
+/* A message that was not sent yet is dropped.  Which model the session has then
  * is not known. */
 void
 factory_interrupt(struct talk *t)

@@ -5,8 +5,8 @@
 #include "workers/failure.h"
 
 /*
- * One stream tells of all sessions, one event a line: {"directory","payload":
- * {"type","properties":{"sessionID",...}}}.
+ * One stream has the events of all sessions, one event a line: {"directory",
+ * "payload":{"type","properties":{"sessionID",...}}}.
  */
 
 static json_int_t
@@ -18,9 +18,9 @@ number(const json_t *object, const char *key)
 /* Messages */
 
 /*
- * A stream that ended without a reason has been cut: the CLI sends what there
- * was to the vendor as if it were whole, and what it hears then would come
- * behind half a sentence.
+ * An answer that ended without a reason was cut off.  The CLI takes it for a
+ * whole answer and asks the vendor again; the next words would follow half a
+ * sentence, so the turn is stopped.
  */
 static void
 on_complete(struct talk *t, const json_t *info)
@@ -49,14 +49,14 @@ on_failure(struct talk *t, const json_t *error)
 {
 	struct opencode *o = t->state;
 
-	/* A filter's word is how the answer ends, and not that it failed. */
+	/* A content filter ends the answer; that is no failure. */
 	if (text_is(json_text(error, "name"), "ContentFilterError"))
 		return;
 	if (!o->is_stopping && !o->failure.code)
 		opencode_explain(error, talk_has_spoken(t), &o->failure);
 }
 
-/* A new one after a failure: the CLI has found a way to go on. */
+/* A new message after a failure: the CLI goes on. */
 static void
 on_new_message(struct talk *t, const json_t *info, const char *id)
 {
@@ -109,14 +109,14 @@ wait_until(json_int_t then)
 }
 
 /*
- * The vendor has failed, and the CLI will try again, up to five times, first
- * after two seconds or what the vendor has asked for.  One such wait it may
- * have, if nothing would be said twice and it is not to wait for long.
+ * The vendor has failed, and the CLI will ask again, up to five times, first
+ * after two seconds or the time that the vendor has asked for.  It may do so
+ * once, if no text would be repeated and the wait is short.
  */
 static void
 on_retry(struct talk *t, const json_t *status)
 {
-	enum { PATIENCE_MS = 4000 };
+	enum { LONGEST_WAIT_MS = 4000 };
 	struct opencode *o = t->state;
 	const char *words = json_text(status, "message");
 	enum error_code code = opencode_code_of_words(words);
@@ -126,7 +126,7 @@ on_retry(struct talk *t, const json_t *status)
 	if (code == ERR_NONE)
 		code = ERR_UPSTREAM;
 	if (!o->step_spoke && code != ERR_RATE_LIMIT && code != ERR_QUOTA &&
-	    number(status, "attempt") <= 1 && wait <= PATIENCE_MS)
+	    number(status, "attempt") <= 1 && wait <= LONGEST_WAIT_MS)
 		return;
 	if (o->step_spoke ||
 	    (talk_has_spoken(t) && failure_invites_retry(code)))
@@ -156,8 +156,8 @@ on_idle(struct talk *t, const json_t *about)
 	turn_idle(t);
 }
 
-/* One that comes before the turn has begun is why it never will: no end of it
- * is told then. */
+/* An error before the turn has begun is the reason why it never will; no other
+ * event tells its end. */
 static void
 on_error(struct talk *t, const json_t *about)
 {
@@ -185,7 +185,7 @@ static const struct {
 	{ "session.status", on_status },
 };
 
-/* Of a sub-agent's session only its cost is heard: it is the turn's too. */
+/* Only the tokens of a sub-agent's session are counted, as the turn's. */
 static void
 hear_child(struct talk *t, const char *type, const json_t *about)
 {
@@ -198,7 +198,7 @@ hear_child(struct talk *t, const char *type, const json_t *about)
 		parts_count(t, part);
 }
 
-/* What is asked of us.  Sub-agents ask too. */
+/* Requests for permission, also those of sub-agents. */
 
 static void
 on_reply(struct errand *x, int status, const json_t *answer)
@@ -252,7 +252,7 @@ answer_it(struct agent *a, const json_t *event, const char *type,
 	return true;
 }
 
-/* A sub-agent's sub-agent is of the same talk. */
+/* The sub-agents of a sub-agent belong to the same talk. */
 static void
 note_child(struct server *s, const json_t *about)
 {
@@ -267,7 +267,7 @@ note_child(struct server *s, const json_t *about)
 			    root ? json_incref(root) : json_string(parent));
 }
 
-/* Of no interest, but known. */
+/* Events that are known, and of no interest. */
 static bool
 is_known(const char *type)
 {
@@ -317,8 +317,8 @@ hear(struct agent *a, const json_t *event)
 }
 
 /*
- * A line that can't be read, half a character in an escape, say: what it had
- * to say is missing from somebody's answer.
+ * A line that is no valid JSON, for example because of half a surrogate pair:
+ * its text is missing from somebody's answer.
  */
 static void
 on_damage(struct agent *a, struct str line)

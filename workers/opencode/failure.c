@@ -3,9 +3,9 @@
 #include "workers/failure.h"
 
 /*
- * An error has a name of the CLI's, and words that are mostly the vendor's;
- * where a vendor has answered, its status too.  Of what it tries again, only
- * the words are told.
+ * An error has a name that the CLI gives, and words that are mostly the
+ * vendor's.  If the vendor has answered, its HTTP status is there as well.  An
+ * event that announces a retry has only the words.
  */
 
 static const struct {
@@ -18,7 +18,7 @@ static const struct {
 	{ "MessageAbortedError", ERR_CANCELLED },
 };
 
-/* In lower case; the most telling first. */
+/* In lower case; the first that is found counts. */
 static const struct {
 	const char *words;
 	enum error_code code;
@@ -68,7 +68,7 @@ code_of_name(const char *name)
 	return ERR_NONE;
 }
 
-/* A rate limit that only money lifts. */
+/* A rate limit that only a payment lifts. */
 static bool
 is_quota(const json_t *about)
 {
@@ -95,7 +95,7 @@ code_of(const json_t *error)
 	return code == ERR_NONE && status ? ERR_UPSTREAM : code;
 }
 
-/* Behind the first line there is a list of functions. */
+/* The lines behind the first are a stack trace. */
 static struct str
 first_line(const char *words)
 {
