@@ -13,6 +13,8 @@
 enum {
 	POOL_BYTES = 32 << 10, /* of a connection, while it is read */
 	STUCK_RUNS = 64,       /* of libmicrohttpd, in which it did nothing */
+	STUCK_MS = 10,	       /* until the next run then */
+	END_S = 1,	       /* in which it ends what nobody needs any more */
 };
 
 struct reader {
@@ -60,14 +62,15 @@ end_stuck(struct http *h)
 	}
 }
 
+/* It wants to be run again at once: has it a reason? */
 static void
-count_idle_runs(struct http *h)
+run_again(struct http *h)
 {
 	h->idle_runs = h->did_something ? 0 : h->idle_runs + 1;
-	if (h->idle_runs < STUCK_RUNS)
-		return;
-	h->idle_runs = 0;
-	end_stuck(h);
+	if (h->idle_runs == STUCK_RUNS)
+		end_stuck(h);
+	loop_set(h->loop, &h->run, h->idle_runs < STUCK_RUNS ? 0 : STUCK_MS,
+		 on_run);
 }
 
 static void
@@ -83,8 +86,7 @@ run(struct http *h)
 		h->idle_runs = 0;
 		loop_unset(h->loop, &h->run);
 	} else if (ms == 0) {
-		count_idle_runs(h);
-		run_soon(h);
+		run_again(h);
 	} else {
 		loop_set(h->loop, &h->run, ms, on_run);
 	}
@@ -105,16 +107,24 @@ on_ready(struct watch *w)
 /* Its connections */
 
 static void
+forget(struct connection *c)
+{
+	c->reader->connection = NULL;
+	c->reader = NULL;
+}
+
+static void
 reader_free(struct reader *r)
 {
 	struct connection *c = r->connection;
 
-	reader_detach(c);
 	list_remove(&r->http->readers, &r->node);
+	if (c) {
+		forget(c);
+		connection_event(c, ON_GONE);
+	}
 	free(r->target);
 	free(r);
-	if (c)
-		connection_event(c, ON_GONE);
 }
 
 static void
@@ -132,13 +142,18 @@ on_connection(void *http, struct MHD_Connection *mhd, void **reader,
 	}
 }
 
+/* It may be waiting for input, or for room that never comes. */
 void
 reader_detach(struct connection *c)
 {
-	if (!c || !c->reader)
+	if (!c->reader)
 		return;
-	c->reader->connection = NULL;
-	c->reader = NULL;
+	if (c->reader->mhd)
+		(void)MHD_set_connection_option(c->reader->mhd,
+						MHD_CONNECTION_OPTION_TIMEOUT,
+						(unsigned)END_S);
+	forget(c);
+	run_soon(c->http);
 }
 
 /* The request */
@@ -152,8 +167,8 @@ on_request_line(void *http, const char *uri, struct MHD_Connection *mhd)
 		mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct reader *r = info->socket_context;
 
-	if (r->is_used)
-		reader_detach(r->connection);
+	if (r->is_used && r->connection)
+		forget(r->connection);
 	r->is_used = true;
 	r->mhd = mhd;
 	free(r->target);
@@ -196,7 +211,7 @@ take_all(struct reader *r)
 {
 	struct connection *c = r->connection;
 
-	reader_detach(c);
+	forget(c);
 	connection_event(c, ON_READ);
 	return MHD_NO; /* it has read all that it is here for */
 }
@@ -259,7 +274,7 @@ reader_start(struct connection *c, struct error *e)
 
 		h->starting = NULL;
 		if (r) {
-			reader_detach(c);
+			forget(c);
 			reader_free(r);
 		}
 		return fail_with(e, ERR_SYSTEM,
