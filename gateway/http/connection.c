@@ -93,13 +93,29 @@ keep_facts(struct connection *c, const struct head *h, size_t peeked)
 	c->taken += h->len + h->length;
 }
 
+/* Some clients end a body with a line end that is not counted. */
+static ssize_t
+pass_line_ends(struct connection *c, char *bytes, size_t size)
+{
+	ssize_t n = peek(c, bytes, size);
+
+	while (n >= 2 && !memcmp(bytes, "\r\n", 2)) {
+		c->taken += 2;
+		c->seen = 0;
+		if (recv(c->fd, bytes, 2, MSG_DONTWAIT) != 2)
+			return 0;
+		n = peek(c, bytes, size);
+	}
+	return n;
+}
+
 static void
 read_head(struct connection *c)
 {
 	static char bytes[MAX_HEAD + 1];
 	struct error e = { 0 };
 	struct head h = { 0 };
-	ssize_t n = peek(c, bytes, sizeof bytes);
+	ssize_t n = pass_line_ends(c, bytes, sizeof bytes);
 
 	if (n <= 0) {
 		if (n == 0 || errno != EAGAIN)
@@ -366,6 +382,14 @@ static const struct rule {
 	},
 	/* clang-format on */
 };
+
+enum connection_state
+connection_next(enum connection_state state, enum connection_event event)
+{
+	const struct rule *rule = &rules[state][event];
+
+	return rule->enter ? rule->next : state;
+}
 
 void
 connection_event(struct connection *c, enum connection_event event)

@@ -63,6 +63,10 @@ struct connection {
 void connection_new(struct http *, int fd);
 void connection_event(struct connection *, enum connection_event);
 
+/* What the table says, for who wants to know only. */
+enum connection_state connection_next(enum connection_state,
+				      enum connection_event);
+
 /* ON_FAILED, with the error to be answered. */
 void connection_fail(struct connection *, const struct error *);
 

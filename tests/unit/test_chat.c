@@ -295,6 +295,22 @@ an_error_says_itself_which_field_is_wrong(void **state)
 	is_about(&e, "model");
 }
 
+static void
+an_error_in_a_stream_has_the_status_that_was_too_late(void **state)
+{
+	struct buf b = BUF_INIT(4096);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_RATE_LIMIT, "too fast");
+	e.retry_ms = 7000;
+	chat_stream_error(&b, &e);
+	assert_str(buf_str(&b), "{\"error\":{\"message\":\"too fast\",\"type\":"
+				"\"rate_limit_error\",\"param\":null,\"code\":"
+				"\"rate_limit_exceeded\",\"status\":429,"
+				"\"retry_after_ms\":7000}}");
+	buf_fini(&b);
+}
+
 /* Who has told it may be anybody, and put it as if it were a field. */
 static void
 words_of_others_name_no_field(void **state)
@@ -334,6 +350,8 @@ main(void)
 		cmocka_unit_test(an_error_is_openais),
 		cmocka_unit_test(an_error_says_itself_which_field_is_wrong),
 		cmocka_unit_test(words_of_others_name_no_field),
+		cmocka_unit_test(
+			an_error_in_a_stream_has_the_status_that_was_too_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget);
