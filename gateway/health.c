@@ -1,5 +1,6 @@
 /* health - how the processes are, as the supervisor says; and who we are */
 #include "gateway/gateway.h"
+#include "gateway/judge.h"
 #include "gateway/reply.h"
 
 enum { STATUS_TIME = 2000 }; /* ms; for all rows together */
@@ -85,6 +86,11 @@ give(struct checkup *c)
 		status = "down";
 	else if (c->ready == c->workers)
 		status = "ok";
+	if (!judge_may_see(c->request)) {
+		reply_json(c->request, c->ready ? 200 : 503,
+			   json_pack("{s:s}", "status", status));
+		return;
+	}
 	reply_json(c->request, c->ready ? 200 : 503,
 		   json_pack("{s:s,s:s,s:I,s:O}", "status", status, "version",
 			     VERSION, "uptime_ms", (json_int_t)uptime,

@@ -128,13 +128,19 @@ release_sent(struct chunk_writer *w)
 	}
 }
 
+static struct iovec
+rest_of(const struct buf *b, size_t sent)
+{
+	if (b->len == sent)
+		return (struct iovec){ 0 };
+	return (struct iovec){ b->ptr + sent, b->len - sent };
+}
+
 static ssize_t
 send_some(struct chunk_writer *w, int fd)
 {
-	struct iovec parts[] = {
-		{ w->bytes.ptr + w->sent, w->bytes.len - w->sent },
-		{ w->whole.ptr + w->whole_sent, w->whole.len - w->whole_sent },
-	};
+	struct iovec parts[] = { rest_of(&w->bytes, w->sent),
+				 rest_of(&w->whole, w->whole_sent) };
 	const struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
 
 	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -36,6 +36,15 @@ set_deadline(struct connection *c, uint64_t ms)
 	loop_set(c->http->loop, &c->deadline, ms, on_deadline);
 }
 
+static void
+move_to(struct connection *c, struct list *to)
+{
+	if (c->in)
+		list_remove(c->in, &c->node);
+	c->in = to;
+	list_append(to, &c->node);
+}
+
 /* The verbs of the table: each is called when its state has been entered. */
 
 static void
@@ -60,8 +69,7 @@ wait_for_request(struct connection *c)
 	c->request = NULL;
 	if (r)
 		request_free(r);
-	list_remove(&c->http->busy, &c->node);
-	list_append(&c->http->idle, &c->node);
+	move_to(c, &c->http->idle);
 	c->seen = c->step = 0;
 	c->is_chunked = false;
 	set_deadline(c, IDLE_MS);
@@ -109,6 +117,23 @@ pass_line_ends(struct connection *c, char *bytes, size_t size)
 	return n;
 }
 
+/* A web page may read only an answer that names its origin, also this one. */
+static void
+keep_origin(struct connection *c, struct str bytes)
+{
+	struct str line, name, value;
+
+	c->request = request_new(c);
+	while (bytes.ptr) {
+		line = str_cut(bytes, '\n', &bytes);
+		name = str_cut(line, ':', &value);
+		if (value.ptr && bytes.ptr && str_same(name, STR("Origin"))) {
+			request_say(c->request, "Origin", str_trim(value));
+			return;
+		}
+	}
+}
+
 static void
 read_head(struct connection *c)
 {
@@ -130,6 +155,7 @@ read_head(struct connection *c)
 		connection_event(c, ON_HEAD);
 		break;
 	case HEAD_REFUSED:
+		keep_origin(c, (struct str){ bytes, (size_t)n });
 		connection_fail(c, &e);
 		break;
 	}
@@ -148,8 +174,7 @@ start_reading(struct connection *c)
 {
 	struct error e = { 0 };
 
-	list_remove(&c->http->idle, &c->node);
-	list_append(&c->http->busy, &c->node);
+	move_to(c, &c->http->busy);
 	c->request = request_new(c);
 	set_deadline(c, BODY_MS);
 	if (!reader_start(c, &e))
@@ -220,11 +245,9 @@ answer_failure(struct connection *c)
 {
 	reader_detach(c);
 	c->keeps_alive = false;
-	if (!c->request) {
-		list_remove(&c->http->idle, &c->node);
-		list_append(&c->http->busy, &c->node);
+	move_to(c, &c->http->busy);
+	if (!c->request)
 		c->request = request_new(c);
-	}
 	request_fail(c->request, &c->error);
 }
 
@@ -277,6 +300,7 @@ drain(struct connection *c)
 			return;
 		}
 	}
+	c->has_input = true;
 	look_soon(c);
 }
 
@@ -294,28 +318,13 @@ end(struct connection *c)
 		shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd's copy, too */
 	close(c->fd);
 	c->fd = -1;
-	list_append(&h->dead, &c->node);
+	move_to(c, &h->dead);
 	http_soon(h);
 	if (!r)
 		return;
 	list_remove(&h->unpushed, &r->unpushed);
 	r->why = "client left";
 	request_tell_left(r);
-}
-
-/* Half a request and a hang-up; or nothing at all for too long. */
-static void
-end_idle(struct connection *c)
-{
-	list_remove(&c->http->idle, &c->node);
-	end(c);
-}
-
-static void
-end_busy(struct connection *c)
-{
-	list_remove(&c->http->busy, &c->node);
-	end(c);
 }
 
 /* What is not in the table changes nothing. */
@@ -326,16 +335,16 @@ static const struct rule {
 	/* clang-format off */
 	[CONN_IDLE] = {
 		[ON_INPUT]    = { CONN_HEAD,      begin_head },
-		[ON_HALF]     = { CONN_CLOSED,    end_idle },
-		[ON_GONE]     = { CONN_CLOSED,    end_idle },
-		[ON_TIME]     = { CONN_CLOSED,    end_idle },
+		[ON_HALF]     = { CONN_CLOSED,    end },
+		[ON_GONE]     = { CONN_CLOSED,    end },
+		[ON_TIME]     = { CONN_CLOSED,    end },
 	},
 	[CONN_HEAD] = {
 		[ON_INPUT]    = { CONN_HEAD,      read_head },
 		[ON_HEAD]     = { CONN_READING,   start_reading },
 		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
-		[ON_HALF]     = { CONN_CLOSED,    end_idle },
-		[ON_GONE]     = { CONN_CLOSED,    end_idle },
+		[ON_HALF]     = { CONN_CLOSED,    end },
+		[ON_GONE]     = { CONN_CLOSED,    end },
 		[ON_TIME]     = { CONN_WAITING,   fail_slow },
 	},
 	[CONN_READING] = {
@@ -344,7 +353,7 @@ static const struct rule {
 		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
 		[ON_GARBLED]  = { CONN_CLOSING,   start_closing },
 		[ON_HALF]     = { CONN_READING,   end_reading },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
 		[ON_TIME]     = { CONN_WAITING,   fail_slow },
 	},
 	[CONN_REFUSED] = {
@@ -352,33 +361,33 @@ static const struct rule {
 		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
 		[ON_GARBLED]  = { CONN_CLOSING,   start_closing },
 		[ON_HALF]     = { CONN_REFUSED,   end_reading },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
 		[ON_TIME]     = { CONN_WAITING,   fail_slow },
 	},
 	[CONN_WAITING] = {
 		[ON_OPENED]   = { CONN_STREAMING, start_sending },
 		[ON_ANSWERED] = { CONN_ANSWERED,  start_sending },
 		[ON_HALF]     = { CONN_WAITING,   note_half },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
 	},
 	[CONN_STREAMING] = {
 		[ON_ANSWERED] = { CONN_ANSWERED,  stay },
 		[ON_HALF]     = { CONN_STREAMING, note_half },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
-		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
+		[ON_TIME]     = { CONN_CLOSED,    end },
 	},
 	[CONN_ANSWERED] = {
 		[ON_KEPT]     = { CONN_IDLE,      wait_for_request },
 		[ON_DONE]     = { CONN_CLOSING,   start_closing },
 		[ON_HALF]     = { CONN_ANSWERED,  note_half },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
-		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
+		[ON_TIME]     = { CONN_CLOSED,    end },
 	},
 	[CONN_CLOSING] = {
 		[ON_INPUT]    = { CONN_CLOSING,   drain },
 		[ON_HALF]     = { CONN_CLOSING,   drain },
-		[ON_GONE]     = { CONN_CLOSED,    end_busy },
-		[ON_TIME]     = { CONN_CLOSED,    end_busy },
+		[ON_GONE]     = { CONN_CLOSED,    end },
+		[ON_TIME]     = { CONN_CLOSED,    end },
 	},
 	/* clang-format on */
 };
@@ -439,7 +448,7 @@ connection_take_head(struct connection *c)
 	struct error e = { 0 };
 
 	r->why = "answered";
-	if (check_length(r, &e) && r->http->judge(r, &e))
+	if (r->http->judge(r, &e) && check_length(r, &e))
 		return true;
 	if (!may_swallow(r)) {
 		connection_fail(c, &e);
@@ -598,7 +607,7 @@ connection_new(struct http *h, int fd)
 	c->http = h;
 	c->fd = fd;
 	c->watch = WATCH_INIT;
-	list_append(&h->idle, &c->node);
+	move_to(c, &h->idle);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	set_deadline(c, HEAD_MS);
 	if (loop_watch(h->loop, &c->watch, fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
@@ -617,7 +626,7 @@ connection_drop(struct connection *c)
 void
 connection_free(struct connection *c)
 {
-	list_remove(&c->http->dead, &c->node);
+	list_remove(c->in, &c->node);
 	if (c->request)
 		request_free(c->request);
 	free(c);

@@ -45,7 +45,8 @@ struct connection {
 	enum connection_state state;
 	struct watch watch;
 	struct timer deadline;
-	struct node node;    /* in http.idle, http.busy or http.dead */
+	struct list *in;     /* http.idle, http.busy or http.dead */
+	struct node node;    /* in that */
 	struct node pending; /* in http.pending */
 	struct request *request;
 	struct reader *reader; /* NULL: libmicrohttpd has no part in it */
@@ -86,6 +87,7 @@ bool connection_take_piece(struct connection *, struct str piece);
 
 /* In request.c. */
 struct request *request_new(struct connection *);
+void request_say(struct request *, const char *header, struct str value);
 void request_free(struct request *);
 void request_fail(struct request *, const struct error *);
 void request_tell_left(struct request *);

@@ -38,7 +38,8 @@ struct request {
 	size_t counted; /* bytes of it in http.body_bytes */
 	void *reading;	/* of `heard`; freed with the request */
 	const struct route *route;
-	bool wants_body;       /* for the judge to say */
+	bool was_judged;       /* for the judge to say */
+	bool wants_body;       /* the same */
 	size_t unread;	       /* bytes of a body that nobody wants */
 	struct error *refusal; /* NULL: none */
 

@@ -101,6 +101,18 @@ struct said {
 	const char *name, *value;
 };
 
+void
+request_say(struct request *r, const char *header, struct str value)
+{
+	auto_free char *text = copy(value); /* a NUL would end it, here too */
+
+	if (r->said.len + strlen(header) + value.len + 3 > r->said.max)
+		return;
+	buf_put(&r->said, STR("h"));
+	buf_put(&r->said, (struct str){ header, strlen(header) + 1 });
+	buf_put(&r->said, (struct str){ text, strlen(text) + 1 });
+}
+
 static bool
 next_said(const struct request *r, size_t *at, struct said *s)
 {

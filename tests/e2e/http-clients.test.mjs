@@ -199,3 +199,32 @@ test('what fails later says in its event what its status would have been', async
   assert.equal(late.error.code, 'harness_crashed');
   assert.equal(late.error.status, 502);
 });
+
+test('a web page that may call can read every refusal', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_ALLOWED_ORIGINS: 'https://app.example', BRIDGE_MAX_BODY_BYTES: '2000' } });
+  const origin = 'Origin: https://app.example\r\n';
+  for (const [status, request] of [
+    [431, `GET / HTTP/1.1\r\nHost: localhost\r\n${origin}X: ${'x'.repeat(40_000)}\r\n\r\n`],
+    [413, `${CHAT}${origin}Content-Length: 3000\r\n\r\n${'x'.repeat(3000)}`],
+    [413, `${CHAT}${origin}Transfer-Encoding: chunked\r\n\r\nbb8\r\n{"x":"${'x'.repeat(2994)}\r\n`],
+    [400, `${CHAT}${origin}Content-Length: 2\r\n\r\n[]`],
+  ]) {
+    const socket = await tells(bridge, request);
+    assert.match(socket.answer, new RegExp(`^HTTP/1.1 ${status} `));
+    assert.match(socket.answer, /\r\nAccess-Control-Allow-Origin: https:\/\/app.example\r\n/);
+    socket.destroy();
+  }
+  const other = await tells(bridge, `GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`);
+  assert.doesNotMatch(other.answer, /Access-Control/);
+  other.destroy();
+});
+
+test('off loopback only who has the key sees more of its health than a word', async t => {
+  const bridge = await startBridge(t, { waits: false, env: { BRIDGE_HOST: '0.0.0.0', BRIDGE_BEARER: 'a-long-secret' } });
+  await waitFor('echo is ready', async () => (await bridge.get('/health')).status === 200);
+  const stranger = await bridge.get('/health');
+  assert.equal(stranger.status, 200);
+  assert.deepEqual(stranger.json, { status: 'ok' });
+  const owner = await bridge.get('/health', { headers: { authorization: 'Bearer a-long-secret' } });
+  assert.equal(owner.json.backends[0].name, 'echo');
+});
