@@ -7,6 +7,7 @@ import { test } from 'node:test';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
 import { isAlive, startBridge, waitFor } from './bridge.mjs';
+import { clis } from './clis.mjs';
 
 const WORDS = 'abcdefghijklmnopqrst';
 const SLOW_ECHO = 'echo/chunks:20,delay:100'; // two seconds
@@ -249,3 +250,47 @@ test('many changes in a row, under load', async t => {
   await load;
   assert.deepEqual(await pidsOf(bridge), before);
 });
+
+test('an agent of one\'s own gets another command by a restart of its worker, and of no other', async t => {
+  const settings = { BRIDGE_BACKENDS: 'echo,mine', BRIDGE_ACP_MINE: '/bin/cat' };
+  const bridge = await startBridge(t);
+  await bridge.stops();
+  delete bridge.env.BRIDGE_BACKENDS;
+  write(bridge, settings);
+  await bridge.starts();
+  await bridge.isReady('echo');
+  const { mine, ...others } = await pidsOf(bridge);
+  await reloads(bridge, { ...settings, BRIDGE_ACP_MINE: '/bin/cat -n' });
+  await waitFor('its worker is another process', async () => {
+    const row = await bridge.row('mine');
+    return row.state === 'RUNNING' && row.pid !== mine;
+  });
+  const { mine: _, ...unharmed } = await pidsOf(bridge);
+  assert.deepEqual(unharmed, others);
+});
+
+for (const name of ['claude', 'codex'])
+  test(`real ${name}: what runs finishes, and its session goes on with the new settings`, async t => {
+    const cli = clis[name];
+    const cloud = await cli.start();
+    t.after(() => cloud.close());
+    const bridge = await startBridge(t, { backends: [name], env: home => cli.setUp(home, cloud, name) });
+    const before = await pidsOf(bridge), upper = name.toUpperCase();
+    const session = { session_id: 'kept' }, other = { session_id: 'idle' };
+    await bridge.answers(name, 'remember the word apple', session);
+    await bridge.answers(name, 'remember the word pear', other);
+    const old = bridge.clisOf(name).map(({ pid }) => pid);
+
+    const busy = bridge.streams(`${name}/fake-large@think:2000`, 'and the word plum', session);
+    await waitFor('it runs', async () => (await bridge.row(name)).running === 1);
+    const since = await reloads(bridge, { [`${upper}_ENV_COLOUR`]: 'blue' });
+    await waitFor('the worker has heard', () => new RegExp(`${name}: its settings have changed`).test(since()));
+    await busy.finishes();
+    await waitFor('the old ones end', () => !old.some(isAlive));
+    for (const [fields, word] of [[session, 'apple'], [session, 'plum'], [other, 'pear']]) {
+      const asked = cloud.requests.length;
+      await bridge.answers(name, 'which word?', fields);
+      assert.ok(cloud.requests.slice(asked).some(({ raw }) => raw.toString().includes(word)), `it knows ${word}`);
+    }
+    assert.deepEqual(await pidsOf(bridge), before);
+  });
