@@ -8,6 +8,7 @@
 
 #include "proto/buf.h"
 #include "proto/env_file.h"
+#include "proto/log.h"
 #include "proto/ours.h"
 #include "proto/variables.h"
 
@@ -35,6 +36,7 @@ environment_fini(struct environment *env)
 		free(*v);
 	free(env->original);
 	free(env->read);
+	buf_fini(&env->before);
 	*env = ENVIRONMENT_INIT;
 }
 
@@ -158,8 +160,19 @@ load_file(struct environment *env, struct error *e)
 bool
 environment_load(struct environment *env, struct error *e)
 {
-	if (restore(env, e) && load_file(env, e))
+	buf_drop(&env->before, env->before.len);
+	if (variables_pack(&env->before, environ, e) && restore(env, e) &&
+	    load_file(env, e))
 		return true;
 	e->code = ERR_INVALID; /* whatever it was: it is for the operator */
 	return false;
+}
+
+void
+environment_undo(struct environment *env)
+{
+	struct error e;
+
+	if (!variables_adopt(buf_str(&env->before), &e))
+		log_error("the environment can't be restored: %s", e.text);
 }

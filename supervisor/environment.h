@@ -10,7 +10,7 @@
  * is whatever lies in the working directory: it is read if it is there, and
  * left alone, with a reason, if somebody else could have written it.
  */
-#include "proto/error.h"
+#include "proto/buf.h"
 
 struct environment {
 	char **original;      /* a copy; NULL-terminated */
@@ -18,9 +18,12 @@ struct environment {
 	char *read;	      /* path of the file that was read; NULL: none */
 	struct error skipped; /* why ".env" was not; code 0: it was, or is not
 				 there */
+	struct buf before;    /* what `environ` was before the last load */
 };
 
-#define ENVIRONMENT_INIT ((struct environment){ .original = NULL })
+/* Twice what Linux allows: a file may add to it. */
+#define ENVIRONMENT_INIT \
+	((struct environment){ .before = BUF_INIT(2 * MAX_ENVIRONMENT) })
 
 /* Keeps what `environ` is now; `file` is not copied. */
 void environment_keep(struct environment *, const char *file);
@@ -29,3 +32,7 @@ void environment_fini(struct environment *);
 /* After that `environ` is what it should be; or, on failure (ERR_INVALID),
  * partly. */
 must_check bool environment_load(struct environment *, struct error *);
+
+/* After a load that has failed, or led to nothing: `environ` is again what it
+ * was before. */
+void environment_undo(struct environment *);

@@ -369,6 +369,16 @@ has_room(const struct supervisor *s, const struct plan *new, struct error *e)
 			 MAX_CHILDREN);
 }
 
+/* What is wrong as a whole changes nothing, the environment included. */
+static void
+keep_configuration(struct supervisor *s, struct plan *refused,
+		   const struct error *e)
+{
+	log_error("the configuration stays as it was: %s", e->text);
+	plan_free(refused);
+	environment_undo(s->environment);
+}
+
 static void
 reload(struct supervisor *s)
 {
@@ -376,14 +386,9 @@ reload(struct supervisor *s)
 	struct error e = { 0 };
 
 	new = read_plan(s, &e);
-	if (!new) {
-		log_error("the configuration stays as it was: %s", e.text);
-		return;
-	}
-	if (!listener_fits(&s->listener, new->settings.bearer, &e) ||
+	if (!new || !listener_fits(&s->listener, new->settings.bearer, &e) ||
 	    !has_room(s, new, &e)) {
-		log_error("the configuration stays as it was: %s", e.text);
-		plan_free(new);
+		keep_configuration(s, new, &e);
 		return;
 	}
 	log_info("the configuration was read again");
