@@ -72,6 +72,12 @@ test('what is odd, and yet an answer, is relayed', async t => {
     assert.equal(Buffer.from(headers['x-odd'], 'latin1').toString(), 'café');
   });
 
+  await t.test('a header that concerns the connection only stays there', async () => {
+    const { headers } = await relays(whole('200 OK', `${JSON_TYPE}X-Hop: 1\r\nConnection: keep-alive, x-hop\r\nKeep-Alive: timeout=5\r\nX-Kept: 1\r\n`));
+    assert.equal(headers['x-hop'], undefined);
+    assert.equal(headers['x-kept'], '1');
+  });
+
   await t.test('heads before the head, and trailers, are nobody\'s business', async () => {
     await relays(['HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n', whole('200 OK')]);
     const { headers } = await relays([EVENTS, chunk(EVENT), '0\r\nX-Trailer: 1\r\n\r\n'], { stream: true, body: EVENT });

@@ -54,6 +54,20 @@ what_concerns_the_connection_is_left_out(void **state)
 }
 
 static void
+what_connection_names_is_left_out_wherever_it_stands(void **state)
+{
+	hears("HTTP/1.1 200\r\nA: \"x\", [y]\r\nX-Hop: 1\r\n"
+	      "Connection: keep-alive, x-hop\r\nB: 2\r\n"
+	      "connection: other\r\nOther: 3\r\nX-Hops: 4\r\n\r\n");
+	assert_str(buf_str(&head.json),
+		   "[[\"A\",\"\\\"x\\\", [y]\"],[\"B\",\"2\"],"
+		   "[\"X-Hops\",\"4\"]]");
+	head_reset(&head);
+	hears("HTTP/1.1 200\r\nConnection: a\r\nA: 1\r\n\r\n");
+	assert_str(buf_str(&head.json), "[]");
+}
+
+static void
 the_head_of_an_event_stream_is_known(void **state)
 {
 	hears("HTTP/1.1 200\r\ncontent-type: Text/Event-Stream ;a=b\r\n\r\n");
@@ -147,6 +161,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		head_test(what_concerns_the_caller_is_kept_in_order),
 		head_test(what_concerns_the_connection_is_left_out),
+		head_test(what_connection_names_is_left_out_wherever_it_stands),
 		head_test(the_head_of_an_event_stream_is_known),
 		head_test(a_head_before_the_head_is_forgotten),
 		head_test(values_become_json_in_utf8),

@@ -4,6 +4,7 @@
 
 #include "proto/utf8.h"
 #include "workers/passthrough/quote.h"
+#include "workers/passthrough/scan.h"
 
 static const char *const dropped[] = {
 	"Connection",
@@ -22,6 +23,7 @@ void
 head_fini(struct head *h)
 {
 	buf_fini(&h->json);
+	buf_fini(&h->hops);
 }
 
 void
@@ -30,7 +32,7 @@ head_reset(struct head *h)
 	h->status = 0;
 	h->whole = h->is_events = false;
 	h->left_out = 0;
-	h->json.len = 0;
+	h->json.len = h->hops.len = 0;
 }
 
 static bool
@@ -101,15 +103,75 @@ add_pair(struct buf *json, struct str name, struct str value)
 	       json->len < json->max;
 }
 
+/* The usual words name no header. */
+static void
+note_hops(struct head *h, struct str value)
+{
+	struct error e;
+	struct str word;
+
+	while (str_word(&value, &word))
+		if (!str_same(word, STR("close")) &&
+		    !str_same(word, STR("keep-alive")) &&
+		    buf_add(&h->hops, word, &e))
+			(void)!buf_add(&h->hops, STR(","), &e);
+}
+
+static bool
+is_hop(const struct head *h, struct str name)
+{
+	struct str left = buf_str(&h->hops), word;
+
+	while (str_word(&left, &word))
+		if (str_same(word, name))
+			return true;
+	return false;
+}
+
+/* `pair` is of our own making, and its name needs no escapes. */
+static struct str
+name_in(struct str pair)
+{
+	struct str rest;
+
+	return str_cut(str_from(pair, strlen("[\"")), '"', &rest);
+}
+
+/* "Connection" may come behind the headers that it names. */
+static void
+drop_hops(struct head *h)
+{
+	struct scan s = scan_of(buf_str(&h->json));
+	struct buf kept = BUF_INIT(h->json.max);
+	struct str pair;
+
+	(void)scan_take(&s, '[');
+	buf_put(&kept, STR("["));
+	while (scan_value(&s, &pair)) {
+		if (!is_hop(h, name_in(pair))) {
+			if (kept.len > 1)
+				buf_put(&kept, STR(","));
+			buf_put(&kept, pair);
+		}
+		(void)scan_take(&s, ',');
+	}
+	buf_fini(&h->json);
+	h->json = kept;
+}
+
 static void
 add_header(struct head *h, struct str line)
 {
 	struct str value, name = str_cut(line, ':', &value);
 	size_t had = h->json.len;
 
-	if (!value.ptr || !is_token(name) || is_dropped(name))
+	if (!value.ptr || !is_token(name))
 		return;
 	value = str_trim(value);
+	if (str_same(name, STR("Connection")))
+		note_hops(h, value);
+	if (is_dropped(name))
+		return;
 	if (str_same(name, STR("Content-Type")))
 		h->is_events = is_event_stream(value);
 	if (add_pair(&h->json, name, value))
@@ -148,6 +210,8 @@ head_line(struct head *h, struct str line, struct error *e)
 		add_header(h, line);
 		return true;
 	}
+	if (h->hops.len)
+		drop_hops(h);
 	buf_put(&h->json, STR("]"));
 	h->whole = true;
 	return true;

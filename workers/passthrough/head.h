@@ -2,11 +2,11 @@
 /*
  * head - the status and the headers of an upstream's answer
  *
- * Fed line by line.  Keeps what concerns the caller, as a JSON array of
- * [name, value] pairs in which all text is UTF-8, and leaves out what concerns
- * only the connection that it came over, its length, for the answer will be
- * framed anew, and what would make the caller's client believe it spoke with
- * the vendor: cookies, HSTS, other addresses.
+ * Is fed line by line.  Keeps the headers that concern the caller, as a JSON
+ * array of [name, value] pairs in UTF-8.  Leaves out headers that concern one
+ * connection only, those that "Connection" names among them, the length, since
+ * the answer gets a new frame, and whatever would make the caller's client
+ * believe that it talks to the vendor itself: cookies, HSTS, other addresses.
  */
 #include "proto/buf.h"
 
@@ -16,9 +16,12 @@ struct head {
 	bool is_events; /* text/event-stream */
 	unsigned left_out; /* headers that there was no room for */
 	struct buf json;   /* to be read when it is whole */
+	struct buf hops;   /* what "Connection" names, with commas */
 };
 
-#define HEAD_INIT ((struct head){ .json = BUF_INIT(MAX_HEADERS) })
+#define HEAD_INIT                                      \
+	((struct head){ .json = BUF_INIT(MAX_HEADERS), \
+			.hops = BUF_INIT(MAX_HEADERS) })
 
 void head_fini(struct head *);
 
