@@ -28,7 +28,7 @@ concerns_connection(struct str name)
 	return false;
 }
 
-/* Which web page may read an answer is ours to say. */
+/* The bridge says itself which web pages may read an answer. */
 static bool
 concerns_origins(struct str name)
 {
@@ -136,7 +136,7 @@ on_accepted(struct exchange *x)
 {
 }
 
-/* What is a CLI's to say is not a relay's. */
+/* Text, tools and the like come from CLIs, never from an upstream. */
 static void
 refuse(struct exchange *x)
 {
@@ -160,7 +160,7 @@ on_tool(struct exchange *x, struct str json)
 	refuse(x);
 }
 
-/* Not needed: the last HEAD or BODY says that it is the last. */
+/* A relayed answer ends with its last HEAD or BODY, never with FINISH. */
 static void
 on_finish(struct exchange *x, const struct msg_finish *m)
 {
@@ -170,7 +170,7 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 	x->answer->failed(x, &e);
 }
 
-/* Whoever is slow does not wait, and what is encoded can't be spoken into. */
+/* A client that is slow to read has enough to read. */
 static void
 comment(struct exchange *x)
 {

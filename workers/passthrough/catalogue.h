@@ -1,10 +1,10 @@
 #pragma once
 /*
- * catalogue - the models that providers say they have
+ * catalogue - the models that providers list
  *
- * Asked for in the background and kept for a while: whoever wants the list
- * gets at once what is known.  A provider that does not say has no models
- * here, which keeps nobody from using them.
+ * The providers are asked in the background, and their lists are kept for a
+ * while, so that a request for models is answered at once with what is known.
+ * The models of a provider that lists none can be used all the same.
  */
 #include "workers/passthrough/providers.h"
 #include "workers/passthrough/upstream.h"

@@ -1,12 +1,12 @@
 /*
- * passthrough - turns that vendors' own APIs do
+ * passthrough - turns that are requests to a vendor's API
  *
  * The request goes to the provider that the model's prefix names, with that
  * provider's key and the model without the prefix; every other byte is the
- * caller's.  The answer comes back as it is: status, headers and bytes.
+ * caller's.  The answer comes back with its status, headers and bytes.
  *
- * A request is sent once.  What fails before the provider has said anything
- * is our error; what breaks off later is cut off for the caller as well.
+ * A request is sent once.  If it fails before the provider answers, the caller
+ * gets an error of ours; an answer that breaks off is cut off for the caller.
  */
 #include <stdio.h>
 
@@ -108,10 +108,10 @@ fail(struct turn *t, const struct error *e)
 }
 
 /*
- * The caller of a streamed answer gets each piece when it comes.  Any other
- * answer is of use only as a whole: it is gathered as far as it fits into one
- * message, which saves wake-ups, and lets one that breaks off be an error
- * with a status instead of half an answer.
+ * A streamed answer is passed on piece by piece.  Any other answer is of use
+ * only as a whole: it is gathered as far as it fits into one message, which
+ * saves wake-ups, and turns an answer that breaks off into an error with a
+ * status instead of half an answer.
  */
 static bool
 is_due(const struct relay *r)
@@ -263,7 +263,7 @@ cancel(struct turn *t)
 	fail(t, &e);
 }
 
-/* Through curl's timer: what it still has is heard soon, but not from here. */
+/* What curl still has is heard soon, through its timer. */
 static void
 unblock(struct turn *t)
 {

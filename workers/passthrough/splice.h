@@ -2,11 +2,10 @@
 /*
  * splice - a request with another model in it, and nothing else changed
  *
- * The body of a request is relayed as its caller wrote it: fields that nobody
- * here knows, the order of the fields, numbers in any notation.  Only the
- * value of "model" in the outermost object is another.  Where that is there
- * more than once all of them are replaced, for who reads the body next may
- * believe the first or the last.
+ * The body of a request is relayed as its caller wrote it: unknown fields, the
+ * order of the fields and the notation of numbers stay.  Only the value of
+ * "model" in the outermost object is replaced.  If the field is there more than
+ * once, every one is replaced: one vendor takes the first, another the last.
  *
  * Nothing else in the body is judged: a vendor may know numbers and strings
  * that a parser of ours would refuse.  What is no JSON stays none, or is

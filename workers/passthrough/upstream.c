@@ -75,7 +75,7 @@ words_for_silence(enum stage stage)
 	return "said no more";
 }
 
-/* What curl calls: none of it leads out of here, news are shown later. */
+/* What curl calls.  None of it calls an owner: show_news() does, later. */
 
 static size_t
 on_header(char *bytes, size_t one, size_t len, void *owner)
@@ -161,7 +161,8 @@ on_attempt(void *owner, char *ip, char *local_ip, int port, int local_port)
 	return CURL_PREREQFUNC_ABORT;
 }
 
-/* An exchange and its handle serve many requests; this is for all of them. */
+/* An exchange and its handle serve many requests: these options are the same
+ * for all of them. */
 static void
 set_constants(struct exchange *x)
 {
@@ -185,7 +186,7 @@ set_constants(struct exchange *x)
 	SET(x->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(x->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(x->easy, CURLOPT_NOSIGNAL, 1L);
-	/* Else a cancelled exchange waits for its name to be resolved. */
+	/* Otherwise a cancelled exchange waits for its name to be resolved. */
 	SET(x->easy, CURLOPT_QUICK_EXIT, 1L);
 	if (ca_file)
 		SET(x->easy, CURLOPT_CAINFO, ca_file);
@@ -275,13 +276,13 @@ exchange_resume(struct exchange *x)
 	x->paused = x->full = false;
 	lives(x);
 	listen_for_silence(x);
-	/* Hands over what curl still has, and sets its timer. */
+	/* curl hands over what it still has, and sets its timer. */
 	curl_easy_pause(x->easy, CURLPAUSE_CONT);
 }
 
-/* How it ended */
+/* Endings */
 
-/* Nobody else can tell curl's own words from somebody's. */
+/* The error buffer may quote what a server has sent. */
 static const char *
 curls_words(const struct exchange *x)
 {
@@ -389,7 +390,7 @@ is_answered_early(const struct exchange *x)
 	return length >= 0 && x->came >= (uint64_t)length;
 }
 
-/* After each of curl's turns: the one place from which exchanges are heard. */
+/* Runs after each of curl's turns.  No other place calls the owners. */
 static void
 show_news(struct multi *m)
 {
@@ -482,8 +483,8 @@ set_method(struct exchange *x, const struct request *r)
 }
 
 /*
- * HTTP/2 is agreed on with TLS; a server without it is not asked, for then
- * the first requests would wait for one another's connection to see.
+ * HTTP/2 is negotiated with TLS.  Without TLS it is not tried, for then the
+ * first requests would wait for each other's connection.
  */
 static void
 set_version(struct exchange *x, const struct request *r)

@@ -2,18 +2,18 @@
 /*
  * upstream - HTTP requests to vendors' servers, with libcurl
  *
- * Any number at a time, in the process's own loop.  Connections are kept and
- * used again.  What has arrived is gathered while one wake-up lasts and then
- * shown once, so that an answer that came in one piece is passed on in one.
+ * Any number of requests run at a time, in the process's own loop.
+ * Connections are kept and used again.  What arrives during one wake-up is
+ * gathered and shown once, so that an answer in one piece is passed on in one.
  *
  * An exchange goes through stages, each with a deadline of its own that begins
  * with it: connecting has ten seconds; while the request is sent every byte
  * that the server takes counts as progress; then the server may think, and
  * pause between bytes, for `silence_ms` each time.
  *
- * Nothing is ever sent twice.  curl by itself repeats a request if a kept
- * connection turns out to be dead, even when the server may have begun to work
- * on it: that is allowed only as long as nothing had been sent.
+ * A request is never sent twice.  curl repeats a request by itself if a kept
+ * connection turns out to be dead, even where the server may have begun to work
+ * on it: here it may do so only as long as nothing of the request has left.
  */
 #include "proto/loop.h"
 #include "workers/multi.h"
@@ -26,10 +26,10 @@ struct upstream {
 	struct loop *loop;
 	struct multi multi;
 	struct list active, idle; /* exchanges */
-	struct list news;	  /* exchanges that have something to show */
+	struct list news;	  /* exchanges whose owner is to be called */
 };
 
-/* All of it must live as long as the exchange, but for the body: see
+/* The strings must live as long as the exchange.  The body must live until
  * exchange_has_sent_body(). */
 struct request {
 	const char *url;
@@ -50,9 +50,10 @@ enum stage {
 };
 
 /*
- * There is more in `head` and `bytes`, a large body was sent, or it has ended.  Take what is of use
- * off `bytes`; then pause, resume or cancel it.  One that has ended is gone
- * when this returns.
+ * Is called when there is more in `head` or `bytes`, when a large body was sent,
+ * and at the end.  It takes what it can use off `bytes`, and then pauses,
+ * resumes or cancels the exchange, unless that has ended: then it is gone when
+ * this returns.
  */
 typedef void exchange_fn(struct exchange *);
 
@@ -82,7 +83,7 @@ struct exchange {
 
 must_check bool upstream_init(struct upstream *, struct loop *, struct error *);
 
-/* Ends everything, and tells nobody. */
+/* Ends all exchanges without a call of their owners. */
 void upstream_fini(struct upstream *);
 
 /* `heard` is never called from within this or any other of these calls. */
@@ -92,9 +93,9 @@ struct exchange *exchange_start(struct upstream *, const struct request *,
 /* Has all of the request's body left?  Then nobody reads it again. */
 bool exchange_has_sent_body(const struct exchange *);
 
-/* Closes the connection, or resets the stream, at once.  It is gone then. */
+/* Closes the connection, or resets the stream, at once, and frees `x`. */
 void exchange_cancel(struct exchange *);
 
-/* Reads no more, so that the other side has to wait; then reads on. */
+/* Stops reading, so that the server has to wait; and reads on. */
 void exchange_pause(struct exchange *);
 void exchange_resume(struct exchange *);
