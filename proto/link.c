@@ -100,6 +100,8 @@ server_listen(struct server *s, struct loop *loop, const char *url,
 	s->peers = peers;
 	s->request = request;
 	r = nng_rep0_open(&s->sock);
+	if (r == 0 && !(peers & COMMAND))
+		r = presence_guard(s->sock, NULL);
 	if (r != 0)
 		return socket_fail(e, r, "open", url);
 	if (!mailbox_init(&s->box, loop, s->sock, on_request, url, e))

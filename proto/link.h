@@ -30,8 +30,9 @@ struct server {
 			  .sock = NNG_SOCKET_INITIALIZER })
 
 /*
- * `peers` are the roles that may ask.  What breaks the rules of messages.def
- * is REFUSED without being heard.
+ * `peers` are the roles that may ask; if commands are not among them nobody is
+ * let in but processes of our supervisor.  What breaks the rules of
+ * messages.def is REFUSED without being heard.
  */
 must_check bool server_listen(struct server *, struct loop *, const char *url,
 			      enum role self, enum role peers,

@@ -70,7 +70,7 @@ outlet_open(struct outlet *o, struct loop *loop, const char *url,
 	if (r == 0)
 		r = presence_watch(o->sock, &o->reader);
 	if (r == 0)
-		r = presence_guard(o->sock);
+		r = presence_guard(o->sock, &o->reader);
 	if (r == 0) /* nobody writes to it, but anybody may claim to */
 		r = nng_socket_set_size(o->sock, NNG_OPT_RECVMAXSZ,
 					RECEIVED_MAX);
@@ -345,7 +345,7 @@ inlet_open(struct inlet *i, struct loop *loop, const char *url,
 	if (r == 0)
 		r = presence_watch(i->sock, &i->writer);
 	if (r == 0)
-		r = presence_guard(i->sock);
+		r = presence_guard(i->sock, &i->writer);
 	if (r != 0)
 		return socket_fail(e, r, "open", url);
 	return mailbox_init(&i->box, loop, i->sock, on_event, url, e);

@@ -261,32 +261,39 @@ parent_of(pid_t pid)
 	return parent;
 }
 
+static bool
+is_kin(pid_t pid)
+{
+	pid_t parent = parent_of(pid);
+
+	return pid == getpid() || pid == getppid() ||
+	       (parent && parent == getppid());
+}
+
 /*
  * In a thread of NNG's.  Whoever reads a pipeline takes what another should
- * have got, so the right user is not enough.
+ * have got, so to be of the right user is not enough.
  */
 static void
 on_stranger(nng_pipe pipe, nng_pipe_ev what, void *arg)
 {
-	uint64_t pid = 0;
-	pid_t parent;
+	struct presence *p = arg;
+	uint64_t pid = 0, one = 1;
 
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
-		parent = parent_of((pid_t)pid);
-		if ((pid_t)pid == getpid() || (pid_t)pid == getppid() ||
-		    (parent && parent == getppid()))
-			return;
-	}
-	log_warn("process %ju may not read or write our events: its "
-		 "connection is refused",
-		 (uintmax_t)pid);
+	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0 &&
+	    is_kin((pid_t)pid))
+		return;
 	nng_pipe_close(pipe);
+	if (!p)
+		return;
+	atomic_store(&p->stranger, (int)pid);
+	(void)!write(p->watch.fd, &one, sizeof one);
 }
 
 int
-presence_guard(nng_socket sock)
+presence_guard(nng_socket sock, struct presence *p)
 {
-	return nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_stranger, NULL);
+	return nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_stranger, p);
 }
 
 /*
@@ -360,7 +367,12 @@ static void
 presence_look(struct presence *p)
 {
 	unsigned went = atomic_load(&p->went), came = atomic_load(&p->came);
+	int stranger = atomic_exchange(&p->stranger, 0);
 
+	if (stranger)
+		log_warn("process %d is none of ours, and may not talk with "
+			 "us: its connection was refused",
+			 stranger);
 	if (went != p->went_seen) {
 		p->went_seen = went;
 		set_connected(p, false);

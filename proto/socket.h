@@ -68,6 +68,7 @@ struct presence {
 	struct loop *loop;
 	struct watch watch; /* an eventfd: pipes came or went */
 	atomic_uint came, went;
+	atomic_int stranger; /* who was not let in, to be logged; 0: nobody */
 	unsigned went_seen;
 	unsigned void_up_to; /* pipes that came before are not to be used */
 	bool connected;
@@ -95,10 +96,11 @@ void presence_fini(struct presence *);
 int presence_watch(nng_socket, struct presence *);
 
 /*
- * Lets nobody in but our parent's processes: the supervisor, the gateway and
- * the workers.  To be called before the socket listens or dials.
+ * Lets nobody in but our parent and its children: the supervisor, the gateway
+ * and the workers.  To be called before the socket listens or dials.  Who was
+ * refused is logged if there is a presence.
  */
-int presence_guard(nng_socket);
+int presence_guard(nng_socket, struct presence *);
 int presence_dial(struct presence *, nng_socket, const char *url);
 
 /* Breaks the connection that there is, and dials anew. */

@@ -295,6 +295,13 @@ test('nobody else gets our events, or makes us allocate what it likes', async t 
     thieves.forEach(socket => socket.destroy());
   });
 
+  await t.test('nor is one that would ask a worker or the gateway to stop', async () => {
+    for (const name of ['echo.req', 'gateway.req']) {
+      const socket = await connects(join(directory, name), REQ);
+      await waitFor(`${name} refuses it`, () => socket.destroyed || socket.readableEnded);
+    }
+  });
+
   await t.test('nor is one that cancels what runs, by its coming and going', async () => {
     const client = await bridge.streams('echo/chunks:40,delay:50', 'abcdefghij'.repeat(4)).hears(/a/);
     for (let n = 0; n < 5; n++)
