@@ -324,11 +324,11 @@ class Bridge {
   processes() { return marked(`${this.instance}/`); }
 
   // HTTP, without a library's opinion: { status, headers, text, json }.
-  request(method, path, { headers = {}, body, url = this.url } = {}) {
+  request(method, path, { headers = {}, body, url = this.url, patience = PATIENCE } = {}) {
     const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     return new Promise((done, failed) => {
       const request = http.request(new URL(path, url), {
-        method, agent: false, timeout: PATIENCE,
+        method, agent: false, timeout: patience,
         headers: { ...(bytes !== undefined && { 'content-type': 'application/json' }), ...headers },
       }, response => {
         const pieces = [];
