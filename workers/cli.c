@@ -133,7 +133,8 @@ keep(struct cli *c, struct str piece)
 		lines_added(&c->lines, piece.len);
 		return true;
 	}
-	fail_with(&e, ERR_HARNESS, "a line of more than %u bytes", MAX_LINE);
+	fail_with(&e, ERR_HARNESS, "the CLI wrote a line of more than %u bytes",
+		  MAX_LINE);
 	loop_unwatch(c->loop, &c->readable);
 	c->failed(c, &e);
 	return false;

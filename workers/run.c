@@ -340,7 +340,8 @@ start_shared(struct pool *p, struct error *e)
 		p->harness->agent_greet(&r->agent);
 	if (r->state != RUN_ENDING)
 		return r;
-	fail_with(e, ERR_HARNESS, "%s could not be greeted", p->worker->name);
+	fail_with(e, ERR_HARNESS, "the handshake with %s failed",
+		  p->worker->name);
 	return NULL;
 }
 

@@ -165,8 +165,9 @@ on_silence(struct timer *t)
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_TIMEOUT,
-		  "timeout after %ju ms: no stream output of %s", (uintmax_t)ms,
-		  w->pool->worker->name);
+		  "timeout: %s said nothing for %ju ms, and its turn was given "
+		  "up",
+		  w->pool->worker->name, (uintmax_t)ms);
 	give_up_on_run(w, &e);
 }
 

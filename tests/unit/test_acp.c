@@ -462,7 +462,8 @@ a_line_that_is_damaged_is_not_passed_over(void **state_)
 	assert_false(was_noted("abort"));
 	say("hi");
 	must(harness()->agent_line(&agent, line, &e));
-	assert_true(was_noted("abort HARNESS qwen: a line that can't be read"));
+	assert_true(was_noted(
+		"abort HARNESS qwen: it wrote a line that is not valid JSON"));
 	forget();
 }
 

@@ -141,7 +141,7 @@ static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
 	forget();
-	must_fail(ERR_HARNESS, "amp: a line that can't be read",
+	must_fail(ERR_HARNESS, "amp: it wrote a line that is not valid JSON",
 		  hear(STR("{\"type\":\"\\ud83d\"}\n"), &e));
 }
 

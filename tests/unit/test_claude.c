@@ -213,7 +213,7 @@ another_version_of_it_is_no_worse(void **state_)
 static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
-	must_fail(ERR_HARNESS, "claude: a line that can't be read",
+	must_fail(ERR_HARNESS, "claude: it wrote a line that is not valid JSON",
 		  claude_line(&talk, STR("{\"type\":\"\\ud83d\"}"), &e));
 }
 

@@ -281,7 +281,8 @@ static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
 	begin((struct talk){ 0 }, NULL);
-	must_fail(ERR_HARNESS, "factory: a line that can't be read",
+	must_fail(ERR_HARNESS,
+		  "factory: it wrote a line that is not valid JSON",
 		  factory.line(&talk, STR("{\"method\":\"\\ud83d\"}"), &e));
 }
 

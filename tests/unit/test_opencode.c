@@ -351,7 +351,8 @@ an_event_that_cannot_be_read_fails_its_turn(void **state_)
 	assert_true(http_notes_answer(200, STR("{}")));
 	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n"
 			"ask POST /session/ses_1/revert?directory=/w\n"
-			"fail HARNESS opencode: an event that can't be read\n");
+			"fail HARNESS opencode: it sent an event that is not "
+			"valid JSON\n");
 }
 
 /* Its start */

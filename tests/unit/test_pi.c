@@ -287,7 +287,7 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
-	must_fail(ERR_HARNESS, "pi: a line that can't be read",
+	must_fail(ERR_HARNESS, "pi: it wrote a line that is not valid JSON",
 		  pi_line(&talk, STR("{\"type\":\"\\ud83d\"}"), &e));
 }
 

@@ -118,7 +118,7 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 	struct error e = { 0 };
 
 	if (!result) {
-		fail_with(&e, ERR_HARNESS, "%s could not be greeted: %s",
+		fail_with(&e, ERR_HARNESS, "%s refused the handshake: %s",
 			  a->name, json_text(error, "message"));
 		agent_fail(a, &e);
 		return;
@@ -241,7 +241,8 @@ agent_line(struct agent *a, struct str line, struct error *e)
 	struct error why = { 0 };
 
 	if (is_asked(t)) {
-		fail_with(&why, ERR_HARNESS, "%s: a line that can't be read",
+		fail_with(&why, ERR_HARNESS,
+			  "%s: it wrote a line that is not valid JSON",
 			  a->name);
 		talk_abort(t, &why);
 		return true;

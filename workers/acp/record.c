@@ -232,7 +232,7 @@ give_up(struct talk *t)
 {
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_HARNESS, "%s has not written down how its turn ended",
+	fail_with(&e, ERR_HARNESS, "%s left no record of how its turn ended",
 		  talk_name(t));
 	acp_fail(t, &e);
 }

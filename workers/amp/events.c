@@ -251,7 +251,7 @@ amp_line(struct talk *t, struct str said, struct error *e)
 	}
 	if (is_damaged(said))
 		return fail_with(e, ERR_HARNESS,
-				 "amp: a line that can't be read");
+				 "amp: it wrote a line that is not valid JSON");
 	if (said.len && wants_login(said))
 		return fail_with(e, ERR_LOGIN,
 				 "amp: not logged in (set AMP_ENV_AMP_API_KEY, "

@@ -413,7 +413,8 @@ claude_line(struct talk *t, struct str said, struct error *e)
 	if (line)
 		ok = hear(t, line, e);
 	else if (is_damaged(said))
-		ok = fail_with(e, ERR_HARNESS, "%s: a line that can't be read",
+		ok = fail_with(e, ERR_HARNESS,
+			       "%s: it wrote a line that is not valid JSON",
 			       t->agent->name);
 	json_decref(line);
 	return ok;

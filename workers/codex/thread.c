@@ -223,7 +223,8 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 	if (error) {
 		on_refused(t, error);
 	} else if (!id) {
-		fail_with(&e, ERR_HARNESS, "codex: a thread without an id");
+		fail_with(&e, ERR_HARNESS,
+			  "codex: it opened a thread without an id");
 		talk_fail(t, &e);
 	} else {
 		talk_name_it(t, id);

@@ -341,8 +341,9 @@ line(struct talk *t, struct str said, struct error *e)
 	struct factory *f = t->state;
 
 	if (is_damaged(said))
-		return fail_with(e, ERR_HARNESS,
-				 "factory: a line that can't be read");
+		return fail_with(
+			e, ERR_HARNESS,
+			"factory: it wrote a line that is not valid JSON");
 	rpc_line(&f->rpc, said);
 	return true;
 }

@@ -339,7 +339,8 @@ on_damage(struct agent *a, struct str line)
 		agent_unknown(a, "line", "that can't be read");
 		return;
 	}
-	fail_with(&why, ERR_HARNESS, "opencode: an event that can't be read");
+	fail_with(&why, ERR_HARNESS,
+		  "opencode: it sent an event that is not valid JSON");
 	turn_stop(t, &why);
 }
 

@@ -184,7 +184,8 @@ on_made(struct errand *x, int status, const json_t *answer)
 		return;
 	}
 	if (!server_agrees(status, answer, &e) ||
-	    (!id && !fail_with(&e, ERR_HARNESS, "opencode: no session id"))) {
+	    (!id && !fail_with(&e, ERR_HARNESS,
+			       "opencode: it made a session without an id"))) {
 		talk_fail(x->talk, &e);
 		return;
 	}

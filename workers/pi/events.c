@@ -462,7 +462,7 @@ pi_line(struct talk *t, struct str said, struct error *e)
 	line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
 	if (!line && is_damaged(said))
 		return fail_with(e, ERR_HARNESS,
-				 "pi: a line that can't be read");
+				 "pi: it wrote a line that is not valid JSON");
 	if (line)
 		hear(t, line);
 	else if (said.len)
