@@ -1,22 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "gateway/gateway.h"
+#include "proto/descriptors.h"
 #include "proto/exit_code.h"
 #include "proto/log.h"
-
-/* Every client and every stream is a descriptor. */
-static void
-raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 int
 main(int argc, char *argv[])
@@ -30,7 +18,7 @@ main(int argc, char *argv[])
 			"cli-bridge-gateway is started by cli-bridge\n");
 		return EXIT_FAILURE;
 	}
-	raise_limit();
+	descriptors_raise();
 	log_open(argv[1], LOG_INFO);
 	ok = gateway_init(&g, argv[1], &e) && loop_run(&g.loop, &e);
 	gateway_fini(&g);

@@ -10,9 +10,7 @@
 
 #include "proto/log.h"
 
-enum {
-	REPLY_TIME = 1000, /* ms for an earlier reply to leave */
-};
+enum { REPLIES = 64 /* that NNG may be moving at once */ };
 
 #define REQUEST_BIT 0x80000000u /* NNG's mark of the last id in a header */
 
@@ -62,6 +60,19 @@ link_url(const char *directory, const char *name, const char *what)
 
 /* Server */
 
+/* Whose request it is, and which of theirs. */
+static bool
+keep_way_back(struct server *s, nng_msg *raw)
+{
+	size_t len = nng_msg_header_len(raw);
+
+	if (len > sizeof s->way_back)
+		return false;
+	memcpy(s->way_back, nng_msg_header(raw), len);
+	s->way_back_bytes = len;
+	return true;
+}
+
 static void
 on_request(struct watch *w)
 {
@@ -74,6 +85,11 @@ on_request(struct watch *w)
 	raw = mailbox_take(&s->box);
 	if (!raw)
 		return;
+	if (!keep_way_back(s, raw)) {
+		nng_msg_free(raw);
+		mailbox_ask(&s->box);
+		return;
+	}
 	s->owes_reply = true;
 	if (!msg_unpack(&m, raw, s->peers, s->self, &e)) {
 		log_warn("refused: %s", e.text);
@@ -99,15 +115,17 @@ server_listen(struct server *s, struct loop *loop, const char *url,
 	s->self = self;
 	s->peers = peers;
 	s->request = request;
-	r = nng_rep0_open(&s->sock);
+	r = nng_rep0_open_raw(&s->sock);
 	if (r == 0 && !(peers & COMMAND))
 		r = presence_guard(s->sock, NULL);
+	if (r == 0)
+		r = nng_socket_set_int(s->sock, NNG_OPT_SENDBUF, REPLIES);
 	if (r != 0)
 		return socket_fail(e, r, "open", url);
 	if (!mailbox_init(&s->box, loop, s->sock, on_request, url, e))
 		return false;
 	s->box.single = true;
-	r = sending_init(&s->box.sending, REPLY_TIME);
+	r = sending_init(&s->box.sending, NNG_DURATION_ZERO);
 	if (r == 0)
 		r = socket_listen(s->sock, url);
 	if (r != 0)
@@ -126,10 +144,7 @@ server_fini(struct server *s)
 	*s = SERVER_INIT;
 }
 
-/*
- * Not without any timeout: NNG may still be cleaning up after the reply
- * before, which is a matter of microseconds.  Only then it hears again.
- */
+/* Whoever does not read its replies loses them.  Only now it hears again. */
 void
 server_reply(struct server *s, enum msg_type type, const void *body)
 {
@@ -138,6 +153,8 @@ server_reply(struct server *s, enum msg_type type, const void *body)
 
 	assert(s->owes_reply && msg_may_send(type, s->self));
 	s->owes_reply = false;
+	if (nng_msg_header_append(raw, s->way_back, s->way_back_bytes) != 0)
+		abort();
 	r = socket_send(s->sock, s->box.sending, raw);
 	if (r != 0) {
 		nng_msg_free(raw);

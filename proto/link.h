@@ -2,19 +2,22 @@
 /*
  * link - questions and their answers
  *
- *   server   answers requests, each at once               (REP)
+ *   server   answers requests, each at once               (raw REP)
  *   client   asks one server; any number of questions     (raw REQ)
  *
  * A server listens, a client dials, and goes on dialling when the other side
  * goes away.  It says when its server has come and gone; a question that was
  * under way then fails with ERR_WORKER_LOST, and nothing is ever sent twice:
  * that is why the client is a raw socket, for a cooked REQ repeats by itself
- * what it thinks was lost.
+ * what it thinks was lost.  The server is one as well, for a cooked REP waits
+ * for whoever does not read its replies: those are dropped instead.
  */
 #include "proto/pipeline.h"
 #include "proto/socket.h"
 
 /* Server */
+
+enum { MAX_WAY_BACK = 16 /* words */ };
 
 struct server {
 	struct loop *loop;
@@ -22,6 +25,8 @@ struct server {
 	nng_socket sock;
 	enum role self, peers;
 	bool owes_reply;
+	uint32_t way_back[MAX_WAY_BACK]; /* NNG's header of the request */
+	size_t way_back_bytes;
 	void (*request)(struct server *, const struct msg *);
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "proto/buf.h"
+#include "proto/descriptors.h"
 
 #define LAUNCHER "cli-bridge-launch"
 
@@ -61,7 +62,7 @@ launch(pid_t *pid, const struct spawn *s, const char *const *argv)
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP |
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
 						POSIX_SPAWN_SETSIGMASK |
 						POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -83,24 +84,28 @@ launch(pid_t *pid, const struct spawn *s, const char *const *argv)
 	return r;
 }
 
-/* launcher, death signal, our pid, program and its arguments. */
+/* launcher, death signal, our pid, limit of descriptors, program and its
+ * arguments. */
 static int
 start(pid_t *pid, const struct spawn *s)
 {
 	auto_free char *launcher = program_of_ours(LAUNCHER);
 	auto_free const char **argv = NULL;
-	char signal[16], parent[16];
+	char signal[16], parent[16], descriptors[24];
 	size_t n = 0;
 
 	while (s->argv[n])
 		n++;
-	argv = xcalloc(n + 4, sizeof *argv);
+	argv = xcalloc(n + 5, sizeof *argv);
 	snprintf(signal, sizeof signal, "%d", s->death_signal);
 	snprintf(parent, sizeof parent, "%d", (int)getpid());
+	snprintf(descriptors, sizeof descriptors, "%ju",
+		 (uintmax_t)descriptors_inherited());
 	argv[0] = launcher;
 	argv[1] = signal;
 	argv[2] = parent;
-	memcpy(argv + 3, s->argv, n * sizeof *argv);
+	argv[3] = descriptors;
+	memcpy(argv + 4, s->argv, n * sizeof *argv);
 	return launch(pid, s, argv);
 }
 

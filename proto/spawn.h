@@ -2,11 +2,14 @@
 /*
  * spawn - starts a program and hears of its end
  *
- * Used for daemons and for CLIs alike.  Each gets a process group of its own,
- * no descriptor but those it is given, no blocked signal, and a signal when
- * its parent dies.  posix_spawn() cannot do all of this, and after NNG has
- * started threads nothing else may be used, so a program is started through a
- * small one of ours, cli-bridge-launch, which does the rest and becomes it.
+ * Used for daemons and for CLIs alike.  Each gets a session of its own, and
+ * with it a process group and no terminal: what asks there for a password
+ * fails at once, where nobody would answer.  It gets no descriptor but those
+ * it is given, as many more as we were started with, no blocked signal, and a
+ * signal when its parent dies.  posix_spawn() cannot do all of this, and after
+ * NNG has started threads nothing else may be used, so a program is started
+ * through a small one of ours, cli-bridge-launch, which does the rest and
+ * becomes it.
  */
 #include <sys/types.h>
 

@@ -3,9 +3,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "proto/descriptors.h"
 #include "proto/log.h"
 #include "proto/output.h"
 #include "supervisor/commands.h"
@@ -117,17 +117,6 @@ open_standard_descriptors(void)
 		close(fd);
 }
 
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int
 serve(struct environment *environment)
 {
@@ -138,7 +127,7 @@ serve(struct environment *environment)
 	output_own(STDOUT_FILENO);
 	output_own(STDERR_FILENO);
 	log_open("supervisor", LOG_INFO);
-	raise_descriptor_limit();
+	descriptors_raise();
 	ok = supervisor_init(&s, environment, &e) && supervisor_run(&s, &e);
 	supervisor_fini(&s);
 	if (ok)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "proto/descriptors.h"
 #include "proto/log.h"
 #include "proto/variables.h"
 #include "workers/worker.h"
@@ -24,6 +25,7 @@ main(int argc, char *argv[])
 	snprintf(who, sizeof who, "worker.%s", argv[1]);
 	(void)log_level_read(level_name, &level);
 	log_open(who, level);
+	descriptors_raise();
 	/* What a CLI leaves behind becomes our child, not that of init. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1UL);
 	ok = worker_init(&w, argv[1], &e) && loop_run(&w.loop, &e);

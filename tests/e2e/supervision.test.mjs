@@ -1,7 +1,8 @@
 // Processes that die, hang, or are told to stop.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -232,6 +233,34 @@ test('a gateway that can not work ends the bridge, and says why', async t => {
       assert.doesNotMatch(bridge.output, /ready/);
       assert.match(bridge.log, why);
     });
+});
+
+// One who asks on a socket of the bridge, and reads nothing that comes back.
+function asksAndNeverReads(t, path) {
+  const socket = connect(path).pause();
+  socket.on('error', () => {});
+  t.after(() => socket.destroy());
+  socket.write(Buffer.from('\0SP\0\0\x30\0\0', 'latin1')); // NNG's greeting, from a REQ
+  const question = id => {
+    const bytes = Buffer.alloc(9 + 4 + 1, 1);
+    bytes.writeBigUInt64BE(5n, 1);
+    bytes.writeUInt32BE((0x80000000 + id) >>> 0, 9);
+    return bytes;
+  };
+  for (let id = 1; id <= 3000; id++)
+    socket.write(question(id));
+}
+
+test('who never reads the replies costs nobody else anything', async t => {
+  const bridge = await startBridge(t);
+  const [, sockets] = readFileSync(join(bridge.dataDirectory, 'lock'), 'utf8').split('\n');
+  for (const name of ['supervisor', 'echo', 'gateway']) {
+    asksAndNeverReads(t, join(sockets, `${name}.req`));
+    await waitFor(`${name} has refused a lot`, () => bridge.log.split(` ${name === 'echo' ? 'worker.echo' : name}: refused: `).length > 1000);
+    assert.equal((await bridge.run('status')).code, 0);
+    assert.equal((await bridge.get('/health')).json.status, 'ok');
+    await bridge.answers('echo', 'hi');
+  }
 });
 
 test('what an earlier life has left behind is swept at the start', async t => {

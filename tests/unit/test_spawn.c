@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/buf.h"
+#include "proto/descriptors.h"
 #include "proto/spawn.h"
 
 static struct loop loop;
@@ -208,6 +210,36 @@ what_is_passed_is_descriptor_three(void **state)
 	close(s.pass);
 }
 
+/* Fields 1, 5 and 6 of /proc/self/stat. */
+static void
+it_gets_a_session_of_its_own(void **state)
+{
+	int pid, pgrp, session;
+
+	start(SPAWN("/usr/bin/cut", "-d ", "-f1,5,6", "/proc/self/stat"));
+	wait_until(&loop, it_is_over);
+	assert_int_equal(
+		sscanf(program.said, "%d %d %d", &pid, &pgrp, &session), 3);
+	assert_int_equal(pgrp, pid);
+	assert_int_equal(session, pid);
+}
+
+static void
+it_gets_the_limit_that_we_were_started_with(void **state)
+{
+	struct rlimit before, limit = { .rlim_cur = 123 };
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	descriptors_raise();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(limit.rlim_cur, limit.rlim_max);
+	start(SPAWN("/bin/sh", "-c", "ulimit -Sn"));
+	wait_until(&loop, it_is_over);
+	assert_string_equal(program.said, "123\n");
+}
+
 static void
 it_starts_in_its_directory(void **state)
 {
@@ -324,6 +356,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(it_reads_what_it_is_given),
 		cmocka_unit_test(it_inherits_no_descriptor),
 		cmocka_unit_test(what_is_passed_is_descriptor_three),
+		cmocka_unit_test(it_gets_a_session_of_its_own),
+		cmocka_unit_test(it_gets_the_limit_that_we_were_started_with),
 		cmocka_unit_test(it_starts_in_its_directory),
 		cmocka_unit_test(no_signal_is_blocked_or_ignored),
 		cmocka_unit_test(its_whole_group_is_signalled),
