@@ -253,13 +253,11 @@ function asksAndNeverReads(t, path) {
 
 test('who never reads the replies costs nobody else anything', async t => {
   const bridge = await startBridge(t);
-  for (const name of ['supervisor', 'echo', 'gateway']) {
-    asksAndNeverReads(t, join(bridge.dataDirectory, 'run', `${name}.req`));
-    await waitFor(`${name} has refused a lot`, () => bridge.log.split(` ${name === 'echo' ? 'worker.echo' : name}: refused: `).length > 1000);
-    assert.equal((await bridge.run('status')).code, 0);
-    assert.equal((await bridge.get('/health')).json.status, 'ok');
-    await bridge.answers('echo', 'hi');
-  }
+  asksAndNeverReads(t, join(bridge.dataDirectory, 'run', 'supervisor.req'));
+  await waitFor('a lot is refused', () => bridge.log.split(' supervisor: refused: ').length > 1000);
+  assert.equal((await bridge.run('status')).code, 0);
+  assert.equal((await bridge.get('/health')).json.status, 'ok');
+  await bridge.answers('echo', 'hi');
 });
 
 test('what an earlier life has left behind is swept at the start', async t => {
