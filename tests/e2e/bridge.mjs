@@ -25,12 +25,52 @@ export const PLAIN_BUILD = process.env.BRIDGE_PLAIN_BUILD ?? BUILD;
 export const CLAUDE_BIN = join(root, 'tests/node_modules/@anthropic-ai/claude-code-linux-x64/claude');
 
 // How long anything may take on a busy machine before it counts as not happening.
-export const PATIENCE = 30_000;
+export const PATIENCE = 120_000;
 
 const LOG_LINES = 600; // that are shown
 
 // How old the counts in /health and in status may be.
 const HELLO_MS = 100;
+
+// ---- time on a busy machine ----
+
+// How long this process has run, and has waited for a processor, so far: the kernel counts it.
+function processorTime() {
+  try {
+    const [ran, waited] = readFileSync('/proc/self/schedstat', 'utf8').split(' ').map(Number);
+    return { ran, waited };
+  } catch {
+    return { ran: 0, waited: 0 };
+  }
+}
+
+// How many times slower than on a machine of its own this process has run since then; 1 is not at all.
+function slownessSince(then) {
+  const { ran, waited } = processorTime();
+  return ran > then.ran ? 1 + (waited - then.waited) / (ran - then.ran) : 1;
+}
+
+// Measures the time that the bridge may take as a machine of its own would have: what it promises in milliseconds
+// cannot hold in those in which others had the processors.
+export function stopwatch(since = performance.now()) {
+  const then = processorTime();
+  return { ms: () => (performance.now() - since) / slownessSince(then) };
+}
+
+async function measureBusyness() {
+  const then = processorTime();
+  for (let n = 0; n < 20; n++) {
+    for (const until = performance.now() + 3; performance.now() < until;);
+    await sleep(1);
+  }
+  return slownessSince(then);
+}
+
+// How busy the machine is when a file of tests begins.
+const busyness = await measureBusyness();
+
+// A deadline that a setting gives to the bridge, or a test to a program: so many milliseconds of a machine of its own.
+export const onThisMachine = ms => Math.round(ms * busyness);
 
 export async function waitFor(what, check, within = PATIENCE) {
   const until = performance.now() + within;
@@ -50,11 +90,12 @@ export function* numbers(seed) {
     yield (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
 }
 
-// Waits until a list is empty, counted from `since`: that is a promise of the bridge's, not of the machine's.
+// Waits until a list is empty, counted from `since`: that is a promise of the bridge's, in a machine's own time.
 export async function isGone(list, { within, since = performance.now() }) {
+  const watch = stopwatch(since);
   for (;;) {
     const left = await list();
-    const took = performance.now() - since;
+    const took = watch.ms();
     if (left.length === 0)
       return took;
     if (took > within)
@@ -251,6 +292,7 @@ class Bridge {
       LSAN_OPTIONS: `print_suppressions=0:suppressions=${join(root, 'tests/lsan.supp')}`,
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
       BRIDGE_HELLO_MS: String(HELLO_MS),
+      BRIDGE_START_MS: onThisMachine(30_000), BRIDGE_HUNG_MS: onThisMachine(15_000), BRIDGE_CANCEL_MS: onThisMachine(250),
       BRIDGE_HEAD_MS: '0', // a stream begins when its turn was taken: what isConnected() waits for
       ...env,
     };

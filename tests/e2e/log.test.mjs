@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { BUILD, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, onThisMachine, startBridge, waitFor } from './bridge.mjs';
 
 const TERMINAL = join(BUILD, 'test-terminal');
-const AT_ONCE = 5000; // ms: what waits for a reader waits for ever
+const AT_ONCE = onThisMachine(5000); // what waits for a reader waits for ever
 
 // Says a lot, so that everything which can be full is full soon.
 const DEBUG = { BRIDGE_LOG_LEVEL: 'debug', BRIDGE_HELLO_MS: '100' };

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 
-import { PLAIN_BUILD, isAlive, isGone, memoryOf, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, isAlive, isGone, memoryOf, onThisMachine, startBridge, waitFor } from './bridge.mjs';
 
 const FAKE = resolve(import.meta.dirname, '../fakes/acp.mjs');
 const START_MS = 2000; // of a node on a busy machine
@@ -24,7 +24,7 @@ const clis = bridge => bridge.clisOf('fake').map(({ pid }) => pid);
 const hello = async (bridge, session_id, text = 'hello') => toldBy(await bridge.answers('fake', text, { session_id }));
 
 test('sessions share one process, and one that is silent for too long costs it its others only in time', async t => {
-  const bridge = await start(t, { FAKE_TIMEOUT_MS: '1000' });
+  const bridge = await start(t, { FAKE_TIMEOUT_MS: onThisMachine(1000) });
   const before = { a: await hello(bridge, 'a'), b: await hello(bridge, 'b'), c: await hello(bridge, 'c') };
   assert.equal(new Set(Object.values(before).map(({ pid }) => pid)).size, 1);
 
@@ -154,7 +154,7 @@ test('an agent that can\'t open a session again begins it anew, in the process t
 });
 
 test('what waits for a process that does not start does not get that one', async t => {
-  const bridge = await start(t, { FAKE_START_MS: String(START_MS), FAKE_IDLE_MS: '100', FAKE_MAX_RUNNING: '1' });
+  const bridge = await start(t, { FAKE_START_MS: onThisMachine(START_MS), FAKE_IDLE_MS: '100', FAKE_MAX_RUNNING: '1' });
   await isGone(() => clis(bridge), { within: 5000 });
   writeFileSync(join(bridge.directory, 'home/hang'), '');
   const first = bridge.streams('fake', 'hello', { session_id: 'a' });

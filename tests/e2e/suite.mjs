@@ -22,12 +22,12 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
-import { isGone, isThere, says, startBridge, waitFor } from './bridge.mjs';
+import { isGone, isThere, onThisMachine, says, startBridge, waitFor } from './bridge.mjs';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-const FAILS_WITHIN = 20_000; // whatever the CLI's own idea of trying again is
-const SILENCE_MS = 8000;     // of a vendor, until the turn is given up
+const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
+const SILENCE_MS = onThisMachine(8000);     // of a vendor, until the turn is given up
 
 // What may be said of a turn of which something was heard, or nothing.
 const CUT = ['answer_truncated', 'upstream_failed', 'upstream_overloaded', 'harness_failed'];
