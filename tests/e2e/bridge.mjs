@@ -66,8 +66,10 @@ async function measureBusyness() {
   return slownessSince(then);
 }
 
+const BUSIEST = 10; // that is measured: longer deadlines would be beyond what settings may be
+
 // How busy the machine is when a file of tests begins.
-const busyness = await measureBusyness();
+const busyness = Math.min(await measureBusyness(), BUSIEST);
 
 // A deadline that a setting gives to the bridge, or a test to a program: so many milliseconds of a machine of its own.
 export const onThisMachine = ms => Math.round(ms * busyness);

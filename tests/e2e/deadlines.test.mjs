@@ -54,7 +54,7 @@ test('deadlines', { concurrency: true }, async t => {
     },
 
     async 'one piece of a history that takes longer than a start is given up'(t) {
-      const bridge = await slowOpencode(t, { MESSAGE_MS: START_MS });
+      const bridge = await slowOpencode(t, { MESSAGE_MS: LONGER_MS });
       const error = await bridge.streams('opencode', history(2)).fails('timeout');
       assert.match(error.message, /was not ready/);
     },
