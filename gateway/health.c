@@ -3,7 +3,7 @@
 #include "gateway/judge.h"
 #include "gateway/reply.h"
 
-enum { STATUS_TIME = 2000 }; /* ms; for all rows together */
+enum { STATUS_TIME = 5000 }; /* ms; for all rows together */
 
 struct checkup {
 	struct gateway *gateway;
