@@ -20,16 +20,15 @@ enum {
 	FAREWELL_MS = 300, /* for the last events to travel, once a worker is
 			      drained */
 	PAIRING = 8000,	   /* ms that both pipelines to a gateway may take */
+	BEGIN_MS = 2,	   /* that turns may take to begin, one after another */
 	LARGE = 1 << 20, /* bytes of a body that is read when its turn begins */
 };
 
+/* A gateway counts its turns, so the last of them are all in the table. */
 static bool
 was_seen(const struct worker *w, uint64_t id)
 {
-	for (size_t i = 0; i < MAX_SEEN_TURNS; i++)
-		if (w->seen[i] == id)
-			return true;
-	return false;
+	return w->seen[id % MAX_SEEN_TURNS] == id;
 }
 
 static void
@@ -146,17 +145,24 @@ find_next(const struct worker *w)
 	return NULL;
 }
 
-/* One at a time: reading a large body takes long, and others want to be heard
- * in between. */
+/*
+ * One turn at a time: reading a large body takes long, and others want to be
+ * heard in between.  But where no body is read, turns that come together begin
+ * together, so that what they send travels together.
+ */
 static void
 on_next(struct chore *c)
 {
 	struct worker *w = container_of(c, struct worker, next);
-	struct turn *t = w->stopping ? NULL : find_next(w);
+	uint64_t began = loop_now();
+	struct turn *t;
 
-	if (t) {
-		worker_run_waiting(w);
+	while (!w->stopping && (t = find_next(w))) {
 		run(t);
+		if (!engine.has_slots && loop_now() - began < BEGIN_MS)
+			continue;
+		worker_run_waiting(w);
+		break;
 	}
 	leave_if_drained(w);
 }
@@ -277,7 +283,7 @@ is_new(struct worker *w, const struct msg_submit *m, struct error *e)
 				 w->name);
 	if (was_seen(w, m->turn))
 		return fail_with(e, ERR_CONFLICT, "this turn was seen before");
-	w->seen[w->seen_count++ % MAX_SEEN_TURNS] = m->turn;
+	w->seen[m->turn % MAX_SEEN_TURNS] = m->turn;
 	return true;
 }
 

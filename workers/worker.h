@@ -34,11 +34,10 @@ struct worker {
 	uint64_t id;	      /* of this process: orders for another are void */
 	struct list running, waiting;
 	struct list ended; /* turns whose last events wait for credit */
-	uint64_t seen[MAX_SEEN_TURNS]; /* a ring of the ids of turns */
-	size_t seen_count;
-	bool draining;	   /* no new turns */
-	bool stopping;	   /* no turns at all */
-	struct chore next; /* begins a turn */
+	uint64_t seen[MAX_SEEN_TURNS]; /* ids of turns, each at its place */
+	bool draining;		       /* no new turns */
+	bool stopping;		       /* no turns at all */
+	struct chore next;	       /* begins a turn */
 	struct timer probe_timer, farewell, pairing;
 
 	enum health health;
