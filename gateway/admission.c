@@ -3,7 +3,7 @@
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
 
-enum { WAIT_TIME = 3000 /* ms: connecting takes less, starting too */ };
+enum { WAIT_MS = 3000 /* a worker starts and connects in less */ };
 
 struct waiter {
 	struct node node; /* in gateway.admission */
@@ -11,8 +11,8 @@ struct waiter {
 	struct request *request;
 	const struct worker_link *to;
 	struct timer deadline;
-	struct error why; /* it waits; ERR_NONE: nobody has said */
-	struct ask ask;	  /* the supervisor, how `to` is */
+	struct error why; /* why it waits; ERR_NONE: not known */
+	struct ask ask;	  /* to the supervisor: the state of `to` */
 	uint64_t index;
 };
 
@@ -54,7 +54,7 @@ on_deadline(struct timer *t)
 	reply_error(leave(waiter), &e, NULL);
 }
 
-/* A worker that is at rest comes back only if somebody starts it. */
+/* A worker that is STOPPED or FATAL comes back only if somebody starts it. */
 static void
 take_row(struct waiter *waiter, const struct msg_child *m)
 {
@@ -91,7 +91,7 @@ ask_next(struct waiter *waiter)
 	const struct msg_status m = { .index = waiter->index++ };
 
 	client_ask(&waiter->gateway->supervisor, MSG_STATUS, &m, &waiter->ask,
-		   WAIT_TIME, on_row);
+		   WAIT_MS, on_row);
 }
 
 void
@@ -109,7 +109,7 @@ admission_wait(struct gateway *g, struct request *r,
 	r->left = on_left;
 	list_append(&g->admission, &waiter->node);
 	g->waiters++;
-	loop_set(&g->loop, &waiter->deadline, WAIT_TIME, on_deadline);
+	loop_set(&g->loop, &waiter->deadline, WAIT_MS, on_deadline);
 	ask_next(waiter);
 }
 

@@ -6,10 +6,10 @@
 #include "proto/log.h"
 
 enum {
-	WINDOW = 256 << 10, /* bytes a worker may be ahead of the client */
-	TAKE_MS = 60000,    /* until the worker must have heard an order... */
-	ANSWER_MS = 5000,   /* ...and we its answer to that */
-	LITTLE = 64 << 10,  /* bytes unsent, that are as good as sent */
+	WINDOW_BYTES = 256 << 10, /* that a worker may be ahead of the client */
+	TAKE_MS = 60000,	  /* in which the worker must hear SUBMIT... */
+	ANSWER_MS = 5000,	  /* ...and the gateway its answer after that */
+	LITTLE_BYTES = 64 << 10,  /* unsent; fewer count as taken */
 };
 
 static struct list *
@@ -106,10 +106,11 @@ on_left(struct request *r)
 
 	tell_to_stop(x);
 	exchange_end(x);
-	exchange_send_orders(worker); /* it may have kept others waiting */
+	exchange_send_orders(
+		worker); /* its order may have kept others waiting */
 }
 
-/* The request is as it was before it became an exchange. */
+/* The request goes back to admission, with its body. */
 static void
 readmit(struct exchange *x, const struct error *why)
 {
@@ -124,8 +125,10 @@ readmit(struct exchange *x, const struct error *why)
 }
 
 /*
- * An order that was not sent is nobody's.  A worker that leaves has accepted
- * what it has begun before it said so, and what it said is heard by now.
+ * A turn was certainly not begun if SUBMIT was not sent, or if a worker that is
+ * stopping has died without an ACCEPTED for it: such a worker accepts every
+ * turn that it begins before it says that it stops, and all that it said has
+ * been heard by now.
  */
 void
 exchange_outlive(struct exchange *x, bool lost, const struct error *e)
@@ -163,14 +166,14 @@ exchange_bad(struct worker_link *who, struct gateway *g, uint64_t id,
 		exchange_abort(x, &e);
 }
 
-/* Credit: what the client has taken the worker may send again. */
+/* Credit: the worker may send as many bytes as the client has taken. */
 
 void
 exchange_pay(struct exchange *x)
 {
 	const struct msg_credit m = { .turn = x->id, .bytes = x->unpaid };
 
-	if (x->unpaid < WINDOW / 2)
+	if (x->unpaid < WINDOW_BYTES / 2)
 		return;
 	x->unpaid = 0;
 	outlet_send(&x->worker->orders, MSG_CREDIT, &m);
@@ -179,11 +182,11 @@ exchange_pay(struct exchange *x)
 static void
 on_taken(struct request *r)
 {
-	if (chunk_writer_waiting(&r->writer) <= LITTLE)
+	if (chunk_writer_waiting(&r->writer) <= LITTLE_BYTES)
 		exchange_pay(r->owner);
 }
 
-/* A worker that doesn't mind its window is broken. */
+/* Only a worker that ignores its window can exceed this. */
 static bool
 is_within_limits(struct exchange *x)
 {
@@ -207,8 +210,9 @@ set_text(char **at, struct str s)
 }
 
 /*
- * What the worker may have said meanwhile counts.  It has not begun the turn,
- * and won't: it would refuse an order that it hears now.
+ * Events that the worker sent before the deadline still count.  If there are
+ * none it has not begun the turn, and will not: it refuses a SUBMIT that it
+ * hears after `until`.
  */
 static void
 on_deadline(struct timer *timer)
@@ -241,7 +245,7 @@ submit(struct exchange *x)
 		.session = str_of(x->wanted_session),
 		.cwd = str_of(x->cwd),
 		.streamed = x->streamed,
-		.window = WINDOW,
+		.window = WINDOW_BYTES,
 		.until = loop_now() + TAKE_MS,
 		.body = buf_str(&x->request->body),
 	};
@@ -339,7 +343,7 @@ exchange_add_headers(struct exchange *x)
 
 /* Events */
 
-/* ACCEPTED comes first, and once: all that follows builds on it. */
+/* ACCEPTED comes first, and once: the other events depend on it. */
 static bool
 is_in_order(struct exchange *x, bool accepted)
 {
@@ -371,7 +375,7 @@ exchange_accepted(struct exchange *x, const struct msg_accepted *m)
 	x->answer->accepted(x);
 }
 
-/* True if it was another. */
+/* True if the text has changed. */
 static bool
 renew_text(char **at, struct str s)
 {

@@ -1,13 +1,15 @@
 #pragma once
 /*
- * turn - one question to a worker, from SUBMIT to its end
+ * exchange - one HTTP request and its answer, while a worker does the turn
  *
- * A turn lives as long as its client waits: it ends with the worker's last
- * event, with the worker, or when the client goes, and then the worker is
- * told to cancel.  What the worker still says of it is heard by nobody.
+ * An exchange lives as long as its client waits: it ends with the last event
+ * of its turn, when the worker dies, or when the client goes away; in that case
+ * the worker is told to cancel the turn.  Events that still come for a turn
+ * whose exchange has ended are ignored.
  *
- * How its events become an HTTP answer is the turn's `answer`: a stream, a
- * whole, or what an upstream has said, passed on.
+ * How the events become an HTTP answer is the exchange's `answer`: a stream of
+ * events (answer_sse), one JSON document (answer_json), or an upstream's answer
+ * as it is (answer_relay).
  */
 #include "gateway/chat/chat.h"
 #include "gateway/event_boundary.h"
@@ -20,8 +22,8 @@ struct exchange;
  * answer. */
 struct answer {
 	void (*accepted)(struct exchange *);
-	void (*started)(
-		struct exchange *); /* again, and its standing differs */
+	void (*started)(struct exchange *); /* its standing has changed since
+					       ACCEPTED */
 	void (*text)(struct exchange *, enum delta, struct str);
 	void (*tool)(struct exchange *, struct str json);
 	void (*note)(struct exchange *, struct str text);
@@ -32,62 +34,67 @@ struct answer {
 extern const struct answer answer_sse, answer_whole, answer_relay;
 
 struct exchange {
-	struct node node; /* in a bucket of the gateway's */
+	struct node node; /* in a bucket of gateway.exchanges */
 	struct gateway *gateway;
 	struct worker_link *worker;
 	struct request *request;
 	uint64_t id, seq;
-	struct timer deadline; /* until the worker says anything */
+	struct timer deadline; /* of waiting for room, then for the worker's
+				  first event */
 	struct order order;
-	bool is_sent; /* the order is */
+	bool is_sent; /* SUBMIT was */
 	enum turn_kind kind;
 	bool streamed;
-	/* What the order says; NULL as in struct question. */
+	/* What SUBMIT says; NULL: absent in struct question. */
 	char *prefix, *wanted_model, *wanted_session, *cwd;
 	const struct answer *answer;
 	struct stamp stamp;
 	bool accepted;
 	char *session, *how, *reason; /* its standing; NULL: not known */
 	char *ignored;
-	size_t unpaid; /* bytes for which no CREDIT was given */
+	size_t unpaid; /* bytes that were heard and not yet given back as CREDIT
+			*/
 
-	/* Of a stream. */
+	/* Of answer_sse. */
 	struct timer beat; /* its head is due, or a comment is */
-	uint64_t spoke;	   /* loop_now() */
-	size_t event;	   /* where the last event begins, while it waits */
-	size_t words_end;  /* where the text in it ends; 0: there is none */
+	uint64_t spoke;	   /* when something was written last, loop_now() */
+	size_t event; /* where the last event begins in the writer, while it is
+			 unsent */
+	size_t words_end; /* where the text in that event ends; 0: it has none
+			   */
 	enum delta last;
 
-	/* Of a whole. */
+	/* Of answer_json. */
 	struct buf text, reasoning, tools;
 
-	/* Of a stream and of a relay. */
+	/* Of answer_sse and answer_relay. */
 	bool headed; /* its head has been given to the client */
 
-	/* Of a relay. */
+	/* Of answer_relay. */
 	bool is_events;	 /* it is a stream of events */
 	bool is_encoded; /* the upstream has encoded it, as gzip or so */
 	struct event_boundary boundary; /* of all that was written */
 };
 
-/* What is asked. */
+/* What a request asks for. */
 struct question {
 	enum turn_kind kind;
 	const struct chat *chat;
 	struct destination to;
-	struct str session, cwd; /* absent: not said */
+	struct str session, cwd; /* absent: the request does not say */
 	struct str body;
 	bool streamed;
 };
 
-/* The request is the turn's from here on. */
+/* The request belongs to the exchange from here on. */
 void exchange_start(struct gateway *, struct request *,
 		    const struct question *);
 
-/* Sends what waits for room in the worker, as far as there is. */
+/* Sends the orders that wait for room in the worker, as far as there is room.
+ */
 void exchange_send_orders(struct worker_link *);
 
-/* NULL: it has ended, or the event is not the next one. */
+/* The exchange of an event; NULL if it has ended, or if an event was lost. */
 struct exchange *exchange_find(struct gateway *, const struct worker_link *,
 			       uint64_t id, uint64_t seq);
 
@@ -100,7 +107,7 @@ void exchange_head(struct exchange *, const struct msg_head *);
 void exchange_body(struct exchange *, const struct msg_body *);
 void exchange_finish(struct exchange *, const struct msg_finish *);
 
-/* The worker says so, or is gone. */
+/* The worker has reported the failure, or has died. */
 void exchange_failed(struct exchange *, const struct error *);
 
 /* The worker is being stopped, and has not taken the turn: its successor may.
@@ -113,21 +120,21 @@ void exchange_refused(struct exchange *, const struct error *);
  */
 void exchange_outlive(struct exchange *, bool lost, const struct error *);
 
-/* The worker has said something of it that can't be understood. */
+/* An event of the turn was not as messages.def says. */
 void exchange_bad(struct worker_link *, struct gateway *, uint64_t id,
 		  const struct error *);
 
-/* We say so, and the worker shall stop. */
+/* The gateway gives up: the client gets the error, the worker gets CANCEL. */
 void exchange_abort(struct exchange *, const struct error *);
 
-/* For answers: the worker may send so many more bytes. */
+/* For answers: gives the worker credit for what the client has taken. */
 void exchange_pay(struct exchange *);
 struct standing exchange_standing(const struct exchange *);
 
 /* Adds the headers by which a client learns what became of its session. */
 void exchange_add_headers(struct exchange *);
 
-/* For relay: ends a turn whose answer has been given. */
+/* For answer_relay: frees an exchange whose answer has been given. */
 void exchange_end(struct exchange *);
 
 void relay_head(struct exchange *, const struct msg_head *);

@@ -2,7 +2,7 @@
 
 #include "proto/log.h"
 
-enum { FAN_OUT_MS = 2000 }; /* ms */
+enum { FAN_OUT_MS = 2000 };
 
 static void
 fan_out_free(struct fan_out *g)

@@ -1,9 +1,9 @@
 #pragma once
 /*
- * fan_out - asks every worker that is there the same, and waits for all
+ * fan_out - asks every worker the same question, and waits for all answers
  *
- * A worker that does not answer in time is left out.  If the client goes
- * away, the answers are not waited for.
+ * A worker that is not connected, or does not answer within two seconds, is
+ * left out (`is_partial`).  If the client goes away the fan-out ends at once.
  */
 #include "gateway/chat/chat.h"
 #include "gateway/workers.h"
@@ -18,15 +18,16 @@ struct fan_out_ask {
 
 struct fan_out {
 	struct request *request;
-	size_t waiting; /* for so many */
+	size_t waiting; /* answers that have not come yet */
 	/* Takes one worker's answer. */
 	void (*take)(struct fan_out *, const struct msg *);
 	/* Answers the request; the fan_out is freed afterwards. */
 	void (*done)(struct fan_out *);
 	json_t *rows;
 	uint64_t count;
-	bool has_more;	 /* than there was room for in somebody's answer */
-	bool is_partial; /* somebody is not there, or has not answered */
+	bool has_more; /* some worker has more rows than its answer has room for
+			*/
+	bool is_partial; /* some worker was left out */
 	size_t limit;
 	char *wanted; /* NULL: everything */
 	struct fan_out_ask asks[MAX_CHILDREN];
@@ -39,7 +40,7 @@ struct inquiry {
 	const struct worker_link *only;
 };
 
-/* With no rows, and nothing wanted: to be filled in. */
+/* The caller fills in `take`, `done`, and what these need. */
 struct fan_out *fan_out_new(struct request *);
 
 /* Takes the fan_out; `take` and `done` are set. */

@@ -18,9 +18,9 @@
 #include "proto/role.h"
 
 enum {
-	LISTENING = 3,	/* descriptor */
-	FAREWELL = 400, /* ms that last answers have to go out */
-	LOOK = 20,	/* ms after which a drained process may end */
+	LISTENING_FD = 3,
+	FAREWELL_MS = 400, /* for the last answers to go out */
+	REPLY_MS = 20,	   /* for the reply to DRAIN to go out */
 };
 
 /* Requests */
@@ -31,7 +31,7 @@ gateway_of(const struct request *r)
 	return container_of(r->http, struct gateway, http);
 }
 
-/* A body is looked through as it comes. */
+/* The fields of a body are found while it arrives. */
 static bool
 on_piece(struct request *r, struct str piece, struct error *e)
 {
@@ -242,7 +242,7 @@ on_came(struct worker_link *who)
 	admission_admit(g, who);
 }
 
-/* What was dropped may have been the end of any of its turns. */
+/* An event was dropped that may have been the last one of any of its turns. */
 static void
 on_broken(struct worker_link *who, const struct error *why)
 {
@@ -276,7 +276,7 @@ on_end(struct timer *t)
 	loop_stop(&container_of(t, struct gateway, end)->loop);
 }
 
-/* Who asked is told so before the end. */
+/* The reply to DRAIN goes out first. */
 static void
 on_look(struct timer *t)
 {
@@ -293,7 +293,7 @@ drain(struct gateway *g)
 	fail_with(&e, ERR_DRAINING, "this process is about to be replaced");
 	admission_close(g, &e);
 	if (!g->stopping)
-		loop_set(&g->loop, &g->end, LOOK, on_look);
+		loop_set(&g->loop, &g->end, REPLY_MS, on_look);
 }
 
 static void
@@ -306,8 +306,10 @@ stop(struct gateway *g)
 	g->stopping = true;
 	drain(g);
 	fail_with(&e, ERR_CANCELLED, "the bridge is being stopped");
-	end_exchanges(g, NULL, &e, exchange_failed); /* workers see us go */
-	loop_set(&g->loop, &g->end, FAREWELL, on_end);
+	end_exchanges(g, NULL, &e,
+		      exchange_failed); /* the workers cancel the turns when the
+					   connection ends */
+	loop_set(&g->loop, &g->end, FAREWELL_MS, on_end);
 	stop_if_idle(g);
 }
 
@@ -370,7 +372,7 @@ set_log_level(const struct gateway *g)
 	log_open("gateway", level);
 }
 
-/* The workers last: what was wrong before has changed nothing. */
+/* The workers come last: a failure before that has changed nothing. */
 static bool
 change(struct gateway *g, struct settings *fresh, struct error *e)
 {
@@ -457,13 +459,13 @@ gateway_init(struct gateway *g, const char *name, struct error *e)
 	set_log_level(g);
 	if (getrandom(&g->last_turn, sizeof g->last_turn, 0) < 0)
 		return fail_errno(e, "getrandom");
-	return guard_init(&g->guard, &g->settings, LISTENING, e) &&
+	return guard_init(&g->guard, &g->settings, LISTENING_FD, e) &&
 	       variable("CLI_BRIDGE_RUN_DIR", &directory, e) &&
 	       variable("CLI_BRIDGE_WORKERS", &workers, e) &&
 	       variable("CLI_BRIDGE_ROUTES", &routes, e) &&
 	       workers_init(&g->workers, workers, routes, e) &&
 	       dial(g, name, directory, e) &&
-	       http_init(&g->http, &g->loop, LISTENING, &g->settings, e);
+	       http_init(&g->http, &g->loop, LISTENING_FD, &g->settings, e);
 }
 
 void

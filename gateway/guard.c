@@ -54,7 +54,7 @@ guard_host(const struct guard *g, struct str host, struct error *e)
 	const struct settings *s = g->settings;
 	struct str name = without_port(host);
 
-	/* HTTP/1.0 needs none, and no browser speaks that. */
+	/* HTTP/1.0 needs no Host, and no browser speaks it. */
 	if (!host.ptr || (s->bearer && !g->is_loopback))
 		return true;
 	if (name.len && (str_list_has(STR("127.0.0.1 localhost ::1"), name) ||
@@ -83,7 +83,8 @@ guard_origin(const struct guard *g, struct str origin, struct error *e)
 			 log_quote(origin));
 }
 
-/* Takes as long whatever it is compared with.  No key fits an empty secret. */
+/* The time that it takes depends on the key that was given only.  No key fits
+ * an empty secret. */
 static bool
 is_same_secret(struct str given, struct str secret)
 {

@@ -1,11 +1,12 @@
 #pragma once
 /*
- * guard - who may ask
+ * guard - who may send requests
  *
- * A web page must not be able to start an agent.  A page that has had its
- * name pointed at us says so in Host; one that calls across says so in
- * Origin; one that does without a preflight can't send JSON.  And if there is
- * a bearer, whoever asks must know it.
+ * A web page must not be able to start an agent.  A page whose name was pointed
+ * at this machine (DNS rebinding) shows in Host; a page that calls another
+ * origin shows in Origin; a request that a browser sends without a preflight
+ * can't have the type of JSON.  And if there is a bearer, a request must carry
+ * it.
  */
 #include "proto/settings.h"
 #include "proto/str.h"
@@ -13,18 +14,19 @@
 struct guard {
 	const struct settings *settings;
 	char bound[64];	  /* the address we listen on */
-	bool is_loopback; /* and nobody else reaches it */
+	bool is_loopback; /* no other machine reaches it */
 };
 
-/* `fd` listens.  ERR_INVALID: others reach it, and there is no bearer. */
+/* `fd` is the listening socket.  ERR_INVALID: other machines reach it, and
+ * there is no bearer. */
 must_check bool guard_init(struct guard *, const struct settings *, int fd,
 			   struct error *);
 
-/* May we listen where we do, by other settings?  ERR_INVALID if not. */
+/* Would other settings allow listening where we listen?  ERR_INVALID if not. */
 must_check bool guard_allows(const struct guard *, const struct settings *,
 			     struct error *);
 
-/* Absent strings are headers that were not sent. */
+/* An absent string is a header that was not sent. */
 must_check bool guard_host(const struct guard *, struct str host,
 			   struct error *);
 must_check bool guard_origin(const struct guard *, struct str origin,

@@ -1,9 +1,9 @@
-/* health - how the processes are, as the supervisor says; and who we are */
+/* health - GET /health, as the supervisor knows the processes; and GET / */
 #include "gateway/gateway.h"
 #include "gateway/judge.h"
 #include "gateway/reply.h"
 
-enum { STATUS_TIME = 5000 }; /* ms; for all rows together */
+enum { STATUS_MS = 5000 }; /* for all rows together */
 
 struct checkup {
 	struct gateway *gateway;
@@ -37,7 +37,8 @@ text_or_null(struct str s)
 	return s.ptr ? json_stringn(s.ptr, s.len) : json_null();
 }
 
-/* Not ready is what we can't reach yet: whoever asks now would be refused. */
+/* A worker that the gateway has not reached yet is not ready for its clients.
+ */
 static enum health
 health_for_us(struct checkup *c, const struct msg_child *m)
 {
@@ -136,7 +137,7 @@ handle_health(struct gateway *g, struct request *r)
 	c->gateway = g;
 	c->request = r;
 	c->backends = json_array();
-	c->deadline = loop_now() + STATUS_TIME;
+	c->deadline = loop_now() + STATUS_MS;
 	r->owner = c;
 	r->left = on_left;
 	ask_next(c);

@@ -64,7 +64,7 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 	const char *allow = NULL;
 	struct str path = str_of(r->path);
 
-	/* Who has no key does not learn what there is. */
+	/* A client without the key does not learn which paths there are. */
 	if (!routes_find(str_of(r->method), path, &r->route, &allow, e)) {
 		struct error unknown = { 0 };
 
@@ -83,7 +83,8 @@ check_route(struct gateway *g, struct request *r, struct error *e)
 					    header(r, "Content-Encoding"), e);
 }
 
-/* A proxy in front of us may have judged by the other one. */
+/* Refuses repeated headers that differ: a proxy in front of us may have checked
+ * the other one. */
 static bool
 check_repeated(const struct request *r, struct error *e)
 {

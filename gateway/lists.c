@@ -1,4 +1,4 @@
-/* lists - what the workers have: models and sessions */
+/* lists - GET /models, GET /sessions and DELETE /sessions: what workers have */
 #include <stdlib.h>
 
 #include "gateway/gateway.h"
@@ -26,7 +26,7 @@ set_default(json_t *row, const char *name, json_t *value)
 		json_object_set_new(row, name, value);
 }
 
-/* What clients insist on, and a worker need not know. */
+/* Fields that clients need, where a worker has not said them. */
 static void
 complete_model(json_t *row)
 {
@@ -55,7 +55,7 @@ give_models(struct fan_out *g)
 	reply_json(g->request, 200, as_list(g->rows, g->has_more));
 }
 
-/* "claude" is a model as well: the one that Claude Code has chosen. */
+/* A harness's name alone is a model, too: the CLI's default. */
 static bool
 give_default(struct fan_out *g)
 {

@@ -5,15 +5,15 @@
 #include "gateway/chat/chat.h"
 
 enum retry {
-	NO_USE,	  /* a client knows by the status that it's no use */
-	NEVER,	  /* the status looks as if, but the turn may have run, or
-		   * will go the same way until an operator has done something */
-	WORTH_IT, /* later */
+	NO_USE, /* the status says that trying again is no use */
+	NEVER,	/* although the status allows it: the turn may have run, or will
+		 * fail in the same way until an operator has acted */
+	WORTH_IT, /* trying again later may succeed */
 };
 
 struct advice {
 	enum retry retry;
-	uint32_t ms; /* if nobody said when; 0: then nobody knows */
+	uint32_t ms; /* to wait, if the error does not say; 0: not known */
 };
 
 static struct advice

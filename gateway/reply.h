@@ -1,5 +1,5 @@
 #pragma once
-/* reply - answers that are JSON as a whole, errors among them */
+/* reply - answers that are one JSON document, errors among them */
 #include <jansson.h>
 
 #include "gateway/http/http.h"
@@ -7,11 +7,11 @@
 /* Takes `json`. */
 void reply_json(struct request *, int status, json_t *json);
 
-/* Takes what is in `body`, which is JSON. */
+/* Takes what is in `body`, which is a JSON document. */
 void reply_body(struct request *, int status, struct buf *body);
 
 /* `param` is the field that is wrong; NULL: none. */
 void reply_error(struct request *, const struct error *, const char *param);
 
-/* For http: the words and headers of a refusal, without answering. */
+/* For http: writes a refusal's body and headers, without answering. */
 void reply_explain(struct request *, const struct error *, struct buf *);

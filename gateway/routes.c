@@ -86,7 +86,7 @@ digit(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* The next byte of what is escaped, or -1. */
+/* The next byte, decoded; -1: the escape is malformed. */
 static int
 take_byte(struct str *s)
 {

@@ -1,5 +1,5 @@
 #pragma once
-/* routes - which handler is asked for, by method and path */
+/* routes - finds the handler for a method and a path (routes.def) */
 #include "proto/error.h"
 #include "proto/str.h"
 
@@ -9,7 +9,7 @@ struct request;
 enum key { OPEN, NEEDS_KEY };
 enum body { NO_BODY, JSON_BODY };
 
-/* Answers, at once or later. */
+/* Answers the request, at once or later. */
 typedef void handler_fn(struct gateway *, struct request *);
 
 struct route {
@@ -23,16 +23,16 @@ struct route {
 #include "gateway/routes.def"
 
 /*
- * HEAD is found as GET.  ERR_NOT_FOUND or ERR_METHOD; with the latter *allow
- * is the methods there are, good until the next call.
+ * HEAD is found as GET.  Fails with ERR_NOT_FOUND, or with ERR_METHOD and the
+ * allowed methods in *allow, good until the next call.
  */
 must_check bool routes_find(struct str method, struct str path,
 			    const struct route **, const char **allow,
 			    struct error *);
 
 /*
- * What stands in `path` behind that of the route, without its escapes; to be
- * freed.  Paths are taken as they were sent: a %2F is no slash of theirs.
+ * The part of `path` behind the route's own path, with its escapes decoded; the
+ * caller frees it.  A %2F in it is no slash of the path.
  */
 must_check bool route_tail(const struct route *, struct str path, char **tail,
 			   struct error *);

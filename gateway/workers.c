@@ -6,8 +6,8 @@
 #include "proto/log.h"
 
 enum {
-	GREET_TIME = 60000, /* ms: a busy worker is no dead one */
-	GREET_AGAIN = 1000, /* ms */
+	GREET_MS = 60000,      /* a busy worker may take long to answer */
+	GREET_AGAIN_MS = 1000, /* after a failure */
 };
 
 struct worker_link *
@@ -18,7 +18,7 @@ workers_at(struct workers *f, size_t i)
 	return m->name && !m->is_retired ? m : NULL;
 }
 
-/* Also one that is retired. */
+/* A link with that name, retired or not. */
 static struct worker_link *
 find_any(struct workers *f, struct str name)
 {
@@ -66,7 +66,7 @@ on_broken(struct inlet *i, const struct error *e)
 	m->workers->broken(m, e);
 }
 
-/* All three connections stand, and it is known who is at their ends. */
+/* All three connections are there, and the worker has said its id. */
 static void
 arrive(struct worker_link *m)
 {
@@ -91,12 +91,13 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 {
 	struct worker_link *m = container_of(a, struct worker_link, greeting);
 
-	/* The end of its process is no failure: greet() follows its return. */
+	/* When its process ends, GREET is sent again after the next connection.
+	 */
 	if (e && !client_is_connected(&m->client))
 		return;
 	if (e || reply->type != MSG_PRESENT) {
 		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
-		loop_set(m->workers->loop, &m->again, GREET_AGAIN, on_again);
+		loop_set(m->workers->loop, &m->again, GREET_AGAIN_MS, on_again);
 		return;
 	}
 	m->id = reply->body.present.worker;
@@ -112,12 +113,12 @@ greet(struct worker_link *m)
 	ask_drop(&m->greeting);
 	if (client_is_connected(&m->client))
 		client_ask(&m->client, MSG_GREET, &greet, &m->greeting,
-			   GREET_TIME, on_present);
+			   GREET_MS, on_present);
 }
 
 /*
- * One connection broke, so the others are of no use: orders that are still on
- * their way are for a process that is no more, or will cancel them.
+ * When one connection has ended the other two are renewed: orders that are
+ * still on their way are for a process that has ended, or that cancels them.
  */
 static void
 lose(struct worker_link *m)

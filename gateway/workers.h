@@ -1,18 +1,17 @@
 #pragma once
 /*
- * workers - the workers: who is there, and which model leads to whom
+ * workers - the links to the workers, and which model id leads to which worker
  *
  * A model id is "<prefix>/<rest>"; the supervisor says which prefix leads to
- * which worker, and what harness that is does not matter here.  For each
- * worker there is a client that asks it and an inlet that hears it.  When one
- * is there to take orders `came` is called.  When it goes away what it has
- * still said is heard first, and then `lost` is called.  `bad`: it said
- * something of one turn that could not be understood.  `broken`: that may have
- * been of any turn.
+ * which worker.  A link has three connections: for questions, for orders and
+ * for events.  `came` is called when all three are there.  When one of them
+ * ends, the events that have already come are handled first, and then `lost` is
+ * called.  `bad` reports an event of one turn that is not as messages.def says,
+ * `broken` one of which even the turn can't be read.
  *
- * Both lists may change while turns are under way.  A worker that is not in
- * the list any more gets no new turns; the link to it stays until it has ended
- * its turns and is gone.
+ * Workers and prefixes may change while turns are under way.  A worker that is
+ * removed gets no new turns (it is retired); its link is freed when the worker
+ * has ended its turns and its connections are closed.
  */
 #include "gateway/arrivals.h"
 #include "gateway/order_window.h"
@@ -25,16 +24,16 @@ struct worker_link {
 	char *name; /* NULL: this place is free */
 	struct client client;
 	struct ask greeting;
-	struct timer again; /* to greet, when that has failed */
+	struct timer again; /* to send GREET again, after a failure */
 	struct inlet inlet;
 	struct outlet orders;
 	uint64_t id;	 /* of its process; 0: not known */
-	bool is_known;	 /* to be there: its coming was told */
-	bool is_leaving; /* it takes no more orders; another one will come */
+	bool is_known;	 /* `came` was called, and `lost` was not */
+	bool is_leaving; /* it is being stopped, and takes no more orders */
 	struct order_window window;
-	bool is_retired;    /* gets no new turns, and goes when it is gone */
-	struct timer grave; /* frees it when no callback is under way */
-	bool is_dialled;    /* it has been there: until then nothing is open */
+	bool is_retired;    /* it was removed: it gets no new turns */
+	struct timer grave; /* frees a retired link, outside of its callbacks */
+	bool is_dialled;    /* its connections were opened */
 };
 
 static inline bool
@@ -50,14 +49,14 @@ struct prefix {
 };
 
 struct workers {
-	struct loop *loop;	  /* NULL: nobody is dialled yet */
-	char *directory;	  /* where they listen */
+	struct loop *loop;	  /* NULL: workers_dial() was not called yet */
+	char *directory;	  /* of the workers' sockets */
 	struct arrivals arrivals; /* of sockets in it */
 	struct worker_link links[MAX_CHILDREN];
 	struct prefix prefixes[MAX_PREFIXES];
 	size_t prefix_count;
-	size_t order_window; /* bytes, for each link; to be set before they
-			      * are made, or change */
+	size_t order_window; /* bytes, for each link; set before workers_init()
+			      * and workers_change() */
 	void (*heard)(struct worker_link *, const struct msg *);
 	void (*came)(struct worker_link *);
 	void (*lost)(struct worker_link *);
@@ -74,7 +73,7 @@ struct destination {
 
 /*
  * `workers` is "claude echo", `routes` is "claude=claude cc=claude".  The five
- * functions are to be set before; fini is needed even if it failed.
+ * functions are set before; fini is needed even if it failed.
  */
 must_check bool workers_init(struct workers *, const char *workers,
 			     const char *routes, struct error *);
@@ -82,23 +81,23 @@ must_check bool workers_dial(struct workers *, struct loop *,
 			     const char *directory, struct error *);
 void workers_fini(struct workers *);
 
-/* The lists are others now.  On ERR_INVALID nothing has changed. */
+/* Adds and retires workers.  On ERR_INVALID nothing has changed. */
 must_check bool workers_change(struct workers *, const char *workers,
 			       const char *routes, struct error *);
 
-/* For i from 0 to MAX_CHILDREN - 1; NULL: there is none in this place that
- * new turns could go to. */
+/* For i from 0 to MAX_CHILDREN - 1; NULL: the place is free, or its worker is
+ * retired. */
 struct worker_link *workers_at(struct workers *, size_t i);
 
-/* How many can take orders. */
+/* How many workers can take orders. */
 size_t workers_present(const struct workers *);
 
 /* ERR_NO_MODEL, with the prefixes there are. */
 must_check bool workers_find(struct workers *, struct str model,
 			     struct destination *, struct error *);
 
-/* Does a bare prefix do, as it is the name of a harness or an alias of one?
- * The prefixes of providers lead to a worker that has no model of its own. */
+/* Is a prefix alone a model?  That of a harness is, the CLI's default; that of
+ * a provider is not. */
 bool workers_has_default(const struct workers *, const struct destination *);
 
 struct worker_link *workers_link(struct workers *, struct str name);
