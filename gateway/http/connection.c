@@ -14,12 +14,9 @@
 enum {
 	IDLE_MS = 120000,  /* between requests */
 	HEAD_MS = 15000,   /* from accept, or from the first byte of a head */
-	BODY_MS = 30000,   /* in which BODY_STEP bytes of a body must come */
 	CLOSING_MS = 2000, /* to read what we have said, and to stop sending */
 	STALL_MS = 600000, /* in which a client takes nothing of its answer */
-	BODY_STEP = 64 << 10,
-	MAX_SWALLOWED = 1 << 20, /* bytes of a body that nobody wants */
-	MAX_DRAINED = 64 << 20,	 /* bytes of one who does not listen */
+	MAX_DRAINED = 64 << 20, /* bytes of one who does not listen */
 };
 
 /* Deadlines */
@@ -30,8 +27,8 @@ on_deadline(struct timer *t)
 	connection_event(container_of(t, struct connection, deadline), ON_TIME);
 }
 
-static void
-set_deadline(struct connection *c, uint64_t ms)
+void
+connection_set_deadline(struct connection *c, uint64_t ms)
 {
 	loop_set(c->http->loop, &c->deadline, ms, on_deadline);
 }
@@ -72,7 +69,7 @@ wait_for_request(struct connection *c)
 	move_to(c, &c->http->idle);
 	c->seen = c->step = 0;
 	c->is_chunked = false;
-	set_deadline(c, IDLE_MS);
+	connection_set_deadline(c, IDLE_MS);
 	if (c->has_input)
 		look_soon(c);
 }
@@ -165,7 +162,7 @@ read_head(struct connection *c)
 static void
 begin_head(struct connection *c)
 {
-	set_deadline(c, HEAD_MS);
+	connection_set_deadline(c, HEAD_MS);
 	read_head(c);
 }
 
@@ -176,7 +173,7 @@ start_reading(struct connection *c)
 
 	move_to(c, &c->http->busy);
 	c->request = request_new(c);
-	set_deadline(c, BODY_MS);
+	connection_await_body(c);
 	if (!reader_start(c, &e))
 		connection_fail(c, &e);
 }
@@ -278,7 +275,7 @@ start_closing(struct connection *c)
 		request_free(r);
 	c->step = 0;
 	shutdown(c->fd, SHUT_WR);
-	set_deadline(c, CLOSING_MS);
+	connection_set_deadline(c, CLOSING_MS);
 	c->has_input = true;
 	look_soon(c);
 }
@@ -418,100 +415,6 @@ connection_fail(struct connection *c, const struct error *e)
 	connection_event(c, ON_FAILED);
 }
 
-/* Reading a small body that nobody wants keeps the connection usable. */
-static bool
-may_swallow(const struct request *r)
-{
-	const char *length = request_header(r, "Content-Length");
-
-	return !request_header(r, "Transfer-Encoding") &&
-	       !request_header(r, "Expect") &&
-	       (!length || strtoull(length, NULL, 10) <= MAX_SWALLOWED);
-}
-
-static bool
-check_length(const struct request *r, struct error *e)
-{
-	const char *length = request_header(r, "Content-Length");
-
-	return !length || strtoull(length, NULL, 10) <= r->http->max_body ||
-	       fail_with(e, ERR_TOO_LARGE,
-			 "the body of %s bytes is larger than the allowed %zu "
-			 "(BRIDGE_MAX_BODY_BYTES)",
-			 length, r->http->max_body);
-}
-
-bool
-connection_take_head(struct connection *c)
-{
-	struct request *r = c->request;
-	struct error e = { 0 };
-
-	r->why = "answered";
-	if (r->http->judge(r, &e) && check_length(r, &e))
-		return true;
-	if (!may_swallow(r)) {
-		connection_fail(c, &e);
-		return false;
-	}
-	r->refusal = xcalloc(1, sizeof e);
-	*r->refusal = e;
-	connection_event(c, ON_REFUSED);
-	return true;
-}
-
-static bool
-keep_piece(struct request *r, struct str piece, struct error *e)
-{
-	struct http *h = r->http;
-
-	if (h->body_bytes + piece.len > h->max_bodies)
-		return fail_with(
-			e, ERR_QUEUE_FULL,
-			"admission_rejected: queue_full: the bodies of "
-			"requests under way have %zu bytes "
-			"(BRIDGE_MAX_BODIES_BYTES)",
-			h->body_bytes);
-	if (!buf_add(&r->body, piece, e))
-		return fail_with(
-			e, ERR_TOO_LARGE,
-			"the body is larger than the allowed %zu bytes "
-			"(BRIDGE_MAX_BODY_BYTES)",
-			r->body.max);
-	h->body_bytes += piece.len;
-	r->counted += piece.len;
-	return h->heard(r, piece, e);
-}
-
-static bool
-swallow(struct request *r, struct str piece, struct error *e)
-{
-	r->unread += piece.len;
-	return r->unread <= MAX_SWALLOWED ||
-	       fail_with(e, ERR_TOO_LARGE, "no body is wanted here");
-}
-
-bool
-connection_take_piece(struct connection *c, struct str piece)
-{
-	struct request *r = c->request;
-	struct error e = { 0 };
-	bool ok;
-
-	c->step += piece.len;
-	if (c->step >= BODY_STEP) {
-		c->step = 0;
-		set_deadline(c, BODY_MS);
-	}
-	if (c->state == CONN_REFUSED || !r->wants_body)
-		ok = swallow(r, piece, &e);
-	else
-		ok = keep_piece(r, piece, &e);
-	if (!ok)
-		connection_fail(c, &e);
-	return ok;
-}
-
 /* Sending */
 
 static void
@@ -559,7 +462,7 @@ connection_push(struct connection *c)
 	set_blocked(c, chunk_writer_waiting(&r->writer) > 0);
 	if (r->is_blocked &&
 	    (r->writer.total > before || !timer_is_set(&c->deadline)))
-		set_deadline(c, STALL_MS);
+		connection_set_deadline(c, STALL_MS);
 	if (r->taken)
 		r->taken(r);
 	if (c->state == CONN_ANSWERED && !r->is_blocked)
@@ -609,7 +512,7 @@ connection_new(struct http *h, int fd)
 	c->watch = WATCH_INIT;
 	move_to(c, &h->idle);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	set_deadline(c, HEAD_MS);
+	connection_set_deadline(c, HEAD_MS);
 	if (loop_watch(h->loop, &c->watch, fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
 		       on_socket, &e))
 		return;

@@ -81,9 +81,14 @@ void connection_free(struct connection *);
 /* Sends what there is to send, as far as the socket takes it. */
 void connection_push(struct connection *);
 
-/* For the reader: the head, a piece of the body, all of it. */
+void connection_set_deadline(struct connection *, uint64_t ms);
+
+/* In intake.c, for the reader: false if it is to read no more. */
 bool connection_take_head(struct connection *);
 bool connection_take_piece(struct connection *, struct str piece);
+
+/* In intake.c: the next part of a body must come in time. */
+void connection_await_body(struct connection *);
 
 /* In request.c. */
 struct request *request_new(struct connection *);
