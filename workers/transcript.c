@@ -167,10 +167,11 @@ transcript_text(const json_t *all)
 	size_t i;
 
 	json_array_foreach (all, i, part) {
-		if (!strcmp(text_in(part, "type"), "image"))
-			buf_put(&text, STR("[image]"));
-		else
-			add_string(&text, json_object_get(part, "text"));
+		if (!strcmp(text_in(part, "type"), "image")) {
+			buf_fini(&text);
+			return NULL;
+		}
+		add_string(&text, json_object_get(part, "text"));
 	}
 	string = string_of(&text);
 	buf_fini(&text);

@@ -23,6 +23,6 @@ json_t *transcript_history(const struct talk *);
 /* Both in an array, which is empty if there is neither. */
 json_t *transcript_preface(const struct talk *);
 
-/* Parts as one JSON string, with a word in the place of each image.  Empty
- * for NULL. */
+/* Parts as one JSON string, which is empty for NULL.  NULL: there is an image
+ * among them, which no text can stand for. */
 json_t *transcript_text(const json_t *parts);

@@ -196,6 +196,15 @@ export function suite({
       assert.ok(whole(last()).includes(PNG));
     });
 
+    await t.test('so does one that was shown before', async () => {
+      const content = [{ type: 'text', text: 'look' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${PNG}` } }];
+      const messages = [{ role: 'user', content }, { role: 'assistant', content: 'nice' }, { role: 'user', content: 'is it?' }];
+      if (!can('images'))
+        return bridge.refuses(400, 'unsupported_parameter', name, messages);
+      await bridge.answers(name, messages);
+      assert.ok(whole(last()).includes(PNG));
+    });
+
     await t.test('a history without a session is known to the model', async () => {
       const answer = await bridge.answers(name, says('my dog is called Rex', 'a fine name', 'how is it called?'));
       for (const text of ['my dog is called Rex', 'a fine name', 'how is it called?'])

@@ -94,16 +94,33 @@ images_stay_in_their_places(void **state)
 }
 
 static void
-in_mere_text_an_image_is_a_word(void **state)
+no_text_stands_for_an_image(void **state)
 {
-	json_t *history = json_of(picture), *parts, *text;
+	json_t *history = json_of(picture), *parts;
 	struct talk t = { .history = history };
 
 	parts = transcript_history(&t);
-	text = transcript_text(parts);
-	assert_non_null(strstr(json_string_value(text),
-			       "<user>\nlook:\n[image]\nnice?\n</user>"));
-	json_decref(text);
+	assert_null(transcript_text(parts));
+	json_decref(parts);
+	json_decref(history);
+}
+
+static void
+an_image_in_a_result_stands_behind_it(void **state)
+{
+	json_t *history = json_of(
+		"[{\"role\":\"user\",\"content\":["
+		"{\"type\":\"tool_result\",\"id\":\"c1\",\"text\":\"seen\"},"
+		"{\"type\":\"image\",\"url\":\"http://a/b\"}]}]");
+	struct talk t = { .history = history };
+	json_t *parts = transcript_history(&t);
+	const char *before = json_string_value(
+		json_object_get(json_array_get(parts, 0), "text"));
+
+	assert_int_equal(json_array_size(parts), 3);
+	assert_non_null(strstr(before, "seen\n</tool_result>\n"));
+	is(json_incref(json_array_get(parts, 1)),
+	   "{\"type\":\"image\",\"url\":\"http://a/b\"}");
 	json_decref(parts);
 	json_decref(history);
 }
@@ -116,7 +133,8 @@ main(void)
 		cmocka_unit_test(a_system_prompt_is_marked),
 		cmocka_unit_test(who_said_what_is_told_in_order),
 		cmocka_unit_test(images_stay_in_their_places),
-		cmocka_unit_test(in_mere_text_an_image_is_a_word),
+		cmocka_unit_test(no_text_stands_for_an_image),
+		cmocka_unit_test(an_image_in_a_result_stands_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

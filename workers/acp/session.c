@@ -201,21 +201,19 @@ open_now(struct talk *t)
 		rpc_ask(&agent->rpc, "session/new", where(t), on_new, t);
 }
 
-/* The protocol has no field for a system prompt or for a history. */
+/*
+ * The protocol has no field for a system prompt or for a history.  An image in
+ * the history is refused like any other, when the turn is said.
+ */
 static json_t *
 preface_of(const struct talk *t)
 {
-	json_t *preface = transcript_preface(t), *text;
+	json_t *preface = transcript_preface(t);
 
-	if (json_array_size(preface) == 0) {
-		json_decref(preface);
-		return NULL;
-	}
-	if (acp_agent_of(t)->sees_images)
+	if (json_array_size(preface))
 		return preface;
-	text = transcript_text(preface);
 	json_decref(preface);
-	return json_pack("[{s:s, s:o}]", "type", "text", "text", text);
+	return NULL;
 }
 
 void

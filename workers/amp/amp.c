@@ -53,20 +53,12 @@ greet(struct talk *t)
 static bool
 add_blocks(json_t *blocks, const json_t *parts, struct error *e)
 {
-	const json_t *part;
-	size_t i;
+	json_t *text = transcript_text(parts);
 
-	json_array_foreach (parts, i, part) {
-		const json_t *type = json_object_get(part, "type");
-		const char *name = json_string_value(type);
-
-		if (!strcmp(name, "image"))
-			return fail_with(e, ERR_UNSUPPORTED,
-					 "amp takes no images");
-	}
-	json_array_append_new(blocks,
-			      json_pack("{s:s, s:o}", "type", "text", "text",
-					transcript_text(parts)));
+	if (!text)
+		return fail_with(e, ERR_UNSUPPORTED, "amp takes no images");
+	json_array_append_new(
+		blocks, json_pack("{s:s, s:o}", "type", "text", "text", text));
 	return true;
 }
 

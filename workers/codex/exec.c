@@ -96,6 +96,13 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	return true;
 }
 
+static bool
+fail_image(struct error *e)
+{
+	return fail_with(e, ERR_UNSUPPORTED,
+			 "codex: this version can't be shown images");
+}
+
 /* The preface is made now, because the history is gone later; say() adds the
  * messages. */
 static void
@@ -103,6 +110,7 @@ greet(struct talk *t)
 {
 	struct execution *x = t->state;
 	json_t *parts = json_array(), *text;
+	struct error e = { 0 };
 
 	x->system = codex_hash(CODEX_NOTHING, codex_system(t));
 	if (!read_position(t)) {
@@ -110,10 +118,15 @@ greet(struct talk *t)
 		parts = transcript_preface(t);
 	}
 	text = transcript_text(parts);
+	json_decref(parts);
+	if (!text) {
+		fail_image(&e);
+		talk_fail(t, &e);
+		return;
+	}
 	x->text = copy((struct str){ json_string_value(text),
 				     json_string_length(text) });
 	json_decref(text);
-	json_decref(parts);
 	talk_ready(t);
 }
 
@@ -124,8 +137,7 @@ say_part(struct talk *t, const json_t *part, struct error *e)
 	struct str text = json_str(part, "text");
 
 	if (!text.ptr)
-		return fail_with(e, ERR_UNSUPPORTED,
-				 "codex: this version can't be shown images");
+		return fail_image(e);
 	if (x->has_said)
 		talk_write(t, STR("\n\n"));
 	x->has_said = true;

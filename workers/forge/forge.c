@@ -76,16 +76,10 @@ write_inert(struct talk *t, struct str s)
 static bool
 write_parts(struct talk *t, const json_t *parts, struct error *e)
 {
-	json_t *text;
-	const json_t *part;
-	size_t i;
+	json_t *text = transcript_text(parts);
 
-	json_array_foreach (parts, i, part)
-		if (!strcmp(json_string_value(json_object_get(part, "type")),
-			    "image"))
-			return fail_with(e, ERR_UNSUPPORTED,
-					 "forge takes no images");
-	text = transcript_text(parts);
+	if (!text)
+		return fail_with(e, ERR_UNSUPPORTED, "forge takes no images");
 	write_inert(t, (struct str){ json_string_value(text),
 				     json_string_length(text) });
 	talk_write(t, STR("\n"));
