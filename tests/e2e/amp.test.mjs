@@ -13,6 +13,7 @@ const REAL = resolve(import.meta.dirname, '../node_modules/@ampcode/cli-linux-x6
 const UNREACHABLE = 'http://127.0.0.1:9';
 
 const cli = {
+  full: 'prompt is too long: 213462 tokens > 200000 maximum',
   start: () => startAnthropic(),
   setUp: (home, cloud) => ({ AMP_BIN: fake(home, 'amp'), AMP_ENV_AMP_URL: cloud.url, AMP_ENV_AMP_API_KEY: 'sgamp-loopback' }),
   install: () => ({ AMP_BIN: REAL }),

@@ -13,6 +13,7 @@ const AGENT = resolve(import.meta.dirname, '../fakes/acp.mjs');
 
 const START_MS = onThisMachine(8000);
 const LONGER_MS = onThisMachine(10_000);
+const SILENCE_MS = onThisMachine(2000);
 
 // opencode's stand-in, which is as slow as it is told: { START_MS, OPEN_MS, MESSAGE_MS, ANSWER_MS, WORDS }.
 const slowOpencode = (t, told, settings = {}) => startBridge(t, {
@@ -49,7 +50,7 @@ test('deadlines', { concurrency: true }, async t => {
     },
 
     async 'nor does silence count while it is imported'(t) {
-      const bridge = await slowOpencode(t, { MESSAGE_MS: 50, OPEN_MS: 2000 }, { OPENCODE_TIMEOUT_MS: onThisMachine(1500) });
+      const bridge = await slowOpencode(t, { MESSAGE_MS: LONGER_MS / 80, OPEN_MS: 1.5 * SILENCE_MS }, { OPENCODE_TIMEOUT_MS: String(SILENCE_MS) });
       await bridge.streams('opencode', history(80)).finishes();
     },
 
@@ -77,7 +78,7 @@ test('deadlines', { concurrency: true }, async t => {
 
     async 'silence counts neither while a CLI starts nor while a turn waits for another'(t) {
       const bridge = await startBridge(t, {
-        env: home => ({ ECHO_BIN: lateEcho(home, onThisMachine(3000) / 1000), ECHO_TIMEOUT_MS: onThisMachine(1500), ECHO_START_MS: onThisMachine(20_000), ECHO_MAX_RUNNING: '1' }),
+        env: home => ({ ECHO_BIN: lateEcho(home, 1.5 * SILENCE_MS / 1000), ECHO_TIMEOUT_MS: String(SILENCE_MS), ECHO_START_MS: onThisMachine(20_000), ECHO_MAX_RUNNING: '1' }),
       });
       const clients = ['one', 'two'].map(text => bridge.streams('echo', text));
       for (const [n, text] of ['one', 'two'].entries())
@@ -93,10 +94,10 @@ test('deadlines', { concurrency: true }, async t => {
     },
 
     async 'a client that reads slowly is no silence of the CLI'(t) {
-      const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: onThisMachine(1000) } });
+      const bridge = await startBridge(t, { env: { ECHO_TIMEOUT_MS: String(SILENCE_MS) } });
       const client = await bridge.streams('echo/text:20000000,chunks:2000', 'x', {}, { keep: false }).isConnected();
       client.response.pause();
-      await sleep(onThisMachine(3000));
+      await sleep(2 * SILENCE_MS);
       client.response.resume();
       await client.finishes();
       assert.equal(client.length, 20_000_000);

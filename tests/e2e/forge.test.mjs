@@ -10,6 +10,7 @@ import { fake } from './clis.mjs';
 import { suite } from './suite.mjs';
 
 const cli = {
+  full: 'prompt is too long: 213462 tokens > 200000 maximum',
   start: () => startOpenAI(),
   setUp(home, cloud) {
     mkdirSync(join(home, '.forge'), { recursive: true });
