@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,7 +123,6 @@ start(void)
 	socklen_t len = sizeof address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	signal(SIGPIPE, SIG_IGN);
 	log_open("fuzz", LOG_ERROR);
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
