@@ -70,9 +70,9 @@ open_notify_socket(void)
 static pid_t
 start(char *const *program)
 {
-	const char *argv[MAX_ARGUMENTS + 5] = {
-		"sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"
-	};
+	const char *argv[MAX_ARGUMENTS + 5] = { "sh", "-c",
+						"LISTEN_PID=$$ exec \"$@\"",
+						"sh" };
 	posix_spawnattr_t attributes;
 	sigset_t none;
 	pid_t pid;
@@ -84,8 +84,8 @@ start(char *const *program)
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	r = posix_spawn(&pid, "/bin/sh", NULL, &attributes,
-			(char *const *)argv, environ);
+	r = posix_spawn(&pid, "/bin/sh", NULL, &attributes, (char *const *)argv,
+			environ);
 	posix_spawnattr_destroy(&attributes);
 	return r == 0 ? pid : -1;
 }
