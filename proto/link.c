@@ -115,6 +115,8 @@ server_listen(struct server *s, struct loop *loop, const char *url,
 	s->self = self;
 	s->peers = peers;
 	s->request = request;
+	if (!socket_prepare(e))
+		return false;
 	r = nng_rep0_open_raw(&s->sock);
 	if (r == 0 && !(peers & COMMAND))
 		r = presence_guard(s->sock, NULL);
@@ -311,7 +313,8 @@ client_dial(struct client *c, struct loop *loop, const char *url,
 	c->self = self;
 	c->peer = peer;
 	c->changed = changed;
-	if (!presence_init(&c->server, loop, on_server, e))
+	if (!presence_init(&c->server, loop, on_server, e) ||
+	    !socket_prepare(e))
 		return false;
 	r = open_client(c, url);
 	if (r != 0)

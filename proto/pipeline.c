@@ -64,7 +64,8 @@ outlet_open(struct outlet *o, struct loop *loop, const char *url,
 	o->loop = loop;
 	o->self = self;
 	o->changed = changed;
-	if (!presence_init(&o->reader, loop, on_reader, e))
+	if (!presence_init(&o->reader, loop, on_reader, e) ||
+	    !socket_prepare(e))
 		return false;
 	r = nng_push0_open(&o->sock);
 	if (r == 0)
@@ -339,7 +340,8 @@ inlet_open(struct inlet *i, struct loop *loop, const char *url,
 	i->bad = h->bad;
 	i->broken = h->broken;
 	i->changed = h->changed;
-	if (!presence_init(&i->writer, loop, on_writer, e))
+	if (!presence_init(&i->writer, loop, on_writer, e) ||
+	    !socket_prepare(e))
 		return false;
 	r = nng_pull0_open(&i->sock);
 	if (r == 0)

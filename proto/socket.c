@@ -7,10 +7,15 @@
 
 #include "proto/log.h"
 
-enum { /* milliseconds */
-       RECONNECT_MIN = 5,
-       RECONNECT_MAX = 50,
-       REDIAL_TIME = 3000,
+enum { MAX_DOUBLINGS = 5 };
+
+/* That NNG 1.5.2 starts with its first socket, and a few more. */
+enum { THREADS = 9, THREADS_A_CORE = 3 };
+
+enum {			     /* milliseconds */
+       RECONNECT_MIN_MS = 5, /* then doubled */
+       RECONNECT_MAX_MS = 1000,
+       REDIAL_MS = 3000, /* then doubled */
 };
 
 bool
@@ -18,6 +23,54 @@ socket_fail(struct error *e, int code, const char *what, const char *url)
 {
 	return fail_with(e, ERR_SYSTEM, "%s %s: %s", what, url,
 			 nng_strerror(code));
+}
+
+/* A thread that is there as long as the lock is held. */
+static void *
+wait_for_lock(void *lock)
+{
+	pthread_mutex_lock(lock);
+	pthread_mutex_unlock(lock);
+	return NULL;
+}
+
+/* How many of `count` threads can be there at once. */
+static size_t
+try_threads(pthread_t *threads, size_t count)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	size_t n = 0;
+
+	pthread_mutex_lock(&lock);
+	while (n < count &&
+	       pthread_create(&threads[n], NULL, wait_for_lock, &lock) == 0)
+		n++;
+	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	return n;
+}
+
+bool
+socket_prepare(struct error *e)
+{
+	static bool is_prepared;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t count =
+		THREADS + THREADS_A_CORE * (size_t)(cores > 0 ? cores : 1);
+	auto_free pthread_t *threads = xcalloc(count, sizeof *threads);
+	size_t n = is_prepared ? count : try_threads(threads, count);
+
+	if (n < count)
+		return fail_with(
+			e, ERR_SYSTEM,
+			"only %zu of %zu threads can be started: raise "
+			"the limits of processes (ulimit -u, "
+			"TasksMax=) and of memory (ulimit -v, "
+			"MemoryMax=)",
+			n, count);
+	is_prepared = true;
+	return true;
 }
 
 void
@@ -299,9 +352,11 @@ presence_guard(nng_socket sock, struct presence *p)
 /*
  * NNG's dialer goes on dialling by itself, but in 1.5.2 it forgets to when a
  * connection breaks in the very moment in which it is made.  So one that has
- * not come to anything for a while is replaced by a new one.  Not too soon:
- * a listener of 1.5.2 that sees a connection end before both have said hello
- * may accept no other one after it.
+ * not come to anything for a while is replaced by a new one.  Seldom, where
+ * nobody listens for long: 1.5.2 holds the descriptor of an attempt that has
+ * failed for a while, and a close of the socket waits for all of them.  And not
+ * too soon: a listener of 1.5.2 that sees a connection end before both have
+ * said hello may accept no other one after it.
  */
 static void on_redial(struct timer *);
 
@@ -310,7 +365,10 @@ redial(struct presence *p)
 {
 	int r;
 
-	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	if (p->redials < MAX_DOUBLINGS)
+		p->redials++;
+	loop_set(p->loop, &p->redial, (uint64_t)REDIAL_MS << p->redials,
+		 on_redial);
 	(void)nng_dialer_close(p->dialer);
 	r = nng_dial(p->sock, p->url, &p->dialer, NNG_FLAG_NONBLOCK);
 	if (r != 0)
@@ -331,7 +389,7 @@ presence_renew(struct presence *p)
 	if ((int)(p->void_up_to - atomic_load(&p->went)) > 0)
 		redial(p);
 	else
-		loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+		loop_set(p->loop, &p->redial, REDIAL_MS, on_redial);
 }
 
 static void
@@ -340,25 +398,27 @@ set_connected(struct presence *p, bool connected)
 	if (p->connected == connected)
 		return;
 	p->connected = connected;
+	p->redials = 0;
 	if (connected)
 		loop_unset(p->loop, &p->redial);
 	else if (p->url)
-		loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+		loop_set(p->loop, &p->redial, REDIAL_MS, on_redial);
 	p->changed(p);
 }
 
 int
 presence_dial(struct presence *p, nng_socket sock, const char *url)
 {
-	int r = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, RECONNECT_MIN);
+	int r = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
 
 	if (r == 0)
-		r = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, RECONNECT_MAX);
+		r = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT,
+				      RECONNECT_MAX_MS);
 	if (r != 0)
 		return r;
 	p->sock = sock;
 	p->url = copy(str_of(url));
-	loop_set(p->loop, &p->redial, REDIAL_TIME, on_redial);
+	loop_set(p->loop, &p->redial, REDIAL_MS, on_redial);
 	return nng_dial(sock, url, &p->dialer, NNG_FLAG_NONBLOCK);
 }
 

@@ -14,6 +14,13 @@
 
 bool socket_fail(struct error *, int nng_code, const char *what,
 		 const char *url);
+
+/*
+ * To be called before a socket is opened.  NNG 1.5.2 starts its threads with
+ * the first one, and where some of them can't be started it crashes or waits
+ * for ever: so it is tried out before whether as many can be.
+ */
+must_check bool socket_prepare(struct error *);
 void socket_close(nng_socket *);
 int socket_listen(nng_socket, const char *url);
 void socket_log(const char *way, const struct msg *);
@@ -81,6 +88,7 @@ struct presence {
 	nng_dialer dialer;
 	char *url; /* NULL: it listens */
 	struct timer redial;
+	unsigned redials; /* in a row */
 };
 
 #define PRESENCE_INIT ((struct presence){ .watch = WATCH_INIT })

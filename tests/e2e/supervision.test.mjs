@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { BUILD, isAlive, isGone, onThisMachine, startBridge, stopwatch, waitFor } from './bridge.mjs';
+import { BUILD, PLAIN_BUILD, isAlive, isGone, onThisMachine, startBridge, stopwatch, waitFor } from './bridge.mjs';
 
 // One that nobody asks anything: passthrough is not ready without any.
 const PROVIDER = { BRIDGE_PROVIDER_LOCAL_BASE_URL: 'http://127.0.0.1:9/v1' };
@@ -292,6 +292,27 @@ test('a stop does not wait for ever', async t => {
   assert.ok(watch.ms() < 5000);
   await client.ends();
   assert.equal(client.finish, undefined);
+});
+
+test('too little memory for a start is said, and ends it', async t => {
+  const exit = { code: 1, signal: null };
+  for (const megabytes of [45, 90])
+    await t.test(`${megabytes} MB`, async t2 => {
+      const within = ['/bin/sh', '-c', `ulimit -v ${megabytes * 1024}; exec "$@"`, 'sh'];
+      const bridge = await startBridge(t2, { within, build: PLAIN_BUILD, waits: false, exit });
+      assert.deepEqual(bridge.exit, exit);
+      assert.match(bridge.log, /only \d+ of \d+ threads can be started/);
+    });
+});
+
+test('many workers end as fast as one', async t => {
+  const names = Array.from({ length: 16 }, (_, n) => `own${n}`);
+  const env = Object.fromEntries(names.map(name => [`BRIDGE_ACP_${name.toUpperCase()}`, '/bin/cat']));
+  const bridge = await startBridge(t, { backends: [...names, 'echo'], env, waits: false, build: PLAIN_BUILD });
+  await bridge.isReady('echo');
+  assert.equal((await bridge.status()).filter(({ state }) => state === 'RUNNING').length, names.length + 2);
+  await bridge.stops();
+  assert.doesNotMatch(bridge.log, /does not end/);
 });
 
 test('a second signal is not patient', async t => {
