@@ -119,7 +119,8 @@ test('a default start is quiet, and a clean stop is silent', async t => {
   await bridge.stops();
   const lines = bridge.log.split('\n').slice(before.length - 1);
   assert.deepEqual(lines.filter(line => / (warn|error) /.test(line)), []);
-  assert.ok(lines.length < 4, lines.join('\n'));
+  const ofTheStop = lines.filter(line => !/ (req_|turn )/.test(line)); // a request's last line may come late
+  assert.ok(ofTheStop.length < 4, lines.join('\n'));
 });
 
 test('what a client says can not command the terminal', async t => {
