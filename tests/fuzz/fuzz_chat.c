@@ -45,7 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len < 1)
 		return 0;
-	if (read_in_two(&fields, body, data[0], &e) && fields_end(&fields, &e) &&
+	if (read_in_two(&fields, body, data[0], &e) &&
+	    fields_end(&fields, &e) &&
 	    chat_read(&c, data[0] % TURN_KINDS, body, &fields, &e))
 		answer(&c);
 	else

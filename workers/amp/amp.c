@@ -37,7 +37,8 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	if (!t->model)
 		return true;
 	if (!is_plain_model(t->model))
-		return fail_with(e, ERR_NO_MODEL, "amp: it has no mode of that name");
+		return fail_with(e, ERR_NO_MODEL,
+				 "amp: it has no mode of that name");
 	words_print(argv, "--mode=%s", t->model);
 	return true;
 }

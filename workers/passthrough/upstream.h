@@ -50,8 +50,8 @@ enum stage {
 };
 
 /*
- * Is called when there is more in `head` or `bytes`, when a large body was sent,
- * and at the end.  It takes what it can use off `bytes`, and then pauses,
+ * Is called when there is more in `head` or `bytes`, when a large body was
+ * sent, and at the end.  It takes what it can use off `bytes`, and then pauses,
  * resumes or cancels the exchange, unless that has ended: then it is gone when
  * this returns.
  */
