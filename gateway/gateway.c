@@ -202,7 +202,7 @@ gateway_on_leaving(struct gateway *g, const struct msg_leaving *m)
 
 	if (m->worker != who->id)
 		return;
-	log_info("worker %s: takes no more turns", who->name);
+	log_debug("worker %s: takes no more turns", who->name);
 	who->is_leaving = true;
 	fail_with(&e, ERR_DRAINING, "%s is being stopped", who->name);
 	end_exchanges(g, who, &e, outlive_leaving);
