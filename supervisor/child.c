@@ -40,7 +40,7 @@ wait_for(struct child *c, uint64_t ms)
 	loop_set(c->loop, &c->timer, ms, on_timer);
 }
 
-/* The verbs of the table: each is called when its state has been entered. */
+/* The verbs of the table: each is called after its state was entered. */
 
 static void
 start(struct child *c)
@@ -51,7 +51,7 @@ start(struct child *c)
 		child_event(c, ON_EXIT);
 }
 
-/* Somebody wants it: what went wrong before is forgotten. */
+/* Someone asked for a start: earlier failures are forgotten. */
 static void
 start_afresh(struct child *c)
 {
@@ -146,7 +146,7 @@ give_up(struct child *c)
 	loop_unset(c->loop, &c->timer);
 }
 
-/* Xorshift: children that died together must not come back together. */
+/* Xorshift: children that died together must not be started together. */
 static uint64_t
 jitter(struct child *c, uint64_t ms)
 {
@@ -181,7 +181,7 @@ pause_it(struct child *c)
 		child_event(c, ON_DESPAIR);
 }
 
-/* What is not in the table changes nothing: a late READY, a second START. */
+/* An event without a rule changes nothing: a late READY, a second START. */
 
 static const struct rule {
 	enum child_state next;

@@ -21,7 +21,7 @@ give_up(const char *about, const struct error *e)
 		       : EXIT_FAILURE;
 }
 
-/* The daemon's rows: all, or those that are named */
+/* The daemon's rows: all of them, or those that the command names */
 
 struct rows {
 	struct row *row;
@@ -66,7 +66,7 @@ is_there(const struct rows *rows, const char *name)
 	return !strcmp(name, "all");
 }
 
-/* Says so of each that is not there; the exit code, which was `code`. */
+/* Prints each unknown name; returns EXIT_NO_DAEMON then, otherwise `code`. */
 static int
 complain_of_unknown(const struct rows *rows, const struct order *o, int code)
 {
@@ -80,7 +80,7 @@ complain_of_unknown(const struct rows *rows, const struct order *o, int code)
 	return code;
 }
 
-/* Opens the conversation, does the work, closes it. */
+/* Connects, runs `work`, disconnects. */
 static int
 with_rows(const struct order *o,
 	  int (*work)(struct control *, const struct rows *,
@@ -135,7 +135,7 @@ command_status(const struct order *o)
 
 /* start, stop, restart */
 
-/* Is it named itself, and not only meant by "all"? */
+/* Did the command name this process, instead of only saying "all"? */
 static bool
 is_said(const struct order *o, const char *name)
 {
@@ -163,7 +163,7 @@ is_in(const struct row *r, const char *states)
 	return false;
 }
 
-/* Waits until it has been started so often and is in one of the states. */
+/* Waits for start number `starts` and one of the states. */
 static bool
 await(struct control *c, struct row *r, const char *states, uint64_t starts,
       struct error *e)
@@ -181,7 +181,7 @@ await(struct control *c, struct row *r, const char *states, uint64_t starts,
 	}
 }
 
-/* It was told to: did it? */
+/* Waits until a start that was ordered has succeeded or failed. */
 static int
 await_start(struct control *c, const struct row *before)
 {
@@ -209,7 +209,7 @@ start_one(struct control *c, const struct row *r, const struct order *o)
 			       ? complain(r->name, "already started")
 			       : EXIT_SUCCESS;
 	if (is_in(r, "STARTING"))
-		before.starts--; /* this start is the one to wait for */
+		before.starts--; /* a start is under way: wait for this one */
 	if (!control_order(c, MSG_START, r->name, &e))
 		return e.code == ERR_NOT_SET_UP && !is_said(o, r->name)
 			       ? EXIT_SUCCESS
@@ -217,7 +217,7 @@ start_one(struct control *c, const struct row *r, const struct order *o)
 	return await_start(c, &before);
 }
 
-/* "all" is all that can be: the gateway goes with the daemon. */
+/* "all" leaves the gateway out: it stops only with the daemon. */
 static int
 stop_one(struct control *c, const struct row *before, const struct order *o)
 {
@@ -237,7 +237,7 @@ stop_one(struct control *c, const struct row *before, const struct order *o)
 	return EXIT_SUCCESS;
 }
 
-/* Until the process that was there is there no more. */
+/* Waits until the process that ran before is gone. */
 static bool
 await_end(struct control *c, const struct row *before, struct error *e)
 {
@@ -343,7 +343,7 @@ command_shutdown(const struct order *o)
 
 /* verify */
 
-/* Waits until what was asked is known, and leaves it in `r`. */
+/* Waits for the result of the probe, and leaves it in `r`. */
 static bool
 await_probe(struct control *c, struct row *r, struct error *e)
 {
@@ -364,7 +364,7 @@ await_probe(struct control *c, struct row *r, struct error *e)
 			 r->name, VERIFY_MS / 1000);
 }
 
-/* A row of a worker that is not up says why. */
+/* The row of a worker that is not up says why it is not. */
 static void
 blame_process(struct row *r, const struct error *e)
 {

@@ -1,11 +1,11 @@
 #pragma once
 /*
- * commands - what `cli-bridge <command>` does to the daemon, or asks it
+ * commands - what `cli-bridge <command>` asks the daemon, or has it do
  *
- * Each returns the program's exit code.  What changes something waits until
- * it has changed, and says so only then.  A process that is named and already
- * is as it should be is an error, as in supervisorctl; one that "all" means is
- * not.
+ * Each function returns the exit code of the program.  A command that changes
+ * something waits until the change is done, and reports success only then.  If
+ * a process that was named is already in the wanted state, that is an error, as
+ * in supervisorctl; if it was only included in "all", it is not.
  */
 #include <stdbool.h>
 
@@ -13,7 +13,7 @@
 
 struct order {
 	const char *command;
-	char **names; /* ends with NULL; empty: all, where that makes sense */
+	char **names; /* ends with NULL; empty: all, where that is allowed */
 	bool json;
 };
 

@@ -14,7 +14,7 @@ enum { /* milliseconds */
        ANSWER_TIME = 5000,
 };
 
-/* Waiting: the loop runs until what is waited for stops it. */
+/* Waiting: the loop runs until the callback of the awaited event stops it. */
 
 static void
 run(struct control *c)
@@ -44,7 +44,7 @@ on_connection(struct client *client)
 {
 	struct control *c = container_of(client, struct control, client);
 
-	/* Only connecting is waited for. */
+	/* Only control_init() waits for a connection. */
 	if (timer_is_set(&c->pause) && client_is_connected(client))
 		loop_set(&c->loop, &c->pause, 0, on_pause_over);
 }
@@ -152,7 +152,7 @@ bool
 control_order(struct control *c, enum msg_type type, const char *name,
 	      struct error *e)
 {
-	/* The bodies of these are alike: a name. */
+	/* All these messages have the same body: a name. */
 	const struct msg_start m = { .name = str_of(name) };
 
 	client_ask(&c->client, type, &m, &c->ask, ANSWER_TIME, on_answer);

@@ -2,8 +2,8 @@
 /*
  * control - the command line's conversation with the daemon
  *
- * An actor that asks one thing after the other and waits for each answer, so
- * that a command reads from top to bottom.  Every wait has an end.
+ * A control sends one request after the other and waits for each answer, so
+ * that a command reads from top to bottom.  Every wait has a time limit.
  */
 #include "proto/link.h"
 #include "supervisor/instance.h"
@@ -13,12 +13,12 @@ struct control {
 	struct client client;
 	struct timer pause;
 	struct ask ask;
-	struct row *row; /* to be filled in with the next CHILD */
-	struct error *e; /* to be filled in if the answer is an error */
+	struct row *row; /* filled in from the next CHILD */
+	struct error *e; /* filled in if the answer is an error */
 	bool failed;
 };
 
-/* A CHILD, kept. */
+/* A copy of a CHILD reply. */
 struct row {
 	char name[MAX_NAME + 1], state[MAX_NAME + 1];
 	uint64_t pid, since, starts, running, queued, warm, health;
@@ -27,30 +27,33 @@ struct row {
 	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];
 };
 
-/* Is it not started because its harness is not set up?  `detail` says so. */
+/*
+ * True for a worker that is not started because its harness is not set up;
+ * `detail` says what is missing.
+ */
 bool row_is_dormant(const struct row *);
 
 #define CONTROL_INIT \
 	((struct control){ .loop = LOOP_INIT, .client = CLIENT_INIT })
 
-/* ERR_UNAVAILABLE: no daemon is there. */
+/* ERR_UNAVAILABLE: no daemon is running. */
 must_check bool control_init(struct control *, struct error *);
 void control_fini(struct control *);
 
-/* ERR_NOT_FOUND at the end of the list. */
+/* ERR_NOT_FOUND: `index` is past the last row. */
 must_check bool control_row(struct control *, size_t index, struct row *,
 			    struct error *);
 
-/* By its name. */
+/* Finds the row of the process `name`. */
 must_check bool control_find(struct control *, const char *name, struct row *,
 			     struct error *);
 
-/* MSG_START, MSG_STOP, MSG_RESTART, MSG_VERIFY. */
+/* Sends MSG_START, MSG_STOP, MSG_RESTART or MSG_VERIFY. */
 must_check bool control_order(struct control *, enum msg_type, const char *name,
 			      struct error *);
 must_check bool control_shutdown(struct control *, struct error *);
 
 void control_wait(struct control *, uint64_t ms);
 
-/* Is the daemon still there? */
+/* Is the daemon still running? */
 bool control_is_connected(const struct control *);

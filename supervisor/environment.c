@@ -49,14 +49,14 @@ restore(const struct environment *env, struct error *e)
 	for (char **v = env->original; *v; v++) {
 		auto_free char *name = copy(str_cut(str_of(*v), '=', &value));
 
-		/* Entries without a name or a value were never variables. */
+		/* Entries without a name or without "=" are not variables. */
 		if (*name && value.ptr && setenv(name, value.ptr, 1) < 0)
 			return fail_errno(e, "%s", name);
 	}
 	return true;
 }
 
-/* What stands in the environment already counts more. */
+/* Variables of the original environment win over those of the file. */
 static bool
 add_variables(const struct env_file *file, struct error *e)
 {
@@ -104,9 +104,10 @@ load(int fd, const char *path, struct error *e)
 }
 
 /*
- * -1, with `e`, if it can't be opened or is not to be trusted.  A link is
- * followed only where the operator has named it: in a directory of somebody
- * else it could lead to any file of ours.  A FIFO must not keep us waiting.
+ * Returns -1, with `e`, if the file can't be opened or is not trustworthy.  A
+ * symbolic link is followed only if the operator named it: in a directory of
+ * another user it could lead to any file of ours.  Opening a FIFO must not
+ * block.
  */
 static int
 open_trusted(const char *path, bool is_named, struct error *e)
@@ -164,7 +165,7 @@ environment_load(struct environment *env, struct error *e)
 	if (variables_pack(&env->before, environ, e) && restore(env, e) &&
 	    load_file(env, e))
 		return true;
-	e->code = ERR_INVALID; /* whatever it was: it is for the operator */
+	e->code = ERR_INVALID; /* whatever the cause: the operator must act */
 	return false;
 }
 

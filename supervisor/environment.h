@@ -1,14 +1,14 @@
 #pragma once
 /*
- * environment - where the settings come from, and come from again
+ * environment - the variables that the settings are read from, again and again
  *
- * The variables that the program was started with, and those of a file that
- * are not among them.  Loading again begins with the original variables, so
- * that what is taken out of the file is gone.
+ * They are the variables that the program was started with, plus those of a
+ * file that the former do not define.  A reload begins with the original
+ * variables, so that a variable that was removed from the file disappears.
  *
- * A file that was named must be there and trustworthy (proto/ours.h).  ".env"
- * is whatever lies in the working directory: it is read if it is there, and
- * left alone, with a reason, if somebody else could have written it.
+ * A file that the operator named must exist and be trustworthy (proto/ours.h).
+ * The file ".env" in the working directory is read if it exists, and skipped,
+ * with a reason, if another user could have written it.
  */
 #include "proto/buf.h"
 
@@ -16,23 +16,21 @@ struct environment {
 	char **original;      /* a copy; NULL-terminated */
 	const char *file;     /* NULL: ".env", if there is one */
 	char *read;	      /* path of the file that was read; NULL: none */
-	struct error skipped; /* why ".env" was not; code 0: it was, or is not
-				 there */
-	struct buf before;    /* what `environ` was before the last load */
+	struct error skipped; /* why ".env" was skipped; code 0: it was read, or
+				 does not exist */
+	struct buf before;    /* `environ` as it was before the last load */
 };
 
-/* Twice what Linux allows: a file may add to it. */
+/* Twice what Linux allows, because a file may add variables. */
 #define ENVIRONMENT_INIT \
 	((struct environment){ .before = BUF_INIT(2 * MAX_ENVIRONMENT) })
 
-/* Keeps what `environ` is now; `file` is not copied. */
+/* Remembers `environ` as it is now; `file` is not copied. */
 void environment_keep(struct environment *, const char *file);
 void environment_fini(struct environment *);
 
-/* After that `environ` is what it should be; or, on failure (ERR_INVALID),
- * partly. */
+/* Sets `environ` for the settings; on failure (ERR_INVALID) only partly. */
 must_check bool environment_load(struct environment *, struct error *);
 
-/* After a load that has failed, or led to nothing: `environ` is again what it
- * was before. */
+/* For a load that failed, or whose result was refused: restores `environ`. */
 void environment_undo(struct environment *);

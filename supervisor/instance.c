@@ -106,7 +106,7 @@ open_data_dir(struct instance *i, struct error *e)
 	return i->dir >= 0;
 }
 
-/* The process that has the lock has written its number into it. */
+/* The process that holds the lock has written its pid into it. */
 static bool
 fail_taken(const struct instance *i, int fd, struct error *e)
 {
@@ -139,7 +139,7 @@ lock(struct instance *i, struct error *e)
 	return false;
 }
 
-/* It may have been there, for everybody: nobody else may connect. */
+/* The directory may have existed with mode 0755: no other user may connect. */
 static bool
 make_run_dir(struct instance *i, struct error *e)
 {
@@ -189,10 +189,11 @@ instance_take(struct instance *i, const char *data_dir, struct error *e)
 /* Finding it */
 
 /*
- * Does somebody have the lock?  It is only looked at, not taken, for who is
- * about to start must not find it in our hands.  To try the socket instead
- * would be no better: NNG 1.5 does not bear a connection that says nothing.
- * Whoever may look may ask: root asks the bridge of another user.
+ * Does a daemon hold the lock?  The lock is only looked at, not taken: a daemon
+ * that is about to start must not find it taken by us.  Connecting to the
+ * socket instead would harm: NNG 1.5 can't cope with a connection that says
+ * nothing.  Whoever may read the directory may ask: root asks about another
+ * user's bridge.
  */
 static bool
 is_locked(const char *path)

@@ -2,13 +2,14 @@
 /*
  * instance - one data directory, and the one daemon that may use it
  *
- * Everything an instance has is derived from the real path of its data
- * directory: its id, the mark of what it starts, where its sockets are.  The
- * lock in the directory says whether it lives, as long as it does, however it
- * dies; what an earlier one has left behind is ended by who gets it next.
+ * The real path of the data directory determines everything else: the id of the
+ * instance, the mark of the processes that it starts, and where its sockets
+ * are.  The daemon holds a lock in the directory as long as it lives, however
+ * it dies.  Whoever takes the lock next ends the processes that an earlier
+ * daemon left.
  *
- * The directory is opened once, must be ours (proto/ours.h), and what is in it
- * is opened relative to it.  Sockets are in it as well, and not below
+ * The directory is opened once, must be ours (proto/ours.h), and the files in
+ * it are opened relative to it.  The sockets are in it as well, and not below
  * $XDG_RUNTIME_DIR, which vanishes when its user logs out.
  */
 #include <stddef.h>
@@ -18,24 +19,24 @@
 enum { INSTANCE_ID = 16 /* hex digits */ };
 
 struct instance {
-	char *data_dir; /* absolute, and without links */
+	char *data_dir; /* absolute, without symbolic links */
 	char *run_dir;	/* of the sockets */
 	char id[INSTANCE_ID + 1];
-	int dir;  /* the data directory, open; -1: it is only looked at */
-	int lock; /* -1: not ours */
+	int dir;  /* the data directory, open; -1: it is only looked up */
+	int lock; /* -1: this process does not hold the lock */
 };
 
 #define INSTANCE_INIT ((struct instance){ .dir = -1, .lock = -1 })
 
 /*
- * Becomes the instance of a directory, which is made if need be; NULL is the
- * default one.  ERR_CONFLICT if there already is one, ERR_INVALID if the
- * directory is not ours alone.
+ * Locks the data directory, and makes it if it does not exist; NULL means the
+ * default one.  ERR_CONFLICT: another daemon holds the lock.  ERR_INVALID:
+ * other users can change the directory.
  */
 must_check bool instance_take(struct instance *, const char *data_dir,
 			      struct error *);
 
-/* Finds the instance that is alive; ERR_UNAVAILABLE if there is none. */
+/* Finds the daemon that runs; ERR_UNAVAILABLE if there is none. */
 must_check bool instance_find(struct instance *, const char *data_dir,
 			      struct error *);
 

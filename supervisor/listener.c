@@ -15,8 +15,8 @@
 
 enum {
 	BACKLOG = 1024,
-	FIRST_ACTIVATED = 3, /* where systemd puts what it has opened */
-	OUT_OF_THE_WAY = 10, /* of the descriptors that children are given */
+	FIRST_ACTIVATED = 3, /* the first descriptor that systemd passes */
+	OUT_OF_THE_WAY = 10, /* above the descriptors that children are given */
 };
 
 union address {
@@ -67,7 +67,7 @@ listen_on(int *fd, const char *host, uint64_t port, struct error *e)
 	char service[8];
 	int r;
 
-	/* Clients that say "localhost" try both; this is the common one. */
+	/* Clients of "localhost" try both families; IPv4 is common. */
 	if (!strcasecmp(name, "localhost"))
 		hints.ai_family = AF_INET;
 	snprintf(service, sizeof service, "%u", (unsigned)port);
@@ -80,7 +80,7 @@ listen_on(int *fd, const char *host, uint64_t port, struct error *e)
 	return *fd >= 0 || fail_errno(e, "listen on %s port %s", host, service);
 }
 
-/* What a service manager says is meant for one process only. */
+/* LISTEN_FDS is meant for one process only: LISTEN_PID names it. */
 static bool
 is_activated(void)
 {
@@ -111,7 +111,7 @@ check_activated(int fd, struct error *e)
 	return true;
 }
 
-/* Learns where it really listens, which also is what counts for trust. */
+/* Reads the bound address, which is also what decides about trust. */
 static bool
 name_it(struct listener *l, struct error *e)
 {

@@ -2,16 +2,15 @@
 /*
  * listener - the socket on which clients arrive
  *
- * It belongs to the supervisor, so that a gateway can die and come back
- * without a single connection being refused.  It is opened here, or has been
- * by systemd (LISTEN_FDS).
+ * The supervisor owns it, so that a gateway can die and be replaced without a
+ * refused connection.  It is opened here, or by systemd (LISTEN_FDS).
  */
 #include "proto/error.h"
 
 struct listener {
 	int fd; /* -1: not open */
 	char *url;
-	bool is_loopback; /* where it really listens */
+	bool is_loopback; /* of the address that is really bound */
 };
 
 #define LISTENER_INIT ((struct listener){ .fd = -1 })
@@ -19,7 +18,10 @@ struct listener {
 must_check bool listener_open(struct listener *, const char *host,
 			      uint64_t port, struct error *);
 
-/* Where others can reach it, clients need a bearer that is hard to guess. */
+/*
+ * On an address that others can reach, clients need a bearer that is hard to
+ * guess; ERR_INVALID without one.
+ */
 must_check bool listener_fits(const struct listener *, const char *bearer,
 			      struct error *);
 void listener_fini(struct listener *);

@@ -1,4 +1,4 @@
-/* main - of cli-bridge: the daemon, and the commands that are sent to it */
+/* main - cli-bridge: the daemon, and the commands that talk to it */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ show_version(const struct order *o)
 
 enum names { NO_NAMES, NAMES, ALL_IF_NO_NAMES };
 
-/* Without a function it is the daemon. */
+/* The command without a function is the daemon. */
 static const struct command {
 	const char *name;
 	command_fn *run;
@@ -83,7 +83,7 @@ find_command(const char *name)
 	return NULL;
 }
 
-/* What is said to no purpose may have been meant for another command. */
+/* Refuses superfluous words: they may have been meant for another command. */
 static bool
 check_order(const struct command *c, const struct order *o)
 {
@@ -104,7 +104,7 @@ check_order(const struct command *c, const struct order *o)
 	return false;
 }
 
-/* What is opened later must not become our standard error by chance. */
+/* Fills 0, 1 and 2: no file that is opened later becomes standard error. */
 static void
 open_standard_descriptors(void)
 {
@@ -151,7 +151,7 @@ load(struct environment *environment)
 	return true;
 }
 
-/* `args` are the command and the names. */
+/* `args` are the command and the names of processes. */
 static int
 run(char **args, bool json, struct environment *environment)
 {
@@ -195,7 +195,7 @@ main(int argc, char *argv[])
 			return show_help(NULL);
 		case 'v':
 			return show_version(NULL);
-		default: /* getopt_long() has said what is wrong */
+		default: /* getopt_long() has printed the reason */
 			return EXIT_WRONG_USE;
 		}
 	}

@@ -20,7 +20,7 @@ notify(const char *what)
 		return;
 	memcpy(to.sun_path, path.ptr, path.len);
 	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0'; /* has no file, but a name */
+		to.sun_path[0] = '\0'; /* abstract: a name without a file */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;

@@ -1,5 +1,5 @@
 #pragma once
-/* notify - tells systemd, if it has started us, what we are up to */
+/* notify - tells systemd the state of the daemon, if systemd started it */
 
-/* "READY=1"; see sd_notify(3).  Nobody there: nothing happens. */
+/* "READY=1"; see sd_notify(3).  Does nothing without systemd. */
 void notify(const char *what);

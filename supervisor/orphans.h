@@ -1,10 +1,10 @@
 #pragma once
 /*
- * orphans - processes that have lost their parent come to us
+ * orphans - reaps processes whose parent has died
  *
- * The supervisor is the subreaper of all it has started.  What its children
- * leave behind becomes its own, and has to be reaped when it ends, or it
- * would stay as a zombie.
+ * The supervisor is the subreaper of everything below it.  A process that a
+ * child leaves behind becomes a child of the supervisor, and stays as a zombie
+ * unless the supervisor reaps it.
  */
 #include <sys/types.h>
 
@@ -18,13 +18,18 @@ struct orphans {
 
 #define ORPHANS_INIT ((struct orphans){ .ended = WATCH_INIT })
 
-/* To be called before any thread exists.  Children of all kinds count. */
+/*
+ * Must be called before any thread exists.  `some_ended` is called for any
+ * child.
+ */
 must_check bool orphans_watch(struct orphans *, struct loop *,
 			      void (*some_ended)(struct orphans *),
 			      struct error *);
 void orphans_fini(struct orphans *);
 
-/* A child that has ended and is not reaped, 0 if there is none; the same one
- * until it is. */
+/*
+ * A child that has ended and is not reaped, 0: none.  Returns the same one
+ * until it is reaped.
+ */
 pid_t orphans_next(struct orphans *);
 void orphans_reap(struct orphans *, pid_t);

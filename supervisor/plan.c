@@ -21,7 +21,7 @@ enum {
 
 /* Which children */
 
-/* A worker that is in no table, but in a variable. */
+/* A worker that is defined by a variable, and in no table. */
 struct own {
 	struct node node;
 	bool chosen;
@@ -41,7 +41,7 @@ find_own(const struct plan *p, struct str name)
 	return NULL;
 }
 
-/* What begins with "bridge" would own settings that are not its. */
+/* Names with "bridge" are refused: BRIDGE_* settings would count as theirs. */
 static bool
 is_taken(struct str name)
 {
@@ -222,7 +222,7 @@ check_name(const struct plan *p, const char *name, const char *variable,
 			 variable, name);
 }
 
-/* Of one variable, whatever it is: what a worker would stumble over. */
+/* Checks one variable of a provider for what its worker would fail at. */
 static bool
 check_provider(const struct plan *p, struct str variable, struct str value,
 	       struct error *e)
@@ -279,7 +279,7 @@ add_aliases(struct buf *routes, const struct harness_row *row, struct error *e)
 	return true;
 }
 
-/* With a dash as well: a variable's name can't have one. */
+/* A name may also be written with a dash, which a variable can't have. */
 static bool
 add_own_route(struct buf *routes, const char *name, const char *worker,
 	      struct error *e)
@@ -374,7 +374,7 @@ add_all_routes(struct plan *p, struct error *e)
 
 /* Checks */
 
-/* Too short a secret is none, and other programs reach loopback as well. */
+/* A short secret can be guessed, and other programs reach loopback as well. */
 static bool
 check_bearer(const char *bearer, struct error *e)
 {
@@ -392,7 +392,7 @@ check_bearer(const char *bearer, struct error *e)
 	return true;
 }
 
-/* Who can reach the port may try to use it. */
+/* Anybody who can reach the port can try to use it. */
 static bool
 check_trust(const struct settings *s, struct error *e)
 {
@@ -547,7 +547,7 @@ plan_find(const struct plan *p, const char *name)
 	return NULL;
 }
 
-/* Their order may differ: a set of variables has none. */
+/* The order of the entries may differ: the environment is a set. */
 static bool
 has_entry(const struct planned *c, const char *entry)
 {

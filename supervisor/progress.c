@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 10, /* as all Linux tells it */
-	MUCH = 5,     /* ticks between two looks */
+	TICK_MS = 10, /* 100 ticks a second, on every Linux */
+	MUCH = 5,     /* ticks between two looks that count as work */
 };
 
-/* False: it is gone. */
+/* False: the process is gone. */
 static bool
 read_thread(pid_t pid, char *state, uint64_t *ticks)
 {
@@ -27,7 +27,7 @@ read_thread(pid_t pid, char *state, uint64_t *ticks)
 	n = read(fd, line, sizeof line - 1);
 	close(fd);
 	line[n > 0 ? n : 0] = '\0';
-	rest = strrchr(line, ')'); /* behind a name that may be any */
+	rest = strrchr(line, ')'); /* the program's name may have a ')' */
 	if (!rest || sscanf(rest,
 			    ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
 			    "%lu %lu",

@@ -2,22 +2,26 @@
 /*
  * progress - whether a process that does not answer is at work
  *
- * Its main thread answers, so that is what is looked at: it works if it runs,
- * wants to run or waits for the disk, or has used much of the time since the
- * last look.  One that was stopped, or waits for what will never come, does
- * not.  One that turns in a circle does, until it has used more processor time
- * than any work takes: time on the clock says nothing on a busy machine.
+ * The main thread gives the answers, so only this thread is looked at.  It is
+ * at work if it runs, wants to run or waits for the disk, or if it used much of
+ * the time since the last look.  A process that is stopped, or waits for an
+ * event that never comes, is not at work.  An endless loop counts as work until
+ * it has used `max_ms` of processor time: time on the clock says nothing on a
+ * busy machine.
  */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct progress {
-	uint64_t first, last; /* ticks of its processor time, at both looks */
+	uint64_t first, last; /* ticks of processor time: at progress_begin(),
+				 and at the last call */
 };
 
 void progress_begin(struct progress *, pid_t pid);
 
-/* Since that, or the last call.  False also if it has used more than `max_ms`
- * since it was begun. */
+/*
+ * Was the process at work since progress_begin() or the last call?  False if it
+ * used more than `max_ms` of processor time since progress_begin().
+ */
 bool progress_goes_on(struct progress *, pid_t pid, uint64_t max_ms);

@@ -1,16 +1,18 @@
 #pragma once
 /*
- * report - what the command line says of a row, to people and to programs
+ * report - how the command line shows a row, to people and to programs
  *
- * To people in supervisorctl's words and columns, so that whoever knows it
- * knows this; to programs in JSON.
+ * People get supervisorctl's words and columns, which they may know already;
+ * programs get JSON.
  */
 #include <jansson.h>
 
 #include "supervisor/control.h"
 
-/* "pid 123, uptime 0:01:02, 2 running, 0 queued, 3 warm", or how it ended.
- * `now` is Unix time in ms. */
+/*
+ * "pid 123, uptime 0:01:02, 2 running, 0 queued, 3 warm", or why the process
+ * ended.  `now` is Unix time in ms.
+ */
 void report_describe(struct buf *out, const struct row *, uint64_t now);
 
 void report_print_status(const struct row *, uint64_t now);

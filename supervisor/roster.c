@@ -36,7 +36,7 @@ static const struct {
 #include "workers/harnesses.def"
 };
 
-/* In lower case, where the variable is not: each has one name. */
+/* Each worker has one name: in lower case, where its variable has capitals. */
 static bool
 read_name(char name[MAX_NAME + 1], struct str s)
 {

@@ -1,9 +1,9 @@
 #pragma once
 /*
- * roster - who could ever be there: the tables of harnesses and providers
+ * roster - the tables of harnesses and providers, and how to search them
  *
- * workers/harnesses.def and workers/passthrough/providers.def, to be looked
- * things up in.  Nothing else in the supervisor knows one of them by name.
+ * The tables are workers/harnesses.def and workers/passthrough/providers.def.
+ * No other file of the supervisor knows a harness or a provider by name.
  */
 #include "proto/limits.h"
 #include "proto/str.h"
@@ -23,14 +23,15 @@ enum {
 
 extern const struct harness_row roster[ROSTER_LEN];
 
-/* By its name or by an alias; NULL: there is none. */
+/* Finds a harness by its name or an alias; NULL: there is none. */
 const struct harness_row *roster_find(struct str name);
 
 /*
- * Is it a variable of a worker of the operator's own?  Then `name` is the
- * worker's, in lower case, and `is_more` whether it only tells the worker
- * more.  NULL: no, or its name is too long or has other characters than
- * capital letters, digits and underscores; else the worker's program.
+ * Recognizes a variable that defines a worker of the operator's own: returns
+ * the worker's program and writes its name, in lower case.  `is_more` is true
+ * if the variable only adds a detail to such a worker.  NULL: the variable is
+ * another one, or the name is too long or has characters other than capital
+ * letters, digits and underscores.
  */
 const char *roster_read_own(struct str variable, char name[MAX_NAME + 1],
 			    bool *is_more);
@@ -39,5 +40,5 @@ const char *roster_read_own(struct str variable, char name[MAX_NAME + 1],
 const char *roster_provider(size_t n);
 bool roster_has_provider(struct str name);
 
-/* Is it the variable with a provider's key? */
+/* Does the variable hold the key of a provider? */
 bool roster_is_key(struct str variable);

@@ -14,8 +14,8 @@
 #include "workers/needs.h"
 
 enum {			    /* milliseconds */
-       HELLO_EARLY = 50,    /* until it is up, and so are we */
-       HELLO_CURIOUS = 100, /* while somebody waits for a probe */
+       HELLO_EARLY = 50,    /* until the start of all services is announced */
+       HELLO_CURIOUS = 100, /* while VERIFY waits for a probe */
        LOOK_MS = 1000,
 };
 
@@ -29,7 +29,7 @@ service_of(struct child *c)
 
 /* The conversation */
 
-/* Text from a process of ours is within its limits: it was checked. */
+/* msg.c has checked the length of text from another process. */
 static void
 keep(char *to, size_t size, struct str s)
 {
@@ -82,7 +82,7 @@ on_answer(struct ask *a, const struct msg *reply, const struct error *e)
 		log_debug("%s: HELLO: %s", w->name, e->text);
 }
 
-/* After it has finished what it does. */
+/* The process drains first. */
 static void
 restart(struct service *w)
 {
@@ -90,7 +90,7 @@ restart(struct service *w)
 	child_event(&w->child, ON_START);
 }
 
-/* One that has died, or was too busy, is told with its next READY. */
+/* A process that died or was too busy gets the settings with its next READY. */
 static void
 on_configured(struct ask *a, const struct msg *reply, const struct error *e)
 {
@@ -187,7 +187,7 @@ hang_up(struct service *w)
 
 /* The verbs of its child */
 
-/* For people; what the launcher says is about the program it could not run. */
+/* For people.  The launcher's exit codes mean its program, not itself. */
 static void
 note_exit(struct service *w, int status)
 {
@@ -210,7 +210,7 @@ sweep_after(struct service *w)
 		log_warn("%s: had left %u processes: killed", w->name, n);
 }
 
-/* To start it again would not help: somebody must change its settings. */
+/* Starting it again would not help: the operator must change its settings. */
 bool
 service_has_wrong_settings(const struct service *w)
 {
@@ -284,8 +284,8 @@ end(struct child *c)
 }
 
 /*
- * Who can't be asked to finish is told to.  One that does not answer has its
- * time, and one that went away has done so.
+ * A process that can't be asked to drain gets SIGTERM.  One that does not
+ * answer keeps its time to drain, and one that has gone needs nothing more.
  */
 static void
 on_farewell(struct ask *a, const struct msg *reply, const struct error *e)
@@ -330,8 +330,10 @@ works(struct child *c, uint64_t max_ms)
 	return progress_goes_on(&w->progress, w->process.pid, max_ms);
 }
 
-/* That all are up at the start is one line; who comes later, or again, is
- * news. */
+/*
+ * The first start is announced in one line for all services; a service that
+ * comes up later is worth a line of its own.
+ */
 static void
 say_up(const struct service *w)
 {
@@ -438,7 +440,7 @@ service_retime(struct service *w)
 	w->child.hung_ms = w->supervisor->plan->settings.hung_ms;
 }
 
-/* One that was stopped by hand, or is being stopped, stays so. */
+/* A service that was stopped by hand, or is being stopped, stays so. */
 void
 service_replan(struct service *w, const struct planned *planned)
 {
@@ -457,7 +459,7 @@ service_replan(struct service *w, const struct planned *planned)
 	if (w->is_dormant)
 		(void)service_start(w, &unmet);
 	else if (state == CHILD_BACKOFF || state == CHILD_FATAL)
-		child_event(&w->child, ON_START); /* it may be well now */
+		child_event(&w->child, ON_START); /* the cause may be gone */
 	else if (child_is_up(&w->child) && planned_is_another(before, planned))
 		restart(w);
 	else
@@ -469,7 +471,7 @@ service_replan(struct service *w, const struct planned *planned)
 static void
 sleep_until_set_up(struct service *w, const struct error *e)
 {
-	child_event(&w->child, ON_STOP); /* it may have been given up */
+	child_event(&w->child, ON_STOP); /* the child may be in CHILD_FATAL */
 	w->is_dormant = true;
 	w->report = (struct report){ .health = HEALTH_UNAVAILABLE };
 	snprintf(w->report.detail, sizeof w->report.detail, "%s", e->text);
@@ -527,7 +529,7 @@ service_is_verifying(const struct service *w)
 	return w->wants_probe && w->process.pid;
 }
 
-/* If it has gone, its next process looks by itself. */
+/* If the worker has died, its next process probes by itself. */
 static void
 on_probing(struct ask *a, const struct msg *reply, const struct error *e)
 {
@@ -540,7 +542,7 @@ on_probing(struct ask *a, const struct msg *reply, const struct error *e)
 	say_hello_now(w);
 }
 
-/* One that is starting looks by itself as soon as it is up. */
+/* A worker that is starting probes by itself as soon as it is up. */
 bool
 service_probe(struct service *w, struct error *e)
 {
@@ -549,7 +551,7 @@ service_probe(struct service *w, struct error *e)
 	if (!w->is_worker)
 		return fail_with(e, ERR_INVALID, "%s has no harness", w->name);
 	if (w->is_dormant && !service_start(w, &unmet))
-		return true; /* that is the answer */
+		return true; /* `report` already says what is missing */
 	if (!child_is_up(&w->child) && w->child.state != CHILD_STARTING)
 		return fail_with(e, ERR_UNAVAILABLE, "%s is not running",
 				 w->name);

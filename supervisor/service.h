@@ -1,10 +1,10 @@
 #pragma once
 /*
- * service - one process of which the supervisor takes care
+ * service - one process that the supervisor takes care of
  *
- * The body of a child: its process, and the conversation with it.  HELLO is
- * asked again and again; what READY says is kept for whoever wants to know.
- * When the process has ended, everything it had started is ended as well.
+ * A service connects a child (child.h) to a real process and talks to it.  It
+ * asks HELLO again and again and keeps what READY reports.  When the process
+ * has ended, the service kills every process that it left behind.
  */
 #include "proto/link.h"
 #include "proto/spawn.h"
@@ -14,7 +14,7 @@
 
 struct supervisor;
 
-/* What a process has last said of itself. */
+/* What a process reported in its last READY. */
 struct report {
 	uint64_t running, queued, warm, health, probes;
 	char harness[MAX_NAME + 1];
@@ -22,62 +22,64 @@ struct report {
 };
 
 /*
- * A worker whose harness is not set up is dormant: wanted, but not started
- * before what it needs is there.  Its report says what that is.
+ * A worker is dormant while its harness is not set up: it is wanted, but not
+ * started before what it needs is there.  `report` says what is missing.
  */
 struct service {
 	struct supervisor *supervisor;
-	const struct planned *planned; /* NULL: to be gone once it is down */
+	const struct planned *planned; /* NULL: freed once it has stopped */
 	char *name;
 	bool is_worker, is_dormant;
-	uint64_t looked_at; /* whether it must be dormant; loop_now() */
+	uint64_t looked_at; /* loop_now() of the last check of its needs */
 	struct child child;
 	struct process process;
 	struct progress progress;
-	struct client client; /* while the process runs */
+	struct client client; /* connected while the process runs */
 	struct ask hello, farewell, probe, configuring;
 	struct timer next_hello;
-	bool wants_probe;   /* somebody has asked for one... */
-	uint64_t answer_at; /* ...which this many of report.probes answer */
-	unsigned wanted; /* which settings it is to have: counts changes... */
-	unsigned told;	 /* ...which it has... */
-	unsigned asked;	 /* ...and which it is being told */
+	bool wants_probe;   /* VERIFY waits for a probe... */
+	uint64_t answer_at; /* ...answered at this count of report.probes */
+	unsigned wanted;    /* counts changes of the settings... */
+	unsigned told;	    /* ...up to which the process has them... */
+	unsigned asked;	    /* ...and up to which CONFIGURE brings them */
 	struct report report;
 	unsigned starts;
-	char last_exit[128]; /* for people; "": has never ended */
+	char last_exit[128]; /* for people; "": never ended */
 };
 
 struct service *service_new(struct supervisor *, const struct planned *);
-void service_free(struct service *); /* kills, if it must */
+void service_free(struct service *); /* kills a process that still runs */
 
 /*
- * What is planned for it may have moved, or changed: then it is told, and goes
- * on with its work.  Only what can't change while it runs has it restarted,
- * and one that is not wanted any more is stopped.
+ * Gives the service its entry in a new plan.  If only its settings changed, the
+ * process is told and goes on with its work.  A process is restarted only for a
+ * change that can't be made while it runs; it is stopped if `planned` is NULL.
  */
 void service_replan(struct service *, const struct planned *);
 
-/* The intervals in the supervisor's settings may have changed. */
+/* Takes over drain_ms and hung_ms from the supervisor's settings. */
 void service_retime(struct service *);
 
-/* False, with what is missing, if it can only become dormant. */
+/* False, and `e` says what is missing, if the service became dormant. */
 bool service_start(struct service *, struct error *);
 
-/* Somebody asks for it, if it is dormant: starts it if it need not be any more.
- * Looks once in a second at most. */
+/*
+ * A client asked about the service: if it is dormant, checks again what it
+ * needs and starts it if nothing is missing.  Checks once a second at most.
+ */
 void service_look(struct service *);
 
-/* Also one that is dormant: it stays stopped then. */
+/* A dormant service is not started any more. */
 void service_stop(struct service *);
 void service_restart(struct service *);
 
-/* Did it end because its settings are wrong? */
+/* Did the process end because its settings are wrong? */
 bool service_has_wrong_settings(const struct service *);
 
 /*
- * Has a worker look at its harness; ERR_UNAVAILABLE if it is not up.  The
- * answer is in its report as soon as it is not verifying any more.  For one
- * that is dormant we look ourselves.
+ * Starts a probe of a worker's harness; ERR_UNAVAILABLE if the worker is not
+ * up.  The result is in `report` once service_is_verifying() is false.  For a
+ * dormant worker the supervisor checks what is missing itself.
  */
 must_check bool service_probe(struct service *, struct error *);
 bool service_is_verifying(const struct service *);

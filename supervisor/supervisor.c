@@ -53,7 +53,7 @@ supervisor_reap(struct supervisor *s)
 	reap_orphans(&s->orphans);
 }
 
-/* The new ones in the order of the plan, then those that are to be gone. */
+/* The services of the plan in its order, then those that it no longer has. */
 static void
 rearrange(struct supervisor *s)
 {
@@ -90,7 +90,7 @@ remove_service(struct supervisor *s, size_t at)
 		(s->service_count - at) * sizeof *s->services);
 }
 
-/* What follows when a service has changed */
+/* After a change of a service */
 
 static bool
 is_gateway_up(const struct supervisor *s)
@@ -129,7 +129,7 @@ workers_dormant(const struct supervisor *s)
 	return n;
 }
 
-/* It has found every worker that is up; or has had time enough to. */
+/* The gateway reaches every worker that is up, or had REACH_TIME to do so. */
 static bool
 gateway_reaches_all(struct supervisor *s)
 {
@@ -139,7 +139,7 @@ gateway_reaches_all(struct supervisor *s)
 	       loop_now() >= s->announce_by;
 }
 
-/* For scripts that wait for it, and may have stopped reading. */
+/* For scripts that wait for the line.  The script may have stopped reading. */
 static void
 print_ready(const char *url)
 {
@@ -176,7 +176,7 @@ workers_are_down(const struct supervisor *s)
 	return true;
 }
 
-/* The gateway goes last, for it brings the workers' last words home. */
+/* The gateway goes last: it delivers the last events of the workers. */
 static void
 go_on_stopping(struct supervisor *s)
 {
@@ -190,7 +190,7 @@ go_on_stopping(struct supervisor *s)
 
 static void stop(struct supervisor *, enum child_event how);
 
-/* Clients would connect to a socket that nobody takes them from. */
+/* Without a gateway, clients would connect to a socket that nobody serves. */
 static void
 end_without_gateway(struct supervisor *s)
 {
@@ -328,7 +328,7 @@ start_new(struct supervisor *s, const struct plan *old)
 			(void)service_start(s->services[i], &unmet);
 }
 
-/* Somebody may have installed a CLI, or set up what it needs. */
+/* Someone may have installed a CLI, or logged in to it. */
 static void
 on_wake(struct timer *t)
 {
@@ -339,7 +339,7 @@ on_wake(struct timer *t)
 		service_look(s->services[i]);
 }
 
-/* The old plan lives until every service has compared itself with the new. */
+/* Services compare the new plan with the old one, which is freed last. */
 static void
 carry_out(struct supervisor *s, struct plan *old)
 {
@@ -355,7 +355,7 @@ carry_out(struct supervisor *s, struct plan *old)
 	plan_free(old);
 }
 
-/* Those that are to be gone are there until they are. */
+/* Services that the new plan no longer has count until they have stopped. */
 static bool
 has_room(const struct supervisor *s, const struct plan *new, struct error *e)
 {
@@ -369,7 +369,7 @@ has_room(const struct supervisor *s, const struct plan *new, struct error *e)
 			 MAX_CHILDREN);
 }
 
-/* What is wrong as a whole changes nothing, the environment included. */
+/* A configuration with an error changes nothing, not even the environment. */
 static void
 keep_configuration(struct supervisor *s, struct plan *refused,
 		   const struct error *e)
@@ -398,7 +398,7 @@ reload(struct supervisor *s)
 	carry_out(s, old);
 }
 
-/* What it hears */
+/* Signals and requests */
 
 static void
 on_signal(struct loop *l, int signal)
@@ -479,7 +479,7 @@ supervisor_on_status(struct supervisor *s, const struct msg_status *m)
 	reply_child(&s->server, &row);
 }
 
-/* The service that is named, or NULL, after REFUSED. */
+/* Returns NULL, after REFUSED, if no service can carry out the order. */
 static struct service *
 find_ordered(struct supervisor *s, struct str name)
 {
@@ -522,7 +522,7 @@ supervisor_on_stop(struct supervisor *s, const struct msg_stop *m)
 	struct service *w = find_service(s, m->name);
 	struct error e;
 
-	/* Its clients would wait in a socket that nobody takes them from. */
+	/* Clients would wait in a socket that nobody serves. */
 	if (w && !w->is_worker) {
 		fail_with(&e, ERR_CONFLICT,
 			  "it is stopped with shutdown, or restarted with "

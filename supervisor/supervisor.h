@@ -2,15 +2,16 @@
 /*
  * supervisor - starts the gateway and the workers, and keeps them running
  *
- * Holds what must survive them: the listening socket, the configuration, the
- * lock of the data directory.  Does no work that could fail slowly, and holds
- * no turn: whatever dies, it starts again.
+ * The supervisor holds what must survive the other processes: the listening
+ * socket, the configuration, and the lock of the data directory.  It does no
+ * work that could block and holds no turn; it restarts every process that dies.
  *
- * Hears the command line and the gateway on its control socket.  SIGHUP reads
- * the configuration again and tells whom it concerns, if all of it is
- * right; but if the terminal that it was started from has gone, SIGHUP means
- * that, and ends it.  SIGTERM and SIGINT let what runs finish, first the
- * workers, then the gateway; the second one does not.
+ * It answers the command line and the gateway on its control socket.  SIGHUP
+ * reads the configuration again and, if all of it is right, tells the processes
+ * that the changes concern.  If the terminal that the supervisor was started
+ * from has gone, SIGHUP means just that, and stops the supervisor.  SIGTERM and
+ * SIGINT let the running turns finish, and stop first the workers, then the
+ * gateway; a second signal stops all of them at once.
  */
 #include "proto/link.h"
 #include "supervisor/environment.h"
@@ -28,13 +29,13 @@ struct supervisor {
 	struct listener listener;
 	struct server server;
 	struct orphans orphans;
-	struct timer look, wake; /* whom has a change woken? what CLI is new? */
+	struct timer look, wake; /* after a change; for dormant services */
 	struct service *services[MAX_CHILDREN]; /* the gateway is the first */
 	size_t service_count;
-	uint64_t announce_by; /* loop_now(); 0: it is too early for that */
+	uint64_t announce_by; /* loop_now(); 0: not all have been tried yet */
 	bool announced, stopping;
-	bool has_terminal;    /* and ends with it */
-	struct error failure; /* why it ends; ERR_NONE: it was told to */
+	bool has_terminal;    /* the supervisor ends when its terminal goes */
+	struct error failure; /* why it ends; ERR_NONE: it was told to end */
 };
 
 #define SUPERVISOR_INIT                                  \
@@ -50,16 +51,16 @@ must_check bool supervisor_init(struct supervisor *, struct environment *,
 void supervisor_fini(struct supervisor *);
 
 /*
- * Runs until it was told to end.  False if it ended because it can't do its
- * work: nothing works without the gateway, so one that is given up ends all,
- * and whoever started us sees it.  ERR_INVALID: the settings are wrong.
+ * Runs until the supervisor is told to end.  False if it ended because the
+ * gateway was given up: nothing works without it, so the exit code says so.
+ * ERR_INVALID: the gateway's settings are wrong.
  */
 must_check bool supervisor_run(struct supervisor *, struct error *);
 
-/* For its services. */
+/* For service.c. */
 
-/* A service has changed: see to what follows, after the running callback. */
+/* A service has changed: look at all services after the running callback. */
 void supervisor_look_soon(struct supervisor *);
 
-/* Orphans of services become our children: reaps those that have ended. */
+/* Reaps orphans of services, which become children of the supervisor. */
 void supervisor_reap(struct supervisor *);

@@ -1,11 +1,11 @@
 #pragma once
 /*
- * terminal - the controlling terminal, if we were started from one
+ * terminal - the controlling terminal, if the daemon was started from one
  *
- * The kernel says with SIGHUP that it has gone, which is what an operator
- * says when the settings are to be read again.
+ * The kernel sends SIGHUP when the terminal goes; an operator sends SIGHUP to
+ * have the settings read again.  This module tells the two apart.
  */
 #include <stdbool.h>
 
-/* Is there one now? */
+/* Does the process have a controlling terminal now? */
 bool terminal_is_there(void);
