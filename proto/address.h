@@ -1,10 +1,10 @@
 #pragma once
 /*
- * address - is a host this machine, and nobody else's way in?
+ * address - is a host a loopback address of this machine?
  *
- * One answer for everybody who asks: the supervisor before it listens, the
- * gateway before it trusts, and the worker for providers before it decides
- * whether a proxy is used.
+ * The supervisor asks before it listens, the gateway before it trusts a
+ * request, and the worker for providers before it decides whether to use a
+ * proxy.  All of them get the same answer.
  */
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -13,5 +13,5 @@
 
 bool address_is_loopback(const struct sockaddr *);
 
-/* Of a host as people write it: "127.0.0.1", "::1", "[::1]", "localhost". */
+/* `host` as people write it: "127.0.0.1", "::1", "[::1]", "localhost". */
 bool host_is_loopback(struct str host);

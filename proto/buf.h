@@ -1,9 +1,9 @@
 #pragma once
 /*
- * buf - bytes that grow, up to a maximum that is fixed at the start
+ * buf - bytes that grow, up to a maximum that is set at the start
  *
- * Also the one way to allocate: what cannot be had is a bug of the plan, and
- * ends the process, which is then started again.
+ * This module is also the only way to allocate memory.  If there is none the
+ * process aborts, and is started again.
  */
 #include <stdlib.h>
 
@@ -19,17 +19,17 @@ struct buf {
 
 void buf_fini(struct buf *);
 
-/* Makes room for `more` bytes behind what is there; ERR_TOO_LARGE. */
+/* Makes room for `more` bytes behind the content; ERR_TOO_LARGE. */
 must_check bool buf_reserve(struct buf *, size_t more, struct error *);
 must_check bool buf_add(struct buf *, struct str, struct error *);
 
-/* Appends what is known to fit: asserts it. */
+/* Appends text that is known to fit: asserts that it does. */
 void buf_put(struct buf *, struct str);
 
-/* Like printf; for text that is known to fit: asserts it. */
+/* Like printf, for text that is known to fit: asserts that it does. */
 void buf_print(struct buf *, const char *fmt, ...) printf_like(2);
 
-/* Drops `n` bytes at the front, and memory that is no longer in proportion. */
+/* Drops `n` bytes at the front, and frees memory that is much too large now. */
 void buf_drop(struct buf *, size_t n);
 
 static inline struct str
@@ -41,7 +41,7 @@ buf_str(const struct buf *b)
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *, size_t size);
 
-/* A NUL-terminated copy, NULL if absent.  The caller frees it. */
+/* A NUL-terminated copy, NULL if the text is absent.  The caller frees it. */
 char *copy(struct str);
 char *copy_format(const char *fmt, ...) printf_like(1);
 

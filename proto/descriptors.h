@@ -1,15 +1,15 @@
 #pragma once
 /*
- * descriptors - how many of them a process of ours may have
+ * descriptors - how many descriptors a process of ours may have
  *
- * Every client, stream and CLI is a descriptor, so our daemons take as many as
- * they may have.  The programs that they start do not: some of them close, or
- * look at, each number below the limit, and select() knows only the first
- * 1,024.  So what was inherited is kept, and handed on by spawn.h.
+ * Every client, stream and CLI costs a descriptor, so our daemons raise their
+ * soft limit to the hard limit.  The programs that they start keep the
+ * inherited limit (spawn.h): some of them close, or look at, each number below
+ * the limit, and select() works for the first 1,024 only.
  */
 #include <sys/resource.h>
 
-/* To be called once, at the start. */
+/* Call this once, at the start. */
 void descriptors_raise(void);
 
 /* The soft limit that this process was started with. */

@@ -54,7 +54,7 @@ read_quoted(struct str *value, struct str s, struct error *e)
 			 "a value in quotes");
 }
 
-/* A comment needs white space before it, which may be that behind the "=". */
+/* A comment needs white space before it; white space behind the "=" counts. */
 static struct str
 read_plain(struct str s)
 {

@@ -2,19 +2,19 @@
 /*
  * env_file - reads the text of an environment file
  *
- *      # a comment
- *      NAME=value            # a comment needs white space before it
- *      export NAME="a # b"   # quotes keep what is between them as it stands
- *      NAME='say "yes"'
+ *     # a comment
+ *     NAME=value            # a comment needs white space before it
+ *     export NAME="a # b"   # quotes keep the text between them unchanged
+ *     NAME='say "yes"'
  *
- * One variable a line.  Values are taken as they stand: nothing is expanded,
- * and a backslash is a backslash.  Behind a closing quote there may only be
- * white space and a comment.  A mark that says UTF-8 (BOM) at the beginning of
- * the file is passed over.  Where a name is there more than once the last one
- * counts, as in a shell.
+ * There is one variable a line.  Values are taken literally: nothing is
+ * expanded, and a backslash is a backslash.  Only white space and a comment may
+ * follow a closing quote.  A byte order mark at the beginning of the file is
+ * skipped.  If a name occurs more than once the last line counts, as in a
+ * shell.
  *
- * The first line that is none of this is an error (ERR_INVALID) which says the
- * number of the line and what is wrong with it.
+ * Any other line is an error (ERR_INVALID), which gives the line's number and
+ * what is wrong with it.
  */
 #include "proto/error.h"
 #include "proto/str.h"
@@ -28,10 +28,10 @@ struct env_file {
 	size_t count;
 };
 
-/* fini is needed even if it failed. */
+/* The caller needs env_file_fini() even if reading failed. */
 must_check bool env_file_read(struct env_file *, struct str text,
 			      struct error *);
 void env_file_fini(struct env_file *);
 
-/* Of equal names the last; absent: there is none. */
+/* The last value of this name; absent: the file has no such name. */
 struct str env_file_value(const struct env_file *, struct str name);

@@ -16,7 +16,7 @@ static const struct {
 #include "proto/errors.def"
 };
 
-/* Text that was cut may end in half a character, which no peer would accept. */
+/* A cut can leave half a character at the end, which no peer would accept. */
 static void
 mend(struct error *e)
 {

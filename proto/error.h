@@ -2,10 +2,10 @@
 /*
  * error - what went wrong, in a form that can be logged, sent and shown
  *
- * A function that can fail returns bool and takes a `struct error *` last.
- * It returns false if, and only if, it has filled the error in; on false its
- * output parameters are untouched.  The one who gives up reports the error;
- * everyone before that only returns it.
+ * A function that can fail returns bool and takes a `struct error *` last.  It
+ * returns false if, and only if, it has filled the error in; on false its
+ * output parameters are untouched.  The function that gives up reports the
+ * error; the functions before it only return it.
  *
  * Errors are circumstances.  Bugs are not errors: assert() them.  Running out
  * of memory is not an error either: the process dies and is started again.
@@ -23,9 +23,9 @@ enum error_code {
 
 struct error {
 	enum error_code code; /* ERR_NONE in a zeroed struct */
-	uint32_t retry_ms;    /* when to come back; 0: nobody knows */
-	uint16_t field_len;   /* so many bytes of the text name the field of
-			       * the request that is wrong; 0: none does */
+	uint32_t retry_ms;    /* when to try again, in ms; 0: unknown */
+	uint16_t field_len;   /* length of the field's name that the text begins
+				 with; 0: the error is about no field */
 	char text[MAX_ERROR_TEXT];
 };
 
@@ -34,19 +34,19 @@ struct error {
 
 /*
  * Fills in `e` and returns false, so that failing reads `return
- * fail_with(...)`.  The text is cut to fit, never inside a character.
+ * fail_with(...)`.  A text that is too long is cut, never inside a character.
  */
 bool fail_with(struct error *e, enum error_code, const char *fmt, ...)
 	printf_like(3);
 
 /*
- * Like fail_with(), of a request with a wrong field: the text begins with the
+ * Like fail_with(), for a request with a wrong field: the text begins with the
  * field's name, which ends before the first space or colon.
  */
 bool fail_about(struct error *e, enum error_code, const char *fmt, ...)
 	printf_like(3);
 
-/* Like fail_with() with ERR_SYSTEM, and adds what errno says. */
+/* Like fail_with() with ERR_SYSTEM, and adds the text of errno. */
 bool fail_errno(struct error *e, const char *fmt, ...) printf_like(2);
 
 const char *error_name(enum error_code); /* "NOT_FOUND" */

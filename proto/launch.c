@@ -1,12 +1,12 @@
 /*
- * cli-bridge-launch - becomes another program, after what posix_spawn() can't
+ * cli-bridge-launch - does what posix_spawn() can't, then becomes the program
  *
- *      cli-bridge-launch <death signal> <parent> <descriptors>
- *                        <program> [argument...]
+ *     cli-bridge-launch <death signal> <parent> <descriptors>
+ *                       <program> [argument...]
  *
- * See spawn.h; `descriptors` is the soft limit of their number.  The signal is
- * set first and the parent looked at afterwards, so that a parent that dies in
- * between is not missed.
+ * See spawn.h; `descriptors` is the soft limit of their number.  The launcher
+ * sets the signal first and looks at its parent afterwards, so that it does not
+ * miss a parent that dies in between.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -10,14 +10,14 @@
 
 #include "proto/log.h"
 
-enum { REPLIES = 64 /* that NNG may be moving at once */ };
+enum { REPLIES = 64 /* replies that NNG may hold for sending */ };
 
 #define REQUEST_BIT 0x80000000u /* NNG's mark of the last id in a header */
 
 /*
- * Where it listens.  The path of a socket has up to 107 bytes: a directory
- * whose path is too long for that is reached through a descriptor, which stays
- * open as long as the process lives.
+ * URLs of sockets.  The path of a socket is limited to 107 bytes: a directory
+ * with a longer path is reached through a descriptor, which stays open as long
+ * as the process lives.
  */
 
 static bool
@@ -28,8 +28,10 @@ is_too_long(const char *path)
 	return strlen(path) >= sizeof address.sun_path;
 }
 
-/* A process knows one directory only.  What can't be opened keeps its name,
- * and fails where it is used. */
+/*
+ * A process knows one directory only.  A directory that can't be opened keeps
+ * its name, and the caller fails when it uses it.
+ */
 static char *
 shorter(const char *directory)
 {
@@ -60,7 +62,7 @@ link_url(const char *directory, const char *name, const char *what)
 
 /* Server */
 
-/* Whose request it is, and which of theirs. */
+/* The header of a request names the connection and the request. */
 static bool
 keep_way_back(struct server *s, nng_msg *raw)
 {
@@ -146,7 +148,10 @@ server_fini(struct server *s)
 	*s = SERVER_INIT;
 }
 
-/* Whoever does not read its replies loses them.  Only now it hears again. */
+/*
+ * A client that does not read its replies loses them.  The server takes the
+ * next request only now.
+ */
 void
 server_reply(struct server *s, enum msg_type type, const void *body)
 {
@@ -207,7 +212,7 @@ find_ask(struct client *c, uint32_t id)
 	return NULL;
 }
 
-/* REFUSED is not a reply for the asker to understand, but an error. */
+/* For the caller REFUSED is an error, not a reply. */
 static void
 take_reply(struct client *c, struct ask *a, nng_msg *raw)
 {
@@ -231,7 +236,7 @@ take_reply(struct client *c, struct ask *a, nng_msg *raw)
 	msg_fini(&m);
 }
 
-/* True if there was one. */
+/* False: there was no reply. */
 static bool
 hear_reply(struct client *c)
 {
@@ -242,7 +247,7 @@ hear_reply(struct client *c)
 	if (!raw)
 		return false;
 	if (nng_msg_header_trim_u32(raw, &id) != 0 || !(a = find_ask(c, id)))
-		nng_msg_free(raw); /* nobody cares any more */
+		nng_msg_free(raw); /* the request was dropped */
 	else
 		take_reply(c, a, raw);
 	return true;
@@ -274,7 +279,7 @@ fail_all(struct client *c)
 		answer(container_of(n, struct ask, node), NULL, &e);
 }
 
-/* What it said before it went still counts. */
+/* Replies that the server sent before it went away still count. */
 static void
 on_server(struct presence *p)
 {
@@ -346,8 +351,8 @@ client_fini(struct client *c)
 }
 
 /*
- * We may have been busy ourselves: what has arrived by now counts.  Answering
- * may end anything, the question and its client included.
+ * This process may have been busy itself, so replies that have arrived by now
+ * count.  `answered` may free anything, the request and its client included.
  */
 static void
 on_deadline(struct timer *t)

@@ -1,23 +1,23 @@
 #pragma once
 /*
- * link - questions and their answers
+ * link - requests and their replies
  *
- *   server   answers requests, each at once               (raw REP)
- *   client   asks one server; any number of questions     (raw REQ)
+ *   server   replies to requests, each at once              (raw REP)
+ *   client   sends requests to one server, many at once     (raw REQ)
  *
- * A server listens, a client dials, and goes on dialling when the other side
- * goes away.  It says when its server has come and gone; a question that was
- * under way then fails with ERR_WORKER_LOST, and nothing is ever sent twice:
- * that is why the client is a raw socket, for a cooked REQ repeats by itself
- * what it thinks was lost.  The server is one as well, for a cooked REP waits
- * for whoever does not read its replies: those are dropped instead.
+ * A server listens.  A client dials, and dials again when its server goes away.
+ * The client reports when its server comes and goes; a request under way then
+ * fails with ERR_WORKER_LOST.  Nothing is ever sent twice: a cooked REQ repeats
+ * a request that it believes lost, so the client is a raw socket.  The server
+ * is raw as well, because a cooked REP waits for a client that does not read
+ * its replies; a raw REP drops them.
  */
 #include "proto/pipeline.h"
 #include "proto/socket.h"
 
 /* Server */
 
-enum { MAX_WAY_BACK = 16 /* words */ };
+enum { MAX_WAY_BACK = 16 /* 32-bit words */ };
 
 struct server {
 	struct loop *loop;
@@ -35,9 +35,9 @@ struct server {
 			  .sock = NNG_SOCKET_INITIALIZER })
 
 /*
- * `peers` are the roles that may ask; if commands are not among them nobody is
- * let in but processes of our supervisor.  What breaks the rules of
- * messages.def is REFUSED without being heard.
+ * `peers` are the roles that may send requests.  Without COMMAND among them
+ * only processes of our supervisor may connect.  A request that breaks the
+ * rules of messages.def gets REFUSED, and `request` is not called.
  */
 must_check bool server_listen(struct server *, struct loop *, const char *url,
 			      enum role self, enum role peers,
@@ -47,20 +47,20 @@ must_check bool server_listen(struct server *, struct loop *, const char *url,
 void server_fini(struct server *);
 void server_reply(struct server *, enum msg_type, const void *body);
 
-/* Replies with REFUSED: for any request, by any role. */
+/* Replies with REFUSED, which any role may send for any request. */
 void server_refuse(struct server *, const struct error *);
 
 /* Client */
 
 struct ask;
 
-/* Exactly one of `reply` and `e` is there.  `reply` is only lent. */
+/* Exactly one of `reply` and `e` is not NULL.  `reply` is only lent. */
 typedef void answer_fn(struct ask *, const struct msg *reply,
 		       const struct error *e);
 
-/* A question under way: a member of whoever waits for the answer. */
+/* A request under way: a member of the struct that waits for the reply. */
 struct ask {
-	struct node node; /* in client.asks; in none: not under way */
+	struct node node; /* in client.asks; in no list: not under way */
 	struct client *client;
 	struct timer deadline;
 	uint32_t id;
@@ -75,7 +75,7 @@ struct client {
 	enum role self, peer;
 	uint32_t last_id;
 	struct list asks;
-	void (*changed)(struct client *); /* client_is_connected() has */
+	void (*changed)(struct client *); /* client_is_connected() changed */
 };
 
 #define CLIENT_INIT                                \
@@ -84,14 +84,14 @@ struct client {
 			  .sock = NNG_SOCKET_INITIALIZER })
 
 /*
- * `changed` may be NULL.  When a server is replaced by another between two
- * looks, it is called twice.
+ * `changed` may be NULL.  It is called twice if another server took the place
+ * of the last one between two looks.
  */
 must_check bool client_dial(struct client *, struct loop *, const char *url,
 			    enum role self, enum role peer,
 			    void (*changed)(struct client *), struct error *);
 
-/* Questions under way are dropped unanswered. */
+/* Drops requests under way, without an answer. */
 void client_fini(struct client *);
 
 static inline bool
@@ -101,15 +101,16 @@ client_is_connected(const struct client *c)
 }
 
 /*
- * Asks, and calls `answered` once within `ms`: with the reply, or with what
- * was REFUSED or went wrong - never from within this call.  With `a` NULL
- * the answer does not matter; if there is no connection nothing is sent.
+ * Sends a request and calls `answered` once within `ms`, never from inside this
+ * call: with the reply, or with the error of REFUSED or of the connection.  `a`
+ * is NULL if the reply does not matter; then nothing is sent without a
+ * connection.
  */
 void client_ask(struct client *, enum msg_type, const void *body, struct ask *a,
 		uint64_t ms, answer_fn *answered);
 
-/* No longer interested; harmless if it is not under way. */
+/* Drops a request, without an answer; harmless if it is not under way. */
 void ask_drop(struct ask *);
 
-/* Where a process listens: "ipc://<directory>/<name>.<what>".  Caller frees. */
+/* The URL "ipc://<directory>/<name>.<what>".  The caller frees it. */
 char *link_url(const char *directory, const char *name, const char *what);

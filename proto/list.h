@@ -1,9 +1,9 @@
 #pragma once
 /*
- * list - a queue of things that exist elsewhere
+ * list - a queue whose elements are members of other structs
  *
- * A node is a member of the thing; it is in one list or in none.  A node in
- * none has a NULL next, so that removing it twice is harmless.
+ * A node is in one list or in none.  A node in no list has a NULL `next`, so
+ * removing it twice is harmless.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ list_last(const struct list *l)
 	return l->head.prev == &l->head ? NULL : l->head.prev;
 }
 
-/* `n` may be removed, and freed, in the body. */
+/* The body may remove `n`, and free its owner. */
 #define list_each(l, n)                                            \
 	for (struct node *n = (l)->head.next, *n##_next = n->next; \
 	     n != &(l)->head; n = n##_next, n##_next = n->next)

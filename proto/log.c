@@ -12,9 +12,9 @@
 
 enum {
 	MAX_LOG_LINE = 2048, /* bytes */
-	MAX_NOTE = 256,	     /* bytes of what is said of lines before it */
-	MAX_QUOTE = 160,     /* bytes of it that are shown */
-	MAX_ESCAPE = 4,	     /* bytes that one byte becomes at most */
+	MAX_NOTE = 256,	     /* bytes of the note about unwritten lines */
+	MAX_QUOTE = 160,     /* bytes of a quoted text that are shown */
+	MAX_ESCAPE = 4,	     /* bytes that one byte can become */
 };
 
 _Static_assert(MAX_LOG_LINE + MAX_NOTE <= PIPE_BUF, "one write, one piece");
@@ -25,7 +25,7 @@ static struct {
 	const char *who;
 	enum log_level level;
 	struct output output;
-	uintmax_t unwritten; /* lines since the last that was written */
+	uintmax_t unwritten; /* lines lost since the last written one */
 } self = { "cli-bridge", LOG_INFO, OUTPUT_INIT(STDERR_FILENO), 0 };
 
 void
@@ -54,11 +54,11 @@ log_level_read(const char *name, enum log_level *level)
 	return false;
 }
 
-/* Escaping: no text makes a terminal do anything but show it. */
+/* Escaping: a terminal that shows a line does nothing else with it. */
 
 /*
- * The control characters of ASCII and of Latin-1, and those of Unicode that
- * break lines or turn the direction of writing.
+ * Control characters of ASCII and Latin-1, and those of Unicode that break
+ * lines or change the direction of writing.
  */
 static bool
 is_control(const char *c, size_t len)
@@ -77,9 +77,9 @@ is_control(const char *c, size_t len)
 }
 
 /*
- * Writes the character that `s` begins with, or its first byte if that is no
- * character, to `to`, escaped if need be.  Returns how many bytes were read,
- * and adds to *at how many were written: up to MAX_ESCAPE for each.
+ * Copies the character at the start of `s`, or its first byte if it is no
+ * character, to `to`, and escapes it if necessary.  Returns the number of bytes
+ * read, and adds the number written to *at: up to MAX_ESCAPE for each byte.
  */
 static size_t
 show(char *to, size_t *at, struct str s, const char *escaped)
@@ -103,7 +103,7 @@ show(char *to, size_t *at, struct str s, const char *escaped)
 	return 1;
 }
 
-/* As much of `text` as there is room for; returns the new end. */
+/* Copies as much of `text` as there is room for; returns the new end. */
 static size_t
 show_all(char *to, size_t at, size_t room, struct str text)
 {
@@ -136,7 +136,7 @@ log_quote(struct str s)
 
 /* Lines */
 
-/* When, how grave, who. */
+/* Writes the time, the level and the name of the process. */
 static size_t
 begin_line(char *line, size_t size, enum log_level level)
 {
@@ -171,7 +171,7 @@ note_unwritten(char *line)
 	return MAX_NOTE;
 }
 
-/* One write for all of it, so that lines of several processes don't mix. */
+/* One write for each line, so that lines of several processes don't mix. */
 static void
 say(enum log_level level, const char *fmt, va_list ap)
 {
@@ -209,7 +209,7 @@ LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
-/* What is said without a time: to whoever has typed the command. */
+/* A line without a time, for the person who typed the command. */
 void
 log_tell(const char *fmt, ...)
 {

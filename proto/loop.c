@@ -8,7 +8,7 @@
 
 #include "proto/buf.h"
 
-/* Events that are handed out before chores have their turn. */
+/* Events that the loop hands out before it runs the chores. */
 enum { MANY = 32 };
 
 bool
@@ -168,8 +168,9 @@ loop_unset(struct loop *l, struct timer *t)
 }
 
 /*
- * Fires what is due now, but not what that sets: a timer of 0 ms must not
- * keep descriptors waiting.  Returns how long to sleep in ms, -1 for ever.
+ * Fires the timers that are due now, but not those that their callbacks set: a
+ * timer of 0 ms must not starve the descriptors.  Returns how long the loop may
+ * sleep, in ms; -1: for ever.
  */
 static int
 run_timers(struct loop *l)
@@ -204,7 +205,7 @@ loop_drop(struct loop *l, struct chore *c)
 	list_remove(&l->chores, &c->node);
 }
 
-/* Not what is put off anew meanwhile. */
+/* Chores that are put off again meanwhile wait for the next round. */
 static void
 run_chores(struct loop *l)
 {
@@ -218,8 +219,8 @@ run_chores(struct loop *l)
 }
 
 /*
- * One event at a time: were there a batch, a callback could free the owner
- * of an event that is still in it.
+ * One event at a time: with a batch, a callback could free the owner of a later
+ * event in it.
  */
 bool
 loop_run(struct loop *l, struct error *e)

@@ -8,9 +8,9 @@
 #include "proto/utf8.h"
 
 /*
- * Reading msgpack.  Not with msgpack-c: it allocates as many objects as an
- * array claims to have, before it looks at how many bytes there are.  Here
- * nothing is allocated, and only what messages.def can contain is read.
+ * The reader of msgpack. msgpack-c would allocate as many objects as an array
+ * claims to have, before it looks at how many bytes there are.  This reader
+ * allocates nothing, and reads only what messages.def can contain.
  */
 
 struct reader {
@@ -57,7 +57,7 @@ read_body(struct reader *r, uint64_t len, struct str *value)
 	return true;
 }
 
-/* `first` is the code of the form with an 8-bit length: str 8, or bin 8. */
+/* `first` is the code of the type with an 8-bit length: str 8, or bin 8. */
 static bool
 read_long(struct reader *r, unsigned char first, struct str *value)
 {
@@ -83,7 +83,7 @@ read_str(struct reader *r, struct str *value)
 	return read_body(r, c - 0xa0u, value);
 }
 
-/* If the next value is nil, goes past it. */
+/* Skips the next value if it is nil. */
 static bool
 read_nil(struct reader *r)
 {
@@ -93,7 +93,7 @@ read_nil(struct reader *r)
 	return true;
 }
 
-/* Goes past any value that a message can have. */
+/* Skips any value that a message can have. */
 static bool
 skip_value(struct reader *r)
 {
@@ -119,11 +119,11 @@ read_array(struct reader *r, size_t *size)
 	return true;
 }
 
-/* Kinds: how one field is packed, checked and unpacked, and shown. */
+/* Kinds: how a field is packed, checked and unpacked, and printed. */
 
 struct kind {
 	const char *name;
-	/* False: the value had to be changed to fit. */
+	/* False: the value was changed to fit. */
 	bool (*pack)(msgpack_packer *, const void *field, size_t max,
 		     bool optional);
 	bool (*unpack)(struct reader *, void *field, size_t max);
@@ -246,7 +246,7 @@ static const struct kind bytes = { "bytes", pack_bytes, unpack_bytes,
 static const struct kind secret_text = { "secret_text", pack_text, unpack_text,
 					 print_length };
 
-/* Shapes: messages.def as data. */
+/* Shapes: the messages of messages.def, as data. */
 
 struct field {
 	const char *name; /* NULL after the last one */
@@ -307,7 +307,9 @@ health_name(enum health health)
 	return names[health];
 }
 
-/* FNV-1a, 32 bits; the NUL counts, so that words do not run together. */
+/*
+ * FNV-1a, 32 bits.  The final NUL is hashed, so that words do not run together.
+ */
 static uint32_t
 hash_text(uint32_t hash, const char *word)
 {
@@ -367,7 +369,7 @@ msg_must_hear(enum msg_type type, enum role to)
 	return (shape_of(type)->to & to) != 0;
 }
 
-/* The wire: an array of the type and then the fields, in order. */
+/* Wire format: an array of the type and then the fields, in order. */
 
 static size_t
 field_count(const struct shape *shape)
@@ -387,7 +389,9 @@ append(void *raw, const char *data, size_t len)
 	return 0;
 }
 
-/* Once for each field: it is a fault of ours, and of every such message. */
+/*
+ * Warns once for each field: a sender with such a bug has it in every message.
+ */
 static void
 tell_mended(enum msg_type type, const struct field *f)
 {
@@ -428,7 +432,7 @@ msg_pack(enum msg_type type, const void *body)
 	return raw;
 }
 
-/* Of a field that is bad only its end is looked for. */
+/* A wrong field is skipped, so that the fields behind it can be read. */
 static enum msg_verdict
 unpack_fields(struct reader *r, const struct shape *shape, void *body,
 	      struct error *e)
@@ -540,7 +544,7 @@ msg_fini(struct msg *m)
 	*m = MSG_INIT;
 }
 
-/* A field that is absent, or zero, is not worth showing. */
+/* A field that is absent or zero is not printed. */
 static bool
 is_there(const struct field *f, const void *field)
 {

@@ -7,16 +7,16 @@
  * packed, checked, unpacked and printed.  Nothing in this module knows a
  * message by name.
  *
- * A received message is either exactly what messages.def says - from one who
- * may send it, for one who must hear it, the right fields, every length
- * within its limit, text that is UTF-8 - or it is refused as a whole.
- * Handlers check nothing again.
+ * A received message is either exactly what messages.def says, or it is refused
+ * as a whole: its sender may send it, its receiver must hear it, it has the
+ * right fields, every length is within its limit, and text is UTF-8.  Handlers
+ * check nothing again.
  *
- * Whoever sends makes text fit: what is too long is cut off between two
- * characters, what is no UTF-8 is replaced, and a number that is too large
- * becomes the largest.  So a field that went wrong harms its own message only.
+ * The sender makes fields fit: text that is too long is cut between two
+ * characters, bytes that are no UTF-8 are replaced, and a number that is too
+ * large becomes the maximum.  So a wrong field harms only its own message.
  *
- * Strings in a received message point into it: copy what must live longer.
+ * Strings in a received message point into it: copy them to keep them.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +37,7 @@ enum role {
 	ANYBODY = SUPERVISOR | GATEWAY | WORKER | COMMAND
 };
 
-/* What a worker says of its harness. */
+/* The health that a worker reports of its harness. */
 enum health {
 	HEALTH_UNKNOWN,
 	HEALTH_READY,
@@ -83,9 +83,8 @@ const char *msg_name(enum msg_type);  /* "SUBMIT" */
 const char *health_name(enum health); /* "ready" */
 
 /*
- * A number that is another one whenever the messages are: it is made of their
- * order, names, senders, fields, kinds and limits, and of the order of the
- * errors, whose codes travel.
+ * A hash that changes whenever the messages change: it covers their order,
+ * names, roles, fields, kinds and limits, and the order of the error codes.
  */
 uint32_t msg_version(void);
 
@@ -93,17 +92,17 @@ bool msg_may_send(enum msg_type, enum role from);
 bool msg_must_hear(enum msg_type, enum role to);
 
 /*
- * Packs `body`, a struct of the given type, into a new message, or behind what
- * is in one already.  Text and numbers are made to fit, which is logged once
- * for each field; bytes that are too long are not cut: whoever receives them
- * refuses the message.
+ * Packs `body`, a struct of the given type, into a new message, or appends it
+ * to one.  Text and numbers are made to fit, which is logged once for each
+ * field.  Bytes that are too long are not cut: the receiver refuses such a
+ * message.
  */
 nng_msg *msg_pack(enum msg_type, const void *body);
 void msg_append(nng_msg *, enum msg_type, const void *body);
 
 /*
- * Takes `raw` whatever happens, and leaves `m` to be msg_fini()ed if true.
- * `from` is who can be at the other end, `to` who we are.
+ * Always takes `raw`; the caller needs msg_fini() if this returns true.  `from`
+ * are the roles that can be at the other end, `to` is our role.
  */
 must_check bool msg_unpack(struct msg *m, nng_msg *raw, enum role from,
 			   enum role to, struct error *e);
@@ -111,21 +110,21 @@ must_check bool msg_unpack(struct msg *m, nng_msg *raw, enum role from,
 void msg_fini(struct msg *m);
 
 enum msg_verdict {
-	MSG_BROKEN, /* nobody knows where it ends: the rest is lost as well */
-	MSG_BAD,    /* a field is not as it must be; what follows is there */
+	MSG_BROKEN, /* the end of the message is unknown: the rest is lost */
+	MSG_BAD,    /* a field is wrong; the messages behind it are readable */
 	MSG_GOOD,
 };
 
 /*
- * Takes the first of several messages off `left`, without taking the bytes,
- * in which its strings point: there is nothing to be msg_fini()ed.  Of one
- * that is MSG_BAD the fields that are good are there, the others are 0.
+ * Reads the first of several messages and removes it from `left`.  The strings
+ * of `m` point into the bytes of `left`, so `m` needs no msg_fini().  For
+ * MSG_BAD, the wrong fields of `m` are 0.
  */
 must_check enum msg_verdict msg_next(struct msg *m, struct str *left,
 				     enum role from, enum role to,
 				     struct error *e);
 
-/* The turn that the message is about; 0: of none, or it is not known. */
+/* The turn that the message is about; 0: no turn, or an unknown one. */
 uint64_t msg_turn(const struct msg *m);
 
 /* For the debug log: "TEXT turn=7 seq=1 text=<5 bytes>". */

@@ -9,7 +9,10 @@
 
 #include "proto/buf.h"
 
-/* Many systems give every user a group of their own, and let it write. */
+/*
+ * Many systems give every user a group of their own, and make files writable
+ * for it.
+ */
 static bool
 is_group_of_ours_alone(gid_t gid)
 {
@@ -53,7 +56,7 @@ ours_check(int fd, enum owner owner, const char *path, struct error *e)
 			 path, (unsigned)st.st_mode & 07777, path);
 }
 
-/* Says why it was not opened. */
+/* Explains why a file could not be opened. */
 static void
 explain(const char *path, const char *wanted, struct error *e)
 {
@@ -85,7 +88,7 @@ ours_open_directory(int at, const char *name, const char *path, struct error *e)
 
 	if (fd < 0) {
 		if (errno == ENOTDIR && is_link(at, name))
-			errno = ELOOP; /* O_DIRECTORY has hidden it */
+			errno = ELOOP; /* O_DIRECTORY hides that it is a link */
 		explain(path, "a directory", e);
 		return -1;
 	}
@@ -95,7 +98,7 @@ ours_open_directory(int at, const char *name, const char *path, struct error *e)
 	return -1;
 }
 
-/* What is ours is kept from others, whoever has let them write to it. */
+/* Removes write permission of other users from a directory of ours. */
 static void
 take_back(int at, const char *name)
 {

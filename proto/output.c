@@ -59,7 +59,7 @@ write_now(struct output *o, const char *bytes, size_t len)
 	return write(o->fd, bytes, len);
 }
 
-/* A line that follows half of another begins on a line of its own. */
+/* After a cut line, the next one must begin on a line of its own. */
 static bool
 end_cut_line(struct output *o)
 {

@@ -9,8 +9,8 @@
 
 enum {
 	SEND_BUFFER = 256, /* batches that NNG holds for an outlet */
-	LATE_MS = 50,	   /* that an event waits for others to travel with */
-	RECEIVED_MAX = 1,  /* bytes of a message for an outlet */
+	LATE_MS = 50,	   /* how long an event may wait for others */
+	RECEIVED_MAX = 1,  /* bytes of a message that an outlet would receive */
 };
 
 struct waiting {
@@ -72,7 +72,7 @@ outlet_open(struct outlet *o, struct loop *loop, const char *url,
 		r = presence_watch(o->sock, &o->reader);
 	if (r == 0)
 		r = presence_guard(o->sock, &o->reader);
-	if (r == 0) /* nobody writes to it, but anybody may claim to */
+	if (r == 0) /* a peer sends nothing, but may claim that it will */
 		r = nng_socket_set_size(o->sock, NNG_OPT_RECVMAXSZ,
 					RECEIVED_MAX);
 	if (r == 0)
@@ -182,7 +182,7 @@ on_late(struct timer *t)
 	send_batch(container_of(t, struct outlet, late));
 }
 
-/* What came before is on its way before anything large is. */
+/* A batch without room for the new event is sent first. */
 static void
 add_to_batch(struct outlet *o, nng_msg *raw)
 {
@@ -245,8 +245,8 @@ hear_one(struct inlet *i, struct str *left)
 }
 
 /*
- * All the events in one message of NNG's; handlers may end the inlet, or take
- * the message if it has one event only.
+ * Handles all events of one NNG message.  A handler may end the inlet, or take
+ * the message if it holds one event only.
  */
 static void
 hear_batch(struct inlet *i, nng_msg *raw)
@@ -276,7 +276,7 @@ inlet_take(struct inlet *i)
 	return raw;
 }
 
-/* True if there was one. */
+/* False: there was no message. */
 static bool
 hear_event(struct inlet *i)
 {

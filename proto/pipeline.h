@@ -1,29 +1,30 @@
 #pragma once
 /*
- * pipeline - events, one way, in order
+ * pipeline - events, in one direction and in order
  *
- *   outlet   sends events; keeps what can't go out yet    (PUSH)
- *   inlet    hears events                                 (PULL)
+ *   outlet   sends events, and keeps those that can't go out yet   (PUSH)
+ *   inlet    receives events                                       (PULL)
  *
- * Either may listen or dial.  What is sent in one moment travels in one message
- * of NNG's; nothing is sent twice, and nothing is dropped while the other side
- * is there.  Only processes of the same supervisor are let in.
+ * Either side may listen or dial.  Events that are sent in one round of the
+ * loop travel in one NNG message; no event is sent twice, and none is dropped
+ * while the other side is connected.  Only processes of the same supervisor may
+ * connect.
  */
 #include "proto/socket.h"
 
 struct outlet {
 	struct loop *loop;
-	struct watch watch; /* of room to send; only while something waits */
+	struct watch watch; /* for room to send, while a batch waits */
 	nng_socket sock;
 	nng_aio *sending;
 	struct presence reader;
 	enum role self;
 	int room_fd;
-	nng_msg *batch; /* events of this moment; NULL: none */
+	nng_msg *batch; /* events of this round; NULL: none */
 	struct chore flush;
-	struct timer late;   /* of what can wait for others to travel with */
-	struct list waiting; /* of batches there was no room for */
-	void (*changed)(struct outlet *); /* reader.connected has */
+	struct timer late;   /* sends a batch of events that may wait */
+	struct list waiting; /* batches that NNG had no room for */
+	void (*changed)(struct outlet *); /* reader.connected has changed */
 };
 
 #define OUTLET_INIT                                \
@@ -41,28 +42,28 @@ must_check bool outlet_dial(struct outlet *, struct loop *, const char *url,
 void outlet_fini(struct outlet *);
 
 /*
- * Never fails: what can't go out now waits.  The caller bounds how much that
- * can be, by sending only what the reader has given credit for.  All that is
- * sent before the loop goes on travels together.
+ * Never fails: an event that can't go out now waits.  The caller bounds how
+ * much can wait, by sending only what the reader gave credit for.  All events
+ * that are sent before the loop goes on travel together.
  */
 void outlet_send(struct outlet *, enum msg_type, const void *body);
 
-/* The same with a message that is packed already, which it takes. */
+/* The same with a packed message, which it takes. */
 void outlet_pass(struct outlet *, nng_msg *);
 
 /*
- * The same, but it may wait LATE_MS for something else to travel with: for
- * what nobody waits for.  Order is kept.
+ * The same, but the event may wait LATE_MS for others to travel with, as nobody
+ * waits for it.  The order of events is kept.
  */
 void outlet_pass_late(struct outlet *, nng_msg *);
 
-/* Nobody is there who could want what waits. */
+/* Drops all that waits: the process that it was meant for is gone. */
 void outlet_clear(struct outlet *);
 
 /*
- * Breaks the connection that there is, and dials anew.  For who knows before
- * NNG does that the other side is gone: what is sent from here on is for the
- * next.
+ * Breaks the connection and dials again.  For a caller that knows before NNG
+ * does that the other side is gone: events that are sent from now on are for
+ * the next process.
  */
 void outlet_renew(struct outlet *);
 
@@ -74,11 +75,11 @@ struct inlet {
 	nng_socket sock;
 	struct presence writer;
 	enum role self, peer;
-	nng_msg **taking; /* what is heard now, if it may be taken; or NULL */
+	nng_msg **taking; /* what inlet_take() may take; NULL: nothing */
 	void (*heard)(struct inlet *, const struct msg *);
 	void (*bad)(struct inlet *, const struct msg *, const struct error *);
 	void (*broken)(struct inlet *, const struct error *);
-	void (*changed)(struct inlet *); /* writer.connected has */
+	void (*changed)(struct inlet *); /* writer.connected has changed */
 };
 
 #define INLET_INIT                                \
@@ -87,11 +88,11 @@ struct inlet {
 			 .sock = NNG_SOCKET_INITIALIZER })
 
 /*
- * `bad`: an event has a field that must not be; the others of its fields are
- * there, and so are the events behind it.  `broken`: what the other side has
- * said can't be read, and was dropped, which may have been anything.
- * `changed` is called when all that was said has been heard.  `bad` and
- * `changed` may be NULL: then what is bad is broken.
+ * `bad` is called for an event with a wrong field; its other fields are
+ * readable, and so are the events behind it.  `broken` is called if the rest of
+ * an NNG message is unreadable; any events in it are lost.  `changed` is called
+ * after all received events were handled.  `bad` and `changed` may be NULL:
+ * without `bad`, a bad event counts as broken.
  */
 struct hearing {
 	enum role self, peer;
@@ -108,13 +109,13 @@ must_check bool inlet_dial(struct inlet *, struct loop *, const char *url,
 void inlet_fini(struct inlet *);
 
 /*
- * For `heard`: takes the bytes in which the strings of the event are, so that
- * they need not be copied; the caller nng_msg_free()s them.  NULL if other
- * events are in them as well.
+ * For `heard`: takes the NNG message that the strings of the event point into,
+ * so that they need not be copied; the caller frees it with nng_msg_free().
+ * NULL if it holds other events as well.
  */
 nng_msg *inlet_take(struct inlet *);
 
-/* Hears what is already there, now. */
+/* Handles all events that have arrived already. */
 void inlet_drain(struct inlet *);
 
 /* As outlet_renew(). */

@@ -36,7 +36,7 @@ starts_with_scheme(struct str *url)
 	return true;
 }
 
-/* Up to the path, without what is before an "@". */
+/* The part before the path, without what is before an "@". */
 static struct str
 host_of(struct str after_scheme)
 {
@@ -80,7 +80,7 @@ port_of(struct str host)
 	return port;
 }
 
-/* NULL: nothing. */
+/* NULL: nothing is wrong. */
 static const char *
 wrong_with(struct str url)
 {

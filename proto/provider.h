@@ -1,13 +1,12 @@
 #pragma once
 /*
- * provider - what a vendor's address and key may be, and what its variables
- *            are called
+ * provider - rules for a provider's address and key, and names of its variables
  *
- *   BRIDGE_PROVIDER_<NAME>_BASE_URL   where it is
- *   BRIDGE_PROVIDER_<NAME>_API_KEY    in place of the vendor's own variable
+ *   BRIDGE_PROVIDER_<NAME>_BASE_URL   the address
+ *   BRIDGE_PROVIDER_<NAME>_API_KEY    a key in place of the vendor's variable
  *
- * The supervisor checks them before it starts anything, and the worker for
- * providers uses them: both by the same rules.
+ * The supervisor checks both before it starts a process, and the worker for
+ * providers uses them by the same rules.
  */
 #include "proto/buf.h"
 
@@ -16,21 +15,24 @@
 #define PROVIDER_API_KEY "_API_KEY"
 
 /*
- * The <NAME> of a variable that ends with `suffix`, in lower case.  False, and
- * `name` is untouched: it is no such variable, or its name is too long or has
- * other characters than letters, digits and underscores.
+ * Reads the <NAME> of a variable that ends with `suffix`, in lower case.
+ * False, and `name` is untouched, if the variable is another one, or if its
+ * name is too long or has characters other than letters, digits and
+ * underscores.
  */
 bool provider_read_name(char name[MAX_NAME + 1], struct str variable,
 			const char *suffix);
 
-/* ERR_INVALID, which says what is wrong and names the variable. */
+/* ERR_INVALID; the error names the variable and the fault in its value. */
 must_check bool provider_check_url(const char *variable, struct str url,
 				   struct error *);
 
-/* A key becomes part of a header; the error does not show it. */
+/* A key must fit into an HTTP header; the error does not show it. */
 must_check bool provider_check_key(const char *variable, struct str key,
 				   struct error *);
 
-/* Of a URL that was checked: what stands between "//" and the path, without a
- * password: "api.openai.com:8080". */
+/*
+ * The host and port of a checked URL, without user and password:
+ * "api.openai.com:8080".
+ */
 struct str provider_host(struct str url);

@@ -1,27 +1,27 @@
 /*
- * role - what one actor hears and says, derived from messages.def
+ * role - the handlers and senders of one actor, made of messages.def
  *
- *      #define ACTOR worker
- *      #define ROLE  WORKER
- *      #include "proto/role.h"
+ *     #define ACTOR worker
+ *     #define ROLE  WORKER
+ *     #include "proto/role.h"
  *
  * For every request and event that a WORKER must hear, this declares
  *
- *      static void worker_on_<message>(struct worker *,
- *                                      const struct msg_<message> *);
+ *     static void worker_on_<message>(struct worker *,
+ *                                     const struct msg_<message> *);
  *
- * and it defines worker_hear(), which hands each message to its handler; the
- * handler of a request must reply before it returns.  For what a WORKER may
- * say it defines
+ * and it defines worker_hear(), which calls the handler of a message.  The
+ * handler of a request must reply before it returns.  For every message that a
+ * WORKER may send, this defines one of
  *
- *      ask_<request>(struct client *, const struct msg_<request> *,
- *                    struct ask *, uint64_t ms, answer_fn *)
- *      tell_<request>(struct client *, const struct msg_<request> *)
- *      reply_<reply>(struct server *, const struct msg_<reply> *)
- *      send_<event>(struct outlet *, const struct msg_<event> *)
+ *     ask_<request>(struct client *, const struct msg_<request> *,
+ *                   struct ask *, uint64_t ms, answer_fn *)
+ *     tell_<request>(struct client *, const struct msg_<request> *)
+ *     reply_<reply>(struct server *, const struct msg_<reply> *)
+ *     send_<event>(struct outlet *, const struct msg_<event> *)
  *
- * So the compiler names the handler that is missing when a message is added,
- * and knows no way to say what is not one's to say.
+ * So the compiler names the handler that is missing after a message was added,
+ * and an actor can't send a message of another role.
  */
 #include "proto/link.h"
 
@@ -29,7 +29,7 @@
 
 /* clang-format off */
 
-/* IF_<role>_IN_<who>(x) is x if the role is one of them, and else nothing. */
+/* IF_<role>_IN_<who>(x) is x if the role belongs to `who`, else nothing. */
 #define IF_SUPERVISOR_IN_SUPERVISOR(...) __VA_ARGS__
 #define IF_SUPERVISOR_IN_GATEWAY(...)
 #define IF_SUPERVISOR_IN_WORKER(...)
@@ -79,7 +79,7 @@ OF(ACTOR, hear)(struct ACTOR *actor, const struct msg *m)
 	              break;)
 #include "proto/messages.def"
 	default:
-		abort(); /* the link has let through what it must not */
+		abort(); /* link.c or pipeline.c has checked the type */
 	}
 }
 

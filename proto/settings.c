@@ -10,7 +10,7 @@ extern char **environ;
 
 static const char provider_prefix[] = "BRIDGE_PROVIDER_";
 
-/* One value, never blank at its ends.  `name` is the variable it is from. */
+/* Readers of one value, without blanks at its ends.  `name` is the variable. */
 
 struct range {
 	uint64_t min, max;
@@ -149,7 +149,7 @@ settings_data_dir(char **path, struct error *e)
 			 (struct range){ 0 }, e);
 }
 
-/* Where a harness has no value of its own, the one for all counts. */
+/* A harness without a value of its own uses the variable for all harnesses. */
 static const char *
 variable_that_counts(const char *own, const char *global)
 {
@@ -221,9 +221,9 @@ harness_settings_fini(struct harness_settings *s)
 
 /* Unknown names */
 
-/* The variables that are settings, and whom each concerns. */
+/* The variables that are settings, and the processes that each concerns. */
 static const struct {
-	const char *name; /* NULL: one for each harness only */
+	const char *name; /* NULL: no variable for all harnesses */
 	enum concern concern;
 } known[] = {
 /* clang-format off */
@@ -251,8 +251,10 @@ smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be put in, taken out, changed or swapped with their
- * neighbour. */
+/*
+ * The number of letters to insert, delete, change or swap with their neighbour
+ * in order to turn one word into the other.
+ */
 static size_t
 distance(struct str a, struct str b)
 {
@@ -281,8 +283,10 @@ distance(struct str a, struct str b)
 	return row[b.len];
 }
 
-/* Is `d` so little that one word was probably meant for the other?  Any three
- * letters are almost any other three. */
+/*
+ * Is the distance `d` so small that one word was probably meant for the other?
+ * In very short words any two are similar.
+ */
 static bool
 is_slip(size_t d, struct str word)
 {
@@ -306,7 +310,7 @@ is_known(struct str name)
 		ends_with(name, STR("_API_KEY")));
 }
 
-/* What all of them begin with makes nothing alike. */
+/* The common prefix BRIDGE_ must not make names similar. */
 static const char *
 nearest(struct str name)
 {
@@ -345,7 +349,7 @@ settings_find_unknown(void (*unknown)(const char *name, const char *near))
 	}
 }
 
-/* The suffix that was probably meant; NULL: none, or it is one. */
+/* The suffix that was probably meant; NULL: none, or `suffix` is right. */
 static const char *
 meant(struct str suffix)
 {

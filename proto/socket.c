@@ -9,13 +9,13 @@
 
 enum { MAX_DOUBLINGS = 5 };
 
-/* That NNG 1.5.2 starts with its first socket, and a few more. */
+/* The threads that NNG 1.5.2 starts with its first socket, and a few more. */
 enum { THREADS = 9, THREADS_A_CORE = 3 };
 
 enum {			     /* milliseconds */
-       RECONNECT_MIN_MS = 5, /* then doubled */
+       RECONNECT_MIN_MS = 5, /* doubled after each failure */
        RECONNECT_MAX_MS = 1000,
-       REDIAL_MS = 3000, /* then doubled */
+       REDIAL_MS = 3000, /* doubled after each try */
 };
 
 bool
@@ -25,7 +25,7 @@ socket_fail(struct error *e, int code, const char *what, const char *url)
 			 nng_strerror(code));
 }
 
-/* A thread that is there as long as the lock is held. */
+/* A thread that lives as long as the lock is held. */
 static void *
 wait_for_lock(void *lock)
 {
@@ -34,7 +34,7 @@ wait_for_lock(void *lock)
 	return NULL;
 }
 
-/* How many of `count` threads can be there at once. */
+/* How many of `count` threads can exist at once. */
 static size_t
 try_threads(pthread_t *threads, size_t count)
 {
@@ -93,7 +93,7 @@ socket_close(nng_socket *sock)
 	*sock = (nng_socket)NNG_SOCKET_INITIALIZER;
 }
 
-/* The path may be new: only we may connect to it. */
+/* The path may be new: no other user may connect to it. */
 int
 socket_listen(nng_socket sock, const char *url)
 {
@@ -108,8 +108,8 @@ socket_listen(nng_socket sock, const char *url)
 }
 
 /*
- * Sending.  With one aio for ever, and not with nng_sendmsg(), which makes
- * one for each message; it is done when this returns, or refused.
+ * Sending.  One aio is used for every message, while nng_sendmsg() makes a new
+ * one each time.  The message is sent or refused when this returns.
  */
 int
 socket_send(nng_socket sock, nng_aio *aio, nng_msg *raw)
@@ -140,7 +140,7 @@ sending_fini(nng_aio **aio)
 
 /* Mailbox */
 
-/* In a thread of NNG's. */
+/* Runs in a thread of NNG's. */
 static void
 on_received(void *arg)
 {
@@ -182,7 +182,9 @@ mailbox_take(struct mailbox *b)
 	return raw;
 }
 
-/* To be called before what there is is taken. */
+/*
+ * Call this before taking messages: one that arrives meanwhile signals again.
+ */
 void
 mailbox_clear(struct mailbox *b)
 {
@@ -194,7 +196,7 @@ mailbox_clear(struct mailbox *b)
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* What was left in it is looked at when others have had their turn. */
+/* Has the rest of the messages handled after other callbacks had a turn. */
 void
 mailbox_signal(struct mailbox *b)
 {
@@ -233,7 +235,7 @@ mailbox_init(struct mailbox *b, struct loop *loop, nng_socket sock,
 	return false;
 }
 
-/* After the socket is closed. */
+/* Call this after the socket is closed. */
 void
 mailbox_fini(struct mailbox *b)
 {
@@ -252,7 +254,7 @@ mailbox_fini(struct mailbox *b)
 
 /* Presence */
 
-/* In a thread of NNG's.  Puts `id` in the place of `instead_of`. */
+/* Runs in a thread of NNG's.  Replaces the id `instead_of` by `id`. */
 static bool
 note_pipe(struct presence *p, uint32_t instead_of, uint32_t id)
 {
@@ -269,8 +271,8 @@ note_pipe(struct presence *p, uint32_t instead_of, uint32_t id)
 }
 
 /*
- * In a thread of NNG's, which tells also of the end of connections that it has
- * never told to be there: those that were not let in.
+ * Runs in a thread of NNG's.  NNG reports also the end of refused connections,
+ * whose beginning it never reported.
  */
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
@@ -281,7 +283,7 @@ on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 
 	if (what == NNG_PIPE_EV_ADD_POST) {
 		if (!note_pipe(p, 0, id)) {
-			nng_pipe_close(pipe); /* too many */
+			nng_pipe_close(pipe); /* too many connections */
 			return;
 		}
 		atomic_fetch_add(&p->came, 1);
@@ -293,7 +295,7 @@ on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 	(void)!write(p->watch.fd, &one, sizeof one);
 }
 
-/* 0: it is not known. */
+/* 0: unknown. */
 static pid_t
 parent_of(pid_t pid)
 {
@@ -308,7 +310,7 @@ parent_of(pid_t pid)
 	n = read(fd, line, sizeof line - 1);
 	close(fd);
 	line[n > 0 ? n : 0] = '\0';
-	end = strrchr(line, ')'); /* behind a name that may be any */
+	end = strrchr(line, ')'); /* the name before it may contain a ')' */
 	if (!end || sscanf(end, ") %*c %d", &parent) != 1)
 		return 0;
 	return parent;
@@ -324,8 +326,8 @@ is_kin(pid_t pid)
 }
 
 /*
- * In a thread of NNG's.  Whoever reads a pipeline takes what another should
- * have got, so to be of the right user is not enough.
+ * Runs in a thread of NNG's.  A process that reads a pipeline takes events from
+ * their reader, so it is not enough that it belongs to the same user.
  */
 static void
 on_stranger(nng_pipe pipe, nng_pipe_ev what, void *arg)
@@ -350,13 +352,12 @@ presence_guard(nng_socket sock, struct presence *p)
 }
 
 /*
- * NNG's dialer goes on dialling by itself, but in 1.5.2 it forgets to when a
- * connection breaks in the very moment in which it is made.  So one that has
- * not come to anything for a while is replaced by a new one.  Seldom, where
- * nobody listens for long: 1.5.2 holds the descriptor of an attempt that has
- * failed for a while, and a close of the socket waits for all of them.  And not
- * too soon: a listener of 1.5.2 that sees a connection end before both have
- * said hello may accept no other one after it.
+ * NNG's dialer dials again by itself, but the dialer of 1.5.2 stops doing so if
+ * a connection breaks in the very moment in which it is made.  So a dialer
+ * without a connection is replaced after a while.  Not often: 1.5.2 holds the
+ * descriptor of a failed attempt for a while, and closing the socket waits for
+ * all of them.  And not too soon: if a connection ends before both sides have
+ * shaken hands, the listener of 1.5.2 may never accept another one.
  */
 static void on_redial(struct timer *);
 
@@ -422,7 +423,7 @@ presence_dial(struct presence *p, nng_socket sock, const char *url)
 	return nng_dial(sock, url, &p->dialer, NNG_FLAG_NONBLOCK);
 }
 
-/* One that came and went between two looks is shown as both. */
+/* A peer that came and went between two looks is reported as both. */
 static void
 presence_look(struct presence *p)
 {
@@ -468,7 +469,7 @@ presence_init(struct presence *p, struct loop *loop,
 	return false;
 }
 
-/* After the socket is closed: then its callbacks are over. */
+/* Call this after the socket is closed: then no callback of NNG's runs. */
 void
 presence_fini(struct presence *p)
 {

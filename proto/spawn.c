@@ -16,7 +16,7 @@
 #define LAUNCHER "cli-bridge-launch"
 
 enum {
-	UNKNOWN = 255,	  /* exit code of who was reaped by somebody else */
+	UNKNOWN = 255,	  /* exit code of a child that was reaped elsewhere */
 	FIRST_CLOSED = 4, /* descriptors from here on are not inherited */
 	PASSED = 3,
 };
@@ -84,8 +84,10 @@ launch(pid_t *pid, const struct spawn *s, const char *const *argv)
 	return r;
 }
 
-/* launcher, death signal, our pid, limit of descriptors, program and its
- * arguments. */
+/*
+ * The arguments are: launcher, death signal, our pid, limit of descriptors,
+ * then the program and its arguments.
+ */
 static int
 start(pid_t *pid, const struct spawn *s)
 {
@@ -137,8 +139,8 @@ process_start(struct process *p, struct loop *loop, const struct spawn *s,
 }
 
 /*
- * The number is that of our own child, which we have not reaped: so neither it
- * nor its group can be anybody else's.
+ * We have not reaped this child yet, so no other process or group can have its
+ * number.
  */
 void
 process_signal(const struct process *p, int signal)
@@ -208,7 +210,7 @@ can_be_run(const char *path)
 	       access(path, X_OK) == 0;
 }
 
-/* Links are left as they are: some programs look at their own name. */
+/* Symbolic links are kept: some programs look at their own name. */
 static char *
 absolute(const char *path)
 {

@@ -1,5 +1,5 @@
 #pragma once
-/* str - a view of bytes that somebody else owns; absent if ptr is NULL */
+/* str - a view of bytes that another object owns; absent if ptr is NULL */
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -32,7 +32,7 @@ str_is(struct str a, const char *cstr)
 	return str_eq(a, str_of(cstr));
 }
 
-/* Without regard to the case of ASCII letters. */
+/* Ignores the case of ASCII letters. */
 static inline bool
 str_same(struct str a, struct str b)
 {
@@ -53,8 +53,8 @@ str_from(struct str s, size_t at)
 }
 
 /*
- * Splits `s` at the first `c`: returns what is before it and leaves in *rest
- * what is after it, absent if there was no `c`.
+ * Splits `s` at the first `c`: returns the part before it and leaves the part
+ * behind it in *rest, which is absent if there was no `c`.
  */
 static inline struct str
 str_cut(struct str s, char c, struct str *rest)
@@ -69,7 +69,7 @@ str_cut(struct str s, char c, struct str *rest)
 	return (struct str){ s.ptr, (size_t)(at - s.ptr) };
 }
 
-/* A zero byte is none: strchr() alone would find it. */
+/* The zero byte is no space, though strchr() would find it. */
 static inline bool
 str_is_space(char c)
 {
@@ -87,8 +87,8 @@ str_trim(struct str s)
 }
 
 /*
- * Takes the next word off a list that is separated by commas or white space.
- * False at its end.
+ * Takes the next word off a list whose words are separated by commas or white
+ * space.  False at its end.
  */
 static inline bool
 str_word(struct str *list, struct str *word)
@@ -103,7 +103,7 @@ str_word(struct str *list, struct str *word)
 	return word->len > 0;
 }
 
-/* Is `what` in a list of words, without regard to the case of ASCII? */
+/* Is `what` in a list of words?  Ignores the case of ASCII letters. */
 static inline bool
 str_list_has(struct str list, struct str what)
 {

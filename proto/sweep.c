@@ -12,11 +12,11 @@
 #include "proto/buf.h"
 
 enum {
-	MAX_ROUNDS = 50, /* against a process that forks on and on */
-	ENV_END = 51,	 /* the field of /proc/<pid>/stat, from 1 */
+	MAX_ROUNDS = 50, /* against a process that never stops forking */
+	ENV_END = 51,	 /* the field's number in /proc/<pid>/stat, from 1 */
 };
 
-/* Reads a file of /proc, whose size is not known before. */
+/* Reads a file of /proc, whose size is not known in advance. */
 static bool
 read_all(int fd, struct buf *b)
 {
@@ -35,14 +35,14 @@ read_all(int fd, struct buf *b)
 }
 
 struct search {
-	struct str mark; /* as it stands in an environment */
+	struct str mark; /* as it appears in an environment */
 	bool (*is_over)(void *, uint64_t);
 	void *arg;
 	struct buf environment;
-	bool is_unsure; /* there was one that had no environment yet */
+	bool is_unsure; /* a process had no environment yet */
 };
 
-/* What follows the mark, if there is one: at the start, or after a NUL. */
+/* The text behind a mark, which is at the start or behind a NUL. */
 static const char *
 find_mark(const struct search *s)
 {
@@ -58,7 +58,9 @@ find_mark(const struct search *s)
 	return NULL;
 }
 
-/* The environment ends with a NUL, so a number in it ends as well. */
+/*
+ * The environment ends with a NUL, so a number in it ends there at the latest.
+ */
 static bool
 is_wanted(const struct search *s)
 {
@@ -72,7 +74,7 @@ is_wanted(const struct search *s)
 	return end > behind && s->is_over(s->arg, number);
 }
 
-/* False also if it is not ours. */
+/* False also if the process belongs to another user. */
 static bool
 read_file(int proc, const char *pid, const char *name, struct buf *b)
 {
@@ -91,9 +93,9 @@ read_file(int proc, const char *pid, const char *name, struct buf *b)
 }
 
 /*
- * In the midst of execve() a process has a new program already, but its
- * environment only a moment later.  (Zombies and the kernel's own have no
- * program, and who was given no variable has an empty environment.)
+ * During execve() a process has its new program a moment before its
+ * environment.  (Zombies and kernel threads have no program; a process that was
+ * started without any variable has an empty environment.)
  */
 static bool
 is_becoming(int proc, const char *pid, struct buf *scratch)
@@ -107,7 +109,7 @@ is_becoming(int proc, const char *pid, struct buf *scratch)
 		return false;
 	rest = buf_str(scratch);
 	while (rest.ptr && memchr(rest.ptr, ')', rest.len))
-		str_cut(rest, ')', &rest); /* its name may have one, too */
+		str_cut(rest, ')', &rest); /* the name may have a ')' */
 	for (int field = 2; rest.ptr && field < ENV_END; field++)
 		str_cut(rest, ' ', &rest);
 	return rest.ptr && str_starts(rest, STR("0 "));
@@ -128,8 +130,8 @@ is_found(int proc, const char *pid, struct search *s)
 }
 
 /*
- * The process is held by a descriptor before it is looked at: if it ends in
- * between and another one gets its number, nobody is hit.
+ * A pidfd holds the process before it is looked at: if it ends in between and
+ * another process gets its number, the signal does not hit that one.
  */
 static bool
 kill_if_found(int proc, const char *name, pid_t pid, struct search *s)

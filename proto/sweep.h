@@ -1,16 +1,16 @@
 #pragma once
 /*
- * sweep - ends every process that was started for a purpose that is over
+ * sweep - kills processes that have outlived the purpose they were started for
  *
- * Process groups are left by setsid() and parents by a double fork(); the
- * environment a process was started with stays with it.  So whatever the
- * bridge starts carries a mark there,
+ * A process can leave its group with setsid() and its parent with a double
+ * fork(), but it keeps the environment that it was started with.  So every
+ * process that the bridge starts carries a mark in its environment,
  *
- *      CLI_BRIDGE_OWNER=<instance>/<worker>/<number>/
+ *     CLI_BRIDGE_OWNER=<instance>/<worker>/<number>/
  *
- * and every process with a mark can be found.  One that is started with an
- * emptied environment, or by another program on our behalf (systemd-run,
- * docker), bears none, and is not found.
+ * by which it and its descendants can be found.  A process that is started with
+ * an emptied environment, or by another program on its behalf (systemd-run,
+ * docker), has no mark and is not found.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,14 +19,14 @@
 
 /*
  * Kills (SIGKILL) every process of ours but this one whose mark begins with
- * `mark`, until there is none left; says how many there were.  Costs about
- * 10 microseconds per process on the machine.
+ * `mark`, until none is left, and returns how many it killed.  Costs about 10
+ * microseconds for each process on the machine.
  */
 unsigned sweep(const char *mark);
 
 /*
- * The same, but only processes whose mark goes on with a number, and only if
- * `is_over` says so of it.
+ * The same, but only for processes whose mark continues with a number for which
+ * `is_over` returns true.
  */
 unsigned sweep_numbers(const char *mark, bool (*is_over)(void *, uint64_t),
 		       void *arg);

@@ -4,7 +4,7 @@
 
 #include "proto/buf.h"
 
-/* What the first byte says of the character's length; 0 if it cannot be one. */
+/* The length of a character by its first byte; 0 if none begins with it. */
 static size_t
 length_at(unsigned char first)
 {
@@ -17,7 +17,7 @@ length_at(unsigned char first)
 	return first >> 3 == 30 ? 4 : 0;
 }
 
-/* Returns the length of the character at `s`, or 0 if it is not one. */
+/* Returns the length of the character at `s`, or 0 if there is none. */
 static size_t
 utf8_char(const unsigned char *s, size_t left)
 {
@@ -46,7 +46,7 @@ utf8_first(struct str s)
 	return s.len ? utf8_char((const unsigned char *)s.ptr, s.len) : 0;
 }
 
-/* Most text is ASCII: eight bytes at a time. */
+/* Most text is ASCII: skips eight bytes at a time. */
 static size_t
 skip_ascii(const unsigned char *s, size_t left)
 {

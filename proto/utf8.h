@@ -1,22 +1,21 @@
 #pragma once
-/* utf8 - text is UTF-8, or it is not text */
+/* utf8 - checks that text is UTF-8 */
 #include "proto/str.h"
 
-/* No overlong forms, no surrogates, nothing beyond U+10FFFF. */
+/* Refuses overlong forms, surrogates, and code points beyond U+10FFFF. */
 bool utf8_valid(struct str);
 
-/* The length of the character that `s` begins with; 0 if that is none. */
+/* The length of the character at the start of `s`; 0 if there is none. */
 size_t utf8_first(struct str s);
 
 /*
- * How many bytes of `s` there are before a character that is cut off at its
- * end: s.len if none is.  Looks at the last three bytes only.
+ * How many bytes of `s` come before a character that is cut off at its end;
+ * s.len if none is cut off.  Looks at the last three bytes only.
  */
 size_t utf8_whole(struct str s);
 
 /*
- * A copy of at most `max` bytes that is UTF-8: bytes that are none become
- * U+FFFD, and what does not fit is cut off between two characters.  The caller
- * frees it.
+ * A copy of at most `max` bytes that is UTF-8: wrong bytes become U+FFFD, and a
+ * text that is too long is cut between two characters.  The caller frees it.
  */
 char *utf8_mend(struct str s, size_t max, size_t *len);

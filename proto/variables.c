@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-/* An environment that was adopted. */
+/* An environment that CONFIGURE brought. */
 struct block {
 	char *bytes;
 	char **entries; /* into the bytes; ends with NULL */
