@@ -35,6 +35,7 @@ advice_for(enum error_code code)
 	case ERR_QUEUE_FULL:
 	case ERR_QUEUE_TIMEOUT:
 	case ERR_UNAVAILABLE:
+	case ERR_NO_PROCESS:
 		return (struct advice){ WORTH_IT, 5000 };
 	case ERR_DRAINING:
 		return (struct advice){ WORTH_IT, 2000 };

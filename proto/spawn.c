@@ -124,6 +124,11 @@ process_start(struct process *p, struct loop *loop, const struct spawn *s,
 	if (r != 0) {
 		p->pid = 0;
 		errno = r;
+		if (r == EAGAIN || r == ENOMEM)
+			return fail_with(e, ERR_NO_PROCESS,
+					 "%s can't be started: the machine "
+					 "allows no more processes (%s)",
+					 s->argv[0], strerrordesc_np(r));
 		return fail_errno(e, "start %s%s%s", s->argv[0],
 				  s->cwd ? " in " : "", s->cwd ? s->cwd : "");
 	}

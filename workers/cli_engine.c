@@ -30,12 +30,13 @@
 /* turn->work: what this engine keeps of a turn. */
 struct job {
 	struct conversation conversation;
-	struct session session; /* of the turn; id NULL if it stands alone */
-	struct warm *warm;	/* that has the turn; NULL: none */
-	struct turn *turn;	/* whose work this is */
-	struct timer pause;	/* until a process may be started */
-	bool resumed;		/* the CLI should know the session */
-	bool forgotten;		/* deleted while the turn was running */
+	struct session session;	 /* of the turn; id NULL if it stands alone */
+	struct warm *warm;	 /* that has the turn; NULL: none */
+	struct turn *turn;	 /* whose work this is */
+	struct timer pause;	 /* until a process may be started */
+	unsigned waits_for_room; /* in a row, of MAKE_ROOM_MS each */
+	bool resumed;		 /* the CLI should know the session */
+	bool forgotten;		 /* deleted while the turn was running */
 	json_t *history;    /* messages that a new conversation begins with */
 	size_t from;	    /* the first message that the CLI must hear */
 	const char *reason; /* why it is not resumed; NULL: obvious */
@@ -212,6 +213,28 @@ fail(struct turn *t, const struct error *e)
 	turn_fail(t, &why);
 }
 
+enum {
+	MAKE_ROOM_MS = 100,   /* until starting a process is tried again */
+	MAKE_ROOM_WAITS = 50, /* then the turn fails */
+};
+
+static void on_pause_over(struct timer *);
+
+/* Idle CLIs go before a turn fails because no more processes are allowed. */
+static bool
+make_room(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (!pool_make_room(&pool) || job->waits_for_room == MAKE_ROOM_WAITS)
+		return false;
+	if (job->waits_for_room++ == 0)
+		log_warn("no more processes are allowed: idle CLIs are ended "
+			 "to make room for a turn");
+	loop_set(&t->worker->loop, &job->pause, MAKE_ROOM_MS, on_pause_over);
+	return true;
+}
+
 static void
 start_process(struct turn *t)
 {
@@ -232,6 +255,8 @@ start_process(struct turn *t)
 
 	job->warm = pool_start(&pool, &plan, &e);
 	if (!job->warm) {
+		if (e.code == ERR_NO_PROCESS && make_room(t))
+			return;
 		fail(t, &e);
 		return;
 	}

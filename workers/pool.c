@@ -633,6 +633,16 @@ retire_idle(struct pool *p)
 }
 
 bool
+pool_make_room(struct pool *p)
+{
+	retire_idle(p);
+	list_each (&p->runs, n)
+		if (container_of(n, struct run, node)->state == RUN_ENDING)
+			return true;
+	return false;
+}
+
+bool
 pool_configure(struct pool *p, struct error *e)
 {
 	char *workspace = choose_workspace(p, e);

@@ -103,6 +103,10 @@ unsigned pool_count(const struct pool *);
  */
 void pool_become_idle(struct warm *);
 void pool_limit_idle_runs(struct pool *);
+
+/* Ends every idle process, to make room for another one.  True as long as one
+ * is ending. */
+bool pool_make_room(struct pool *);
 void pool_sweep_later(struct pool *);
 void pool_trial_is_over(struct pool *, const struct error *);
 void pool_note_crash(struct pool *, uint64_t began);

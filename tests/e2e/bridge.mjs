@@ -461,7 +461,7 @@ async function ends(bridge, t, expectedExit) {
 // `env` may be a function of the bridge's home.  `exit` is what it must exit with in the end, if not with 0 after
 // SIGTERM.  With `waits` false it is left to the test to see what becomes of it.  `within` are the words of a
 // command that runs it, and `stdio` is what it gets, as in spawn().
-export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true, ready = READY, within = [], stdio = ['ignore', 'pipe', 'pipe'] } = {}) {
+export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true, ready = READY, within = [], stdio = ['ignore', 'pipe', 'pipe'], prepare = () => {} } = {}) {
   const directory = mkdtempSync('/tmp/bridge-');
   const variables = typeof env === 'function' ? env(join(directory, 'home')) : env;
   const bridge = new Bridge({ env: variables, backends, build, directory, within, stdio, ready });
@@ -472,6 +472,7 @@ export async function startBridge(t, { env = {}, backends = ['echo'], build = BU
       rmSync(directory, { recursive: true, force: true });
     }
   });
+  prepare(directory);
   await bridge.starts();
   if (waits) {
     assert.ok(bridge.url, `it has not started: ${JSON.stringify(bridge.exit)}\n${bridge.log}`);
