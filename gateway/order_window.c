@@ -102,9 +102,12 @@ order_window_next(struct order_window *w)
 {
 	for (int size = 0; size < ORDER_SIZES; size++) {
 		struct node *first = list_first(&w->unsent[size]);
-		struct order *o = container_of(first, struct order, node);
+		struct order *o;
 
-		if (!first || !fits(w, o))
+		if (!first)
+			continue;
+		o = container_of(first, struct order, node);
+		if (!fits(w, o))
 			continue;
 		list_remove(&w->unsent[size], first);
 		w->held[size_of(w, o->bytes)] += o->bytes;

@@ -49,7 +49,7 @@ str_starts(struct str s, struct str with)
 static inline struct str
 str_from(struct str s, size_t at)
 {
-	return (struct str){ s.ptr + at, s.len - at };
+	return (struct str){ at ? s.ptr + at : s.ptr, s.len - at };
 }
 
 /*
