@@ -17,6 +17,7 @@ enum {
 	CLOSING_MS = 2000, /* to read what we have said, and to stop sending */
 	STALL_MS = 600000, /* in which a client takes nothing of its answer */
 	MAX_DRAINED = 64 << 20, /* bytes of one who does not listen */
+	MAX_LINE_ENDS = 4,	/* before a head */
 };
 
 /* Deadlines */
@@ -68,6 +69,7 @@ wait_for_request(struct connection *c)
 		request_free(r);
 	move_to(c, &c->http->idle);
 	c->seen = c->step = 0;
+	c->line_ends = 0;
 	c->is_chunked = false;
 	connection_set_deadline(c, IDLE_MS);
 	if (c->has_input)
@@ -98,13 +100,17 @@ keep_facts(struct connection *c, const struct head *h, size_t peeked)
 	c->taken += h->len + h->length;
 }
 
-/* Some clients end a body with a line end that is not counted. */
+/*
+ * Some clients end a body with a line end that is not counted.  Whoever sends
+ * many of them gets an error for the first line of the head, which is empty.
+ */
 static ssize_t
 pass_line_ends(struct connection *c, char *bytes, size_t size)
 {
 	ssize_t n = peek(c, bytes, size);
 
-	while (n >= 2 && !memcmp(bytes, "\r\n", 2)) {
+	while (n >= 2 && !memcmp(bytes, "\r\n", 2) &&
+	       c->line_ends++ < MAX_LINE_ENDS) {
 		c->taken += 2;
 		c->seen = 0;
 		if (recv(c->fd, bytes, 2, MSG_DONTWAIT) != 2)
@@ -156,6 +162,19 @@ read_head(struct connection *c)
 		connection_fail(c, &e);
 		break;
 	}
+}
+
+/* Bytes of the last request's body may have announced themselves so late. */
+static void
+look_for_head(struct connection *c)
+{
+	char first[2];
+	ssize_t n = pass_line_ends(c, first, sizeof first);
+
+	if (n > 0)
+		connection_event(c, ON_BEGUN);
+	else if (n == 0 || errno != EAGAIN)
+		connection_event(c, ON_GONE);
 }
 
 /* The time for a head begins with its first byte. */
@@ -331,7 +350,8 @@ static const struct rule {
 } rules[CONN_STATES][CONN_EVENTS] = {
 	/* clang-format off */
 	[CONN_IDLE] = {
-		[ON_INPUT]    = { CONN_HEAD,      begin_head },
+		[ON_INPUT]    = { CONN_IDLE,      look_for_head },
+		[ON_BEGUN]    = { CONN_HEAD,      begin_head },
 		[ON_HALF]     = { CONN_CLOSED,    end },
 		[ON_GONE]     = { CONN_CLOSED,    end },
 		[ON_TIME]     = { CONN_CLOSED,    end },

@@ -23,7 +23,8 @@ enum connection_state {
 };
 
 enum connection_event {
-	ON_INPUT,    /* bytes have come */
+	ON_INPUT,    /* bytes may have come */
+	ON_BEGUN,    /* the first bytes of a head have come */
 	ON_HEAD,     /* a whole head has come that can be read in one way */
 	ON_REFUSED,  /* the request is refused, and its rest is small */
 	ON_FAILED,   /* an answer must be given at once: the error is kept */
@@ -51,6 +52,7 @@ struct connection {
 	struct request *request;
 	struct reader *reader; /* NULL: libmicrohttpd has no part in it */
 	size_t seen;	       /* bytes of a head that were looked through */
+	unsigned line_ends;    /* that came before a head */
 	uint64_t taken;	       /* bytes of requests so far */
 	size_t step;	       /* bytes of the body since the last deadline */
 	bool is_http_1_0, keeps_alive, is_chunked;

@@ -20,7 +20,8 @@ static void
 begin(void)
 {
 	state = CONN_IDLE;
-	happens(ON_INPUT, "HEAD");
+	happens(ON_INPUT, "IDLE");
+	happens(ON_BEGUN, "HEAD");
 	happens(ON_INPUT, "HEAD");
 	happens(ON_HEAD, "READING");
 }
@@ -52,7 +53,8 @@ static void
 half_a_head_and_a_hang_up_is_the_end(void **st)
 {
 	state = CONN_IDLE;
-	happens(ON_INPUT, "HEAD");
+	happens(ON_INPUT, "IDLE");
+	happens(ON_BEGUN, "HEAD");
 	happens(ON_HALF, "CLOSED");
 }
 
