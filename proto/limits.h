@@ -18,6 +18,7 @@
 #define MAX_BODIES (16ull << 30)   /* all HTTP requests together */
 #define MAX_BODY_DEPTH 512	   /* levels of nested JSON in a body */
 #define MAX_BODY_VALUES (1u << 20) /* JSON values in it, 100+ bytes each */
+#define MAX_BODY_FIELD (64u << 10) /* JSON of one that the gateway reads */
 #define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */
 #define MAX_LINE (160u << 20) /* one line of a CLI: a 64 MiB text, escaped */
 #define MAX_DELTA (64u << 10) /* one piece of an answer */

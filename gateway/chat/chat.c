@@ -87,6 +87,12 @@ parse_field(struct chat *c, enum field which, struct str json, struct error *e)
 
 	if (!json.ptr)
 		return true;
+	if (json.len > MAX_BODY_FIELD) {
+		c->param = field_name(which);
+		return fail_with(e, ERR_INVALID,
+				 "\"%s\" has %zu bytes; at most %u are allowed",
+				 field_name(which), json.len, MAX_BODY_FIELD);
+	}
 	c->values[which] = json_loadb(json.ptr, json.len,
 				      JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 	if (c->values[which])

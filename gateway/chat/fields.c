@@ -4,6 +4,9 @@
 
 #include "proto/limits.h"
 
+/* Bytes of the longest name, in quotes, with every character escaped. */
+enum { MAX_ESCAPED_NAME = 6 * (sizeof "stream_options" - 1) + 2 };
+
 static const char *const names[FIELDS] = {
 	[FIELD_MODEL] = "model",
 	[FIELD_MESSAGES] = "messages",
@@ -45,6 +48,8 @@ find_name(struct str quoted)
 	int found = FIELDS;
 	struct str s = { quoted.ptr + 1, quoted.len - 2 };
 
+	if (quoted.len > MAX_ESCAPED_NAME)
+		return FIELDS;
 	if (memchr(s.ptr, '\\', s.len)) {
 		key = json_loadb(quoted.ptr, quoted.len,
 				 JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);

@@ -1,7 +1,10 @@
 // What clients do to a connection, by design or not, and what that costs the others.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 
 import { PATIENCE, descriptorsOf, isGone, says, startBridge, waitFor } from './bridge.mjs';
 
@@ -227,4 +230,58 @@ test('off loopback only who has the key sees more of its health than a word', as
   assert.deepEqual(stranger.json, { status: 'ok' });
   const owner = await bridge.get('/health', { headers: { authorization: 'Bearer a-long-secret' } });
   assert.equal(owner.json.backends[0].name, 'echo');
+});
+
+test('line ends before a head are passed over, but not for ever', async t => {
+  const bridge = await startBridge(t);
+  const polite = await tells(bridge, `\r\n${HEALTH}`);
+  assert.match(polite.answer, /^HTTP\/1.1 200 /);
+  polite.destroy();
+  const flood = new Worker(`
+    const socket = require('node:net').connect(${new URL(bridge.url).port}, '127.0.0.1');
+    const bytes = Buffer.from('\\r\\n'.repeat(1 << 19));
+    const feed = () => { while (socket.write(bytes)); };
+    socket.on('error', () => {}).on('drain', feed).on('connect', feed);
+    socket.on('data', text => require('node:worker_threads').parentPort.postMessage(String(text)));
+  `, { eval: true });
+  const [answer] = await once(flood, 'message');
+  assert.match(answer, /^HTTP\/1.1 400 /);
+  assert.equal((await bridge.get('/health')).status, 200);
+  await flood.terminate();
+});
+
+test('a body that comes in many pieces leaves a connection that may be idle', async t => {
+  const bridge = await startBridge(t);
+  const socket = connect(bridge);
+  const request = chat('echo', { user: 'x'.repeat(1 << 20) });
+  for (let at = 0; at < request.length; at += 1 << 16) {
+    socket.write(request.slice(at, at + (1 << 16)));
+    await sleep(5);
+  }
+  await waitFor('the answer', () => /"usage"/.test(socket.answer));
+  socket.answer = '';
+  await sleep(16_000); // longer than a head may take
+  assert.equal(socket.answer, '', 'nothing is said to who asks nothing');
+  socket.write(HEALTH);
+  await waitFor('the next answer', () => socket.answer);
+  assert.match(socket.answer, /^HTTP\/1.1 200 /);
+  socket.destroy();
+});
+
+test('a field that is huge makes nobody wait', async t => {
+  const bridge = await startBridge(t);
+  const huge = '\\u0041'.repeat(1 << 17);
+  for (const [fields, status] of [
+    [`"model":"echo/${huge}"`, 400],
+    [`"model":"echo","session_id":"${huge}"`, 400],
+    [`"model":"echo","stream_options":{"x":["${huge}"]}`, 400],
+    [`"model":"echo","${huge}":1`, 200],
+  ]) {
+    const body = `{${fields},"messages":[{"role":"user","content":"hi"}]}`;
+    const socket = await tells(bridge, `${CHAT}Content-Length: ${body.length}\r\n\r\n${body}`);
+    assert.match(socket.answer, new RegExp(`^HTTP/1.1 ${status} `), fields.slice(0, 40));
+    if (status === 400)
+      assert.match(socket.answer, /bytes; at most 65536 are allowed/);
+    socket.destroy();
+  }
 });
