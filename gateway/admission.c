@@ -98,8 +98,13 @@ void
 admission_wait(struct gateway *g, struct request *r,
 	       const struct worker_link *to, const struct error *why)
 {
-	struct waiter *waiter = xcalloc(1, sizeof *waiter);
+	struct waiter *waiter;
 
+	if (to->is_retired) { /* its models lead elsewhere now, or nowhere */
+		r->route->handler(g, r);
+		return;
+	}
+	waiter = xcalloc(1, sizeof *waiter);
 	waiter->gateway = g;
 	waiter->request = r;
 	waiter->to = to;

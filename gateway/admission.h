@@ -23,9 +23,9 @@ void admission_wait(struct gateway *, struct request *,
 /* The worker is there: calls the handlers of all that wait for it. */
 void admission_admit(struct gateway *, const struct worker_link *);
 
-/* Answers all that wait with the error. */
 /* Where models lead has changed: who waits for a worker that is no more must
  * not wait for it. */
 void admission_look_again(struct gateway *);
 
+/* Answers all that wait with the error. */
 void admission_close(struct gateway *, const struct error *);

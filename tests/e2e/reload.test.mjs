@@ -294,3 +294,18 @@ for (const name of ['claude', 'codex'])
     }
     assert.deepEqual(await pidsOf(bridge), before);
   });
+
+test('who waits for room in a worker that is taken away is told so', async t => {
+  const MB = 1 << 20;
+  const settings = { BRIDGE_BACKENDS: 'echo,passthrough', BRIDGE_ORDER_WINDOW_BYTES: String(4 * MB), BRIDGE_DRAIN_MS: '8000' };
+  const bridge = await start(t, { ...settings, BRIDGE_PROVIDER_ACME_BASE_URL: 'http://127.0.0.1:9/v1' });
+  const holder = await bridge.streams('echo/silent', 'x'.repeat(3 * MB)).isConnected();
+  await waitFor('it runs', async () => (await bridge.status()).find(({ name }) => name === 'echo').running === 1);
+  let isOver = false;
+  const waits = bridge.chat('echo', 'x'.repeat(2 * MB)).finally(() => { isOver = true; });
+  await waitFor('its body has come', async () => { await bridge.answers('echo', 'small'); return true; });
+  assert.equal(isOver, false);
+  await reloads(bridge, { ...settings, BRIDGE_BACKENDS: 'passthrough', BRIDGE_PROVIDER_ACME_BASE_URL: 'http://127.0.0.1:9/v1' });
+  assert.equal((await waits).status, 404, (await waits).text);
+  holder.leaves();
+});
