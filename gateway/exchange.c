@@ -180,10 +180,16 @@ exchange_pay(struct exchange *x)
 }
 
 static void
+pay_if_little_waits(struct exchange *x)
+{
+	if (chunk_writer_waiting(&x->request->writer) <= LITTLE_BYTES)
+		exchange_pay(x);
+}
+
+static void
 on_taken(struct request *r)
 {
-	if (chunk_writer_waiting(&r->writer) <= LITTLE_BYTES)
-		exchange_pay(r->owner);
+	pay_if_little_waits(r->owner);
 }
 
 /* Only a worker that ignores its window can exceed this. */
@@ -423,8 +429,11 @@ void
 exchange_note(struct exchange *x, struct str text)
 {
 	x->unpaid += text.len + EVENT_COST;
-	if (is_in_order(x, true) && x->answer->note)
+	if (!is_in_order(x, true))
+		return;
+	if (x->answer->note)
 		x->answer->note(x, text);
+	pay_if_little_waits(x); /* a note may be left out */
 }
 
 void
