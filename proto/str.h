@@ -1,5 +1,6 @@
 #pragma once
 /* str - a view of bytes that another object owns; absent if ptr is NULL */
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -113,4 +114,13 @@ str_list_has(struct str list, struct str what)
 		if (str_same(word, what))
 			return true;
 	return false;
+}
+
+/* Copies text whose length was checked into `size` bytes, with a final NUL. */
+static inline void
+str_keep(char *to, size_t size, struct str s)
+{
+	assert(s.len < size);
+	memcpy(to, s.len ? s.ptr : "", s.len);
+	to[s.len] = '\0';
 }

@@ -64,14 +64,6 @@ row_is_dormant(const struct row *r)
 }
 
 static void
-keep(char *to, size_t size, struct str s)
-{
-	assert(s.len < size);
-	memcpy(to, s.len ? s.ptr : "", s.len);
-	to[s.len] = '\0';
-}
-
-static void
 keep_row(struct row *r, const struct msg_child *m)
 {
 	*r = (struct row){
@@ -85,11 +77,11 @@ keep_row(struct row *r, const struct msg_child *m)
 		.is_verifying = m->verifying,
 		.is_worker = m->is_worker,
 	};
-	keep(r->name, sizeof r->name, m->name);
-	keep(r->state, sizeof r->state, m->state);
-	keep(r->harness, sizeof r->harness, m->harness);
-	keep(r->detail, sizeof r->detail, m->detail);
-	keep(r->last_exit, sizeof r->last_exit, m->last_exit);
+	str_keep(r->name, sizeof r->name, m->name);
+	str_keep(r->state, sizeof r->state, m->state);
+	str_keep(r->harness, sizeof r->harness, m->harness);
+	str_keep(r->detail, sizeof r->detail, m->detail);
+	str_keep(r->last_exit, sizeof r->last_exit, m->last_exit);
 }
 
 static void

@@ -29,15 +29,6 @@ service_of(struct child *c)
 
 /* The conversation */
 
-/* msg.c has checked the length of text from another process. */
-static void
-keep(char *to, size_t size, struct str s)
-{
-	assert(s.len < size);
-	memcpy(to, s.len ? s.ptr : "", s.len);
-	to[s.len] = '\0';
-}
-
 static void
 keep_report(struct report *r, const struct msg_ready *m)
 {
@@ -46,8 +37,8 @@ keep_report(struct report *r, const struct msg_ready *m)
 	r->warm = m->warm;
 	r->health = m->health;
 	r->probes = m->probes;
-	keep(r->harness, sizeof r->harness, m->harness);
-	keep(r->detail, sizeof r->detail, m->detail);
+	str_keep(r->harness, sizeof r->harness, m->harness);
+	str_keep(r->detail, sizeof r->detail, m->detail);
 }
 
 static void configure(struct service *);

@@ -263,20 +263,11 @@ chat_begin_delta(struct buf *b, const struct stamp *s, enum delta delta)
 		       "{\"reasoning_content\":\"");
 }
 
-#define END_DELTA "\"},\"finish_reason\":null}]"
-
 void
 chat_end_delta(struct buf *b, const struct stamp *s)
 {
-	ADD(b, END_DELTA);
+	ADD(b, "\"},\"finish_reason\":null}]");
 	end_chunk(b, s);
-}
-
-size_t
-chat_end_len(const struct stamp *s)
-{
-	return sizeof END_DELTA - 1 +
-	       (s->include_usage ? sizeof ",\"usage\":null}" - 1 : 1);
 }
 
 void

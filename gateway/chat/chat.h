@@ -68,9 +68,6 @@ void chat_begin_delta(struct buf *, const struct stamp *, enum delta);
 void chat_escape(struct buf *, struct str text);
 void chat_end_delta(struct buf *, const struct stamp *);
 
-/* What chat_end_delta() adds, in bytes. */
-size_t chat_end_len(const struct stamp *);
-
 /* All of an answer that was collected. */
 struct completion {
 	struct str text, reasoning; /* reasoning: absent if there was none */

@@ -25,15 +25,6 @@ chunk_writer_fini(struct chunk_writer *w)
 	buf_fini(&w->whole);
 }
 
-void
-chunk_writer_clear(struct chunk_writer *w)
-{
-	buf_fini(&w->bytes);
-	buf_fini(&w->whole);
-	w->sent = w->whole_sent = 0;
-	w->is_open = false;
-}
-
 struct buf *
 chunk_writer_raw(struct chunk_writer *w)
 {

@@ -44,9 +44,6 @@ void chunk_writer_end(struct chunk_writer *);
 must_check bool chunk_writer_push(struct chunk_writer *, int fd,
 				  struct error *);
 
-/* Forgets what has not been sent. */
-void chunk_writer_clear(struct chunk_writer *);
-
 static inline size_t
 chunk_writer_waiting(const struct chunk_writer *w)
 {

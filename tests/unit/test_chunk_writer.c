@@ -54,15 +54,6 @@ an_old_client_gets_no_chunks(void **state)
 	hears("abcd");
 }
 
-static void
-what_is_forgotten_is_not_sent(void **state)
-{
-	write_text("abcd");
-	chunk_writer_clear(&writer);
-	must(chunk_writer_push(&writer, ends[0], &e));
-	hears("");
-}
-
 /* Takes all there is; adds to *sum, by which order and loss are seen. */
 static size_t
 drink(uint64_t *sum)
@@ -142,7 +133,6 @@ main(void)
 		TEST(what_is_written_together_is_one_chunk),
 		TEST(nothing_is_not_the_end),
 		TEST(an_old_client_gets_no_chunks),
-		TEST(what_is_forgotten_is_not_sent),
 		TEST(a_slow_client_gets_every_byte),
 		TEST(it_is_seen_when_the_client_has_gone),
 	};
