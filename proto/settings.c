@@ -391,7 +391,7 @@ settings_find_mistyped(const char *harness,
 	}
 }
 
-/* Who may know what */
+/* Which process may see which variable */
 
 bool
 settings_is_ordinary(struct str name)

@@ -158,7 +158,7 @@ control_shutdown(struct control *c, struct error *e)
 	return wait_for_answer(c, NULL, e);
 }
 
-/* Its life */
+/* Setup and teardown */
 
 static void
 on_signal(struct loop *l, int signal)

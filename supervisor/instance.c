@@ -191,9 +191,9 @@ instance_take(struct instance *i, const char *data_dir, struct error *e)
 /*
  * Does a daemon hold the lock?  The lock is only looked at, not taken: a daemon
  * that is about to start must not find it taken by us.  Connecting to the
- * socket instead would harm: NNG 1.5 can't cope with a connection that says
- * nothing.  Whoever may read the directory may ask: root asks about another
- * user's bridge.
+ * socket instead would do harm: NNG 1.5 can't cope with a connection that says
+ * nothing.  Any user that may read the directory may ask: root asks about
+ * another user's bridge.
  */
 static bool
 is_locked(const char *path)

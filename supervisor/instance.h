@@ -5,8 +5,8 @@
  * The real path of the data directory determines everything else: the id of the
  * instance, the mark of the processes that it starts, and where its sockets
  * are.  The daemon holds a lock in the directory as long as it lives, however
- * it dies.  Whoever takes the lock next ends the processes that an earlier
- * daemon left.
+ * it dies.  The next daemon that takes the lock ends the processes that an
+ * earlier one left.
  *
  * The directory is opened once, must be ours (proto/ours.h), and the files in
  * it are opened relative to it.  The sockets are in it as well, and not below

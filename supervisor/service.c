@@ -176,7 +176,7 @@ hang_up(struct service *w)
 	client_fini(&w->client);
 }
 
-/* The verbs of its child */
+/* The verbs of the child */
 
 /* For people.  The launcher's exit codes mean its program, not itself. */
 static void
@@ -392,7 +392,7 @@ static const struct child_verbs verbs = {
 	.changed = changed,
 };
 
-/* Its life */
+/* Setup and teardown */
 
 struct service *
 service_new(struct supervisor *s, const struct planned *planned)

@@ -17,7 +17,7 @@
 
 enum { REACH_TIME = 3000 /* ms */ };
 
-/* Its services */
+/* Services */
 
 static struct service *
 find_service(const struct supervisor *s, struct str name)
@@ -573,7 +573,7 @@ supervisor_on_shutdown(struct supervisor *s, const struct msg_shutdown *m)
 		stop(s, ON_STOP);
 }
 
-/* Its life */
+/* Setup and teardown */
 
 static bool
 take_place(struct supervisor *s, struct error *e)
