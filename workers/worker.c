@@ -315,6 +315,7 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 static void
 cancel(struct turn *t)
 {
+	struct worker *w = t->worker;
 	struct error e = { 0 };
 
 	if (t->cancelled)
@@ -326,6 +327,7 @@ cancel(struct turn *t)
 	}
 	if (t->state == TURN_ENDED) {
 		turn_free(t);
+		leave_if_drained(w);
 		return;
 	}
 	fail_with(&e, ERR_CANCELLED, "cancelled");

@@ -470,6 +470,32 @@ who_is_being_stopped_says_so_and_leaves_when_its_time_has_come(void **state)
 	assert_int_equal(worker.farewell.due, due);
 }
 
+static bool
+it_is_leaving(void)
+{
+	return timer_is_set(&worker.farewell);
+}
+
+/* Its turn is over but for events that its client does not read. */
+static void
+who_is_being_stopped_leaves_when_the_last_client_has_left(void **state)
+{
+	struct msg_submit m = order(1, STR("hello"));
+	const struct msg_cancel c = { .turn = 1 };
+
+	m.window = 1;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	have_started(1);
+	for (int i = 0; i < 5; i++) /* of which one can be sent */
+		turn_text(did.running[0], STR("word"));
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	is_asked_to_drain();
+	wait_until(&worker.loop, it_has_told_that_it_leaves);
+	assert_false(it_is_leaving());
+	outlet_send(&orders, MSG_CANCEL, &c);
+	wait_until(&worker.loop, it_is_leaving);
+}
+
 static void
 turns_that_are_cut_off_are_told_so(void **state)
 {
@@ -509,6 +535,8 @@ main(void)
 		worker_test(a_bad_order_fails_its_turn_and_no_other),
 		worker_test(
 			who_is_being_stopped_says_so_and_leaves_when_its_time_has_come),
+		worker_test(
+			who_is_being_stopped_leaves_when_the_last_client_has_left),
 		worker_test(turns_that_are_cut_off_are_told_so),
 	};
 
