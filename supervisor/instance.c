@@ -239,8 +239,9 @@ instance_fini(struct instance *i)
 {
 	if (i->lock >= 0) {
 		(void)ftruncate(i->lock, 0);
-		close(i->lock);
+		/* With the lock: the next to have it makes its own. */
 		(void)unlinkat(i->dir, RUN, AT_REMOVEDIR);
+		close(i->lock);
 	}
 	if (i->dir >= 0)
 		close(i->dir);
