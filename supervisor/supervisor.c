@@ -602,7 +602,7 @@ supervisor_init(struct supervisor *s, struct environment *environment,
 	struct plan *p;
 
 	*s = SUPERVISOR_INIT;
-	s->has_terminal = terminal_is_there();
+	s->has_terminal = terminal_ends_us();
 	s->environment = environment;
 	p = read_plan(s, e);
 	if (!p)

@@ -1,6 +1,7 @@
 #include "supervisor/terminal.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 bool
@@ -11,4 +12,13 @@ terminal_is_there(void)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
+}
+
+bool
+terminal_ends_us(void)
+{
+	struct sigaction hangup;
+
+	return terminal_is_there() && sigaction(SIGHUP, NULL, &hangup) == 0 &&
+	       hangup.sa_handler != SIG_IGN;
 }

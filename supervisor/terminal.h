@@ -9,3 +9,9 @@
 
 /* Does the process have a controlling terminal now? */
 bool terminal_is_there(void);
+
+/*
+ * Does the process end when its terminal goes?  It does not if SIGHUP was
+ * ignored when it was started, which is how nohup(1) asks it to go on.
+ */
+bool terminal_ends_us(void);

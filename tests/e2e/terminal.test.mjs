@@ -19,6 +19,17 @@ test('closing the terminal ends the bridge, and lets turns finish', async t => {
   assert.deepEqual(bridge.exit, { code: 0, signal: null });
 });
 
+// As nohup does it.
+test('a bridge that is to outlive its terminal does so, and reads its settings again', async t => {
+  const ignoring = [...ON_TERMINAL.within, '/bin/sh', '-c', 'trap "" HUP; exec "$@"', 'sh'];
+  const bridge = await startBridge(t, { ...ON_TERMINAL, within: ignoring });
+  const status = async () => (await bridge.get('/v1/models')).status;
+  assert.equal(await status(), 200);
+  writeFileSync(join(bridge.directory, '.env'), 'BRIDGE_BEARER=open-sesame\n', { mode: 0o600 });
+  bridge.daemon.stdin.write('close\n');
+  await waitFor('a key is wanted', async () => await status() === 401);
+});
+
 test('Ctrl-C ends it, and lets turns finish', async t => {
   const bridge = await startBridge(t, ON_TERMINAL);
   const client = bridge.streams('echo/chunks:10,delay:50', 'abcdefghij');
