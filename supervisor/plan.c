@@ -566,8 +566,9 @@ planned_has_same_env(const struct planned *a, const struct planned *b)
 	return a->env_count == b->env_count;
 }
 
-static const char *
-command_of(const struct planned *c)
+/* Are the command and the models of an agent of the operator's own the same? */
+static bool
+has_same_agent(const struct planned *c, const struct planned *as)
 {
 	char name[MAX_NAME + 1];
 	struct str value;
@@ -576,15 +577,16 @@ command_of(const struct planned *c)
 	for (size_t i = 0; i < c->env_count; i++) {
 		struct str variable = str_cut(str_of(c->env[i]), '=', &value);
 
-		if (roster_read_own(variable, name, &is_more) && !is_more)
-			return value.ptr;
+		if (roster_read_own(variable, name, &is_more) &&
+		    !has_entry(as, c->env[i]))
+			return false;
 	}
-	return "";
+	return true;
 }
 
 bool
 planned_is_another(const struct planned *a, const struct planned *b)
 {
-	return strcmp(a->program, b->program) != 0 ||
-	       strcmp(command_of(a), command_of(b)) != 0;
+	return strcmp(a->program, b->program) != 0 || !has_same_agent(a, b) ||
+	       !has_same_agent(b, a);
 }

@@ -451,7 +451,8 @@ service_replan(struct service *w, const struct planned *planned)
 		(void)service_start(w, &unmet);
 	else if (state == CHILD_BACKOFF || state == CHILD_FATAL)
 		child_event(&w->child, ON_START); /* the cause may be gone */
-	else if (child_is_up(&w->child) && planned_is_another(before, planned))
+	else if ((child_is_up(&w->child) || state == CHILD_STARTING) &&
+		 planned_is_another(before, planned))
 		restart(w);
 	else
 		configure(w);

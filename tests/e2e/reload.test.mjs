@@ -1,6 +1,6 @@
 // SIGHUP: settings change while turns are under way, and nobody notices but those whom they concern.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -267,6 +267,51 @@ test('an agent of one\'s own gets another command by a restart of its worker, an
   });
   const { mine: _, ...unharmed } = await pidsOf(bridge);
   assert.deepEqual(unharmed, others);
+});
+
+test('an agent of one\'s own gets other models', async t => {
+  const agent = `${process.execPath} ${join(import.meta.dirname, '../fakes/acp.mjs')}`;
+  const settings = { BRIDGE_BACKENDS: 'echo,mine', BRIDGE_ACP_MINE: agent, BRIDGE_ACP_MINE_MODELS: 'small' };
+  const bridge = await start(t, settings);
+  const areListed = name => waitFor(`${name} is listed`, async () =>
+    (await bridge.get('/v1/models')).json.data.some(({ id }) => id === `mine/${name}`));
+  await areListed('small');
+  await reloads(bridge, { ...settings, BRIDGE_ACP_MINE_MODELS: 'large' });
+  await areListed('large');
+});
+
+const childrenOf = pid => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+// A worker's new process, stopped in the midst of its start.
+async function catchStarting(bridge, name) {
+  const before = childrenOf(bridge.daemon.pid), isNew = pid => !before.includes(pid);
+  const restarted = bridge.run('restart', name);
+  const pid = await waitFor('its process is there', async () => childrenOf(bridge.daemon.pid).find(isNew));
+  process.kill(pid, 'SIGSTOP');
+  if ((await bridge.row(name)).state === 'STARTING')
+    return { pid, restarted };
+  process.kill(pid, 'SIGCONT');
+  await restarted;
+  return null;
+}
+
+// It can't be told anything yet, and has been started with the old command.
+test('an agent of one\'s own that is starting gets another command as well', async t => {
+  const settings = { BRIDGE_BACKENDS: 'echo,mine', BRIDGE_ACP_MINE: '/bin/cat' };
+  const bridge = await startBridge(t);
+  await bridge.stops();
+  delete bridge.env.BRIDGE_BACKENDS;
+  write(bridge, settings);
+  await bridge.starts();
+  await bridge.isReady('echo');
+  const { pid, restarted } = await waitFor('it is caught', () => catchStarting(bridge, 'mine'));
+  await reloads(bridge, { ...settings, BRIDGE_ACP_MINE: '/bin/cat -n' });
+  process.kill(pid, 'SIGCONT');
+  await restarted;
+  await waitFor('its worker is another process', async () => {
+    const row = await bridge.row('mine');
+    return row.state === 'RUNNING' && row.pid !== pid;
+  });
 });
 
 for (const name of ['claude', 'codex'])

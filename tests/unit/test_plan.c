@@ -245,13 +245,16 @@ becomes_another(const char *child, const char *variable, const char *value)
 }
 
 static void
-only_another_command_needs_another_process(void **state)
+only_another_agent_needs_another_process(void **state)
 {
 	assert_true(becomes_another("my_agent", "BRIDGE_ACP_MY_AGENT", "x"));
+	assert_true(becomes_another("my_agent", "BRIDGE_ACP_MY_AGENT_MODELS",
+				    "small,large"));
 	assert_false(becomes_another("my_agent", "MY_AGENT_ENV_KEY", "1"));
 	assert_false(becomes_another("claude", "BRIDGE_ACP_MY_AGENT", "x"));
 	assert_false(becomes_another("claude", "CLAUDE_BIN", "/x"));
 	unsetenv("BRIDGE_ACP_MY_AGENT");
+	unsetenv("BRIDGE_ACP_MY_AGENT_MODELS");
 }
 
 static void
@@ -382,7 +385,7 @@ main(void)
 		TEST(the_mark_comes_first),
 		TEST(secrets_are_known_to_one_only),
 		TEST(a_change_concerns_those_whose_environment_it_is),
-		TEST(only_another_command_needs_another_process),
+		TEST(only_another_agent_needs_another_process),
 		TEST(what_is_wrong_is_named),
 		TEST(a_provider_needs_a_url_and_a_name_of_its_own),
 		TEST(a_key_is_checked_before_anything_starts),
