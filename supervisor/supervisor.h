@@ -9,10 +9,10 @@
  * It answers the command line and the gateway on its control socket.  SIGHUP
  * reads the configuration again and, if all of it is right, tells the processes
  * that the changes concern.  If the terminal that the supervisor was started
- * from has gone, SIGHUP means just that, and stops the supervisor, unless it was
- * started with nohup.  SIGTERM and SIGINT let the running turns finish, and stop
- * first the workers, then the gateway; a second signal stops all of them at
- * once.
+ * from has gone, SIGHUP means just that, and stops the supervisor, unless it
+ * was started with nohup.  SIGTERM and SIGINT let the running turns finish, and
+ * stop first the workers, then the gateway; a second signal stops all of them
+ * at once.
  */
 #include "proto/link.h"
 #include "supervisor/environment.h"
