@@ -316,13 +316,23 @@ parent_of(pid_t pid)
 	return parent;
 }
 
+/* In a namespace of process numbers /proc may still show those of another. */
 static bool
-is_kin(pid_t pid)
+proc_shows_us(void)
 {
-	pid_t parent = parent_of(pid);
+	char self[16];
+	ssize_t n = readlink("/proc/self", self, sizeof self - 1);
 
+	self[n > 0 ? n : 0] = '\0';
+	return strtol(self, NULL, 10) == getpid();
+}
+
+/* Where /proc tells nothing of us, the user and the directory must do. */
+static bool
+is_kin(pid_t pid, pid_t parent)
+{
 	return pid == getpid() || pid == getppid() ||
-	       (parent && parent == getppid());
+	       (parent && parent == getppid()) || !proc_shows_us();
 }
 
 /*
@@ -334,12 +344,14 @@ on_stranger(nng_pipe pipe, nng_pipe_ev what, void *arg)
 {
 	struct presence *p = arg;
 	uint64_t pid = 0, one = 1;
+	pid_t parent = 0;
 
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0 &&
-	    is_kin((pid_t)pid))
+	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0)
+		parent = parent_of((pid_t)pid);
+	if (pid && is_kin((pid_t)pid, parent))
 		return;
 	nng_pipe_close(pipe);
-	if (!p)
+	if (!p || (pid && !parent)) /* it has ended: perhaps one of ours */
 		return;
 	atomic_store(&p->stranger, (int)pid);
 	(void)!write(p->watch.fd, &one, sizeof one);

@@ -1,6 +1,6 @@
 // Processes that die, hang, or are told to stop.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -258,6 +258,18 @@ test('who never reads the replies costs nobody else anything', async t => {
   assert.equal((await bridge.run('status')).code, 0);
   assert.equal((await bridge.get('/health')).json.status, 'ok');
   await bridge.answers('echo', 'hi');
+});
+
+// As a sandbox may do it: the numbers of processes are new, and /proc still shows the old ones.
+const UNSHARE = ['unshare', ...(process.getuid() === 0 ? [] : ['--map-root-user']), '--pid', '--fork'];
+const canUnshare = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true']).status === 0;
+
+test('processes know each other where /proc shows others', { skip: !canUnshare && 'no namespaces here' }, async t => {
+  const bridge = await startBridge(t, { within: UNSHARE });
+  assert.equal((await bridge.answers('echo', 'hello')).content, 'hello');
+  assert.doesNotMatch(bridge.log, /none of ours/);
+  assert.equal((await bridge.run('shutdown')).code, 0);
+  await waitFor('it ends', () => bridge.exit);
 });
 
 test('what an earlier life has left behind is swept at the start', async t => {
