@@ -221,11 +221,19 @@ doubt(struct connection *c)
 		r->doubted(r);
 }
 
+/* Who is refused, and has not sent all, makes room for others. */
+static void
+make_replaceable(struct connection *c)
+{
+	move_to(c, &c->http->idle);
+}
+
 static void
 hand_over(struct connection *c)
 {
 	struct request *r = c->request;
 
+	move_to(c, &c->http->busy);
 	loop_unset(c->http->loop, &c->deadline);
 	if (c->keeps_alive && has_sent_more(c))
 		c->keeps_alive = false;
@@ -365,7 +373,7 @@ static const struct rule {
 		[ON_TIME]     = { CONN_WAITING,   fail_slow },
 	},
 	[CONN_READING] = {
-		[ON_REFUSED]  = { CONN_REFUSED,   stay },
+		[ON_REFUSED]  = { CONN_REFUSED,   make_replaceable },
 		[ON_READ]     = { CONN_WAITING,   hand_over },
 		[ON_FAILED]   = { CONN_WAITING,   answer_failure },
 		[ON_GARBLED]  = { CONN_CLOSING,   start_closing },

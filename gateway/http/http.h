@@ -69,8 +69,9 @@ struct http {
 	struct watch listening; /* fd -1: not for now, or never again */
 	int listen_fd;		/* -1: closed */
 	struct list requests, unpushed;
-	struct list idle; /* connections without a whole head, oldest first */
-	struct list busy; /* all others */
+	struct list idle;    /* connections without a whole head, or that are
+			      * refused    and still send; oldest first */
+	struct list busy;    /* all others */
 	struct list pending; /* idle ones that have something to be looked at */
 	struct list dead;    /* connections to be freed */
 	struct timer push, soon, accept_again;

@@ -285,3 +285,13 @@ test('a field that is huge makes nobody wait', async t => {
     socket.destroy();
   }
 });
+
+test('who is refused and does not go on keeps nobody out', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_MAX_CONNECTIONS: '100', BRIDGE_BEARER: 'a-secret-of-enough-length' } });
+  const sockets = Array.from({ length: 130 }, () => connect(bridge));
+  sockets.forEach(socket => socket.write(`${CHAT}Content-Length: 1000\r\n\r\n`));
+  await waitFor('the first ones make room', () => sockets.some(socket => socket.isOver));
+  const health = await tells(bridge, HEALTH);
+  assert.match(health.answer, /^HTTP\/1.1 200 /);
+  [...sockets, health].forEach(socket => socket.destroy());
+});
