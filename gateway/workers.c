@@ -212,15 +212,31 @@ dial_if_there(struct worker_link *m, struct error *e)
 	return m->is_dialled || waits || dial(m, e);
 }
 
+/* A dialer that has found nobody for long tries seldom. */
+static void
+hurry(struct worker_link *m)
+{
+	presence_hurry(&m->client.server);
+	presence_hurry(&m->inlet.writer);
+	presence_hurry(&m->orders.reader);
+}
+
 static void
 on_arrival(struct arrivals *a)
 {
 	struct workers *f = container_of(a, struct workers, arrivals);
 	struct error e = { 0 };
 
-	for (size_t i = 0; i < MAX_CHILDREN; i++)
-		if (f->links[i].name && !dial_if_there(&f->links[i], &e))
-			log_error("worker %s: %s", f->links[i].name, e.text);
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct worker_link *m = &f->links[i];
+
+		if (!m->name)
+			continue;
+		if (m->is_dialled && has_sockets(m))
+			hurry(m);
+		else if (!dial_if_there(m, &e))
+			log_error("worker %s: %s", m->name, e.text);
+	}
 }
 
 static bool

@@ -16,6 +16,7 @@ enum {			     /* milliseconds */
        RECONNECT_MIN_MS = 5, /* doubled after each failure */
        RECONNECT_MAX_MS = 1000,
        REDIAL_MS = 3000, /* doubled after each try */
+       HURRY_MS = 500,	 /* the same, when the peer is known to listen */
 };
 
 bool
@@ -392,6 +393,18 @@ static void
 on_redial(struct timer *t)
 {
 	redial(container_of(t, struct presence, redial));
+}
+
+/*
+ * Not at once: the peer may be shaking hands with the dialer that there is.
+ */
+void
+presence_hurry(struct presence *p)
+{
+	if (p->connected || !p->url)
+		return;
+	p->redials = 0;
+	loop_set(p->loop, &p->redial, HURRY_MS, on_redial);
 }
 
 void

@@ -113,5 +113,8 @@ int presence_watch(nng_socket, struct presence *);
 int presence_guard(nng_socket, struct presence *);
 int presence_dial(struct presence *, nng_socket, const char *url);
 
+/* The peer has begun to listen: dials anew if it is not connected soon. */
+void presence_hurry(struct presence *);
+
 /* Breaks the connection and dials again. */
 void presence_renew(struct presence *);
