@@ -33,7 +33,7 @@
 #define MAX_WINDOW (1u << 20) /* bytes a worker may be ahead of a client */
 #define MAX_BACKLOG \
 	(16u << 20)    /* the same, where the CLI can't be made to wait */
-#define MAX_TALKS 512  /* conversations of one CLI process */
+#define MAX_CONVERSATIONS 512  /* conversations of one CLI process */
 #define MAX_UNKNOWN 64 /* kinds of a CLI's lines that we don't know */
 #define MAX_UNSENT (8u << 20)	   /* bytes of a stream for a slow client */
 #define MAX_HEAD (16u << 10)	   /* of an HTTP request */

@@ -1,44 +1,44 @@
 /* Whatever an agent may ever say: heard or passed over, never worse. */
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/acp/acp.h"
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct acp state;
-static struct acp_agent agent_state;
+static struct acp_agent instance_own;
 
 /* The first byte says which agent it is. */
-static struct agent
-agent_of(const uint8_t **data, size_t *len)
+static struct instance
+instance_of(const uint8_t **data, size_t *len)
 {
 	static const char *const names[] = { "gemini", "kimi", "qwen",
 					     "copilot" };
-	struct agent a = { .name = names[0], .scratch = "/tmp" };
+	struct instance a = { .name = names[0], .scratch = "/tmp" };
 
 	if (*len > 0) {
 		a.name = names[**data % 4];
 		(*data)++;
 		(*len)--;
 	}
-	a.state = &agent_state;
+	a.own = &instance_own;
 	return a;
 }
 
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
 	static json_t *messages;
 
 	if (!messages)
 		messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
 				     "content", "type", "text", "text", "hi");
-	t->messages = messages;
-	acp_say(t);
+	c->messages = messages;
+	acp_say(c);
 }
 
 static void
-hear(const struct harness *h, struct talk *t, struct str all)
+hear(const struct harness *h, struct conversation *c, struct str all)
 {
 	struct lines lines = LINES_INIT(1 << 20);
 	struct error e = { 0 };
@@ -50,9 +50,9 @@ hear(const struct harness *h, struct talk *t, struct str all)
 		lines_added(&lines, all.len);
 	}
 	while (lines_next(&lines, &line)) {
-		(void)!h->agent_line(t->agent, line, &e);
+		(void)!h->instance_line(c->instance, line, &e);
 		if (line.len == 0)
-			say(t);
+			say(c);
 	}
 	lines_fini(&lines);
 }
@@ -60,9 +60,9 @@ hear(const struct harness *h, struct talk *t, struct str all)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct agent agent = agent_of(&data, &len);
-	struct talk talk = {
-		.agent = &agent, .cli_id = "s", .cwd = "/w", .state = &state
+	struct instance agent = instance_of(&data, &len);
+	struct conversation talk = {
+		.instance = &agent, .cli_id = "s", .cwd = "/w", .own = &state
 	};
 	struct words argv = { 0 }, env = { 0 };
 	struct error e = { 0 };
@@ -71,15 +71,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	notes_clear();
 	notes_talk = &talk;
 	agent.permission_mode = talk.permission_mode = h->permission_modes[0];
-	(void)!h->agent_command(&agent, &argv, &env, &e);
+	(void)!h->instance_command(&agent, &argv, &env, &e);
 	words_fini(&argv);
 	words_fini(&env);
-	h->agent_greet(&agent);
-	h->greet(&talk);
+	h->instance_handshake(&agent);
+	h->handshake(&talk);
 	hear(h, &talk, (struct str){ (const char *)data, len });
 	h->close(&talk);
 	h->clear(&talk);
-	h->agent_clear(&agent);
-	memset(&agent_state, 0, sizeof agent_state);
+	h->instance_clear(&agent);
+	memset(&instance_own, 0, sizeof instance_own);
 	return 0;
 }

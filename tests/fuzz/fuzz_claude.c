@@ -1,7 +1,7 @@
 /* Whatever Claude Code may ever say: heard or passed over, never worse. */
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/claude/claude.h"
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -9,10 +9,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct claude state;
-	struct agent agent = { .name = "claude" };
-	struct talk talk = { .agent = &agent,
-			     .permission_mode = "plan",
-			     .state = &state };
+	struct instance agent = { .name = "claude" };
+	struct conversation talk = { .instance = &agent,
+				     .permission_mode = "plan",
+				     .own = &state };
 	struct lines lines = LINES_INIT(1 << 20);
 	struct error e = { 0 };
 	struct str line;

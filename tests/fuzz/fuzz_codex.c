@@ -1,6 +1,6 @@
 /* Whatever Codex may ever say, by its app-server or by `codex exec`: heard or
  * passed over, never worse. */
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/codex/codex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -18,30 +18,30 @@ hear_server(struct str said, json_t *messages)
 	const struct harness *h = harness_of("codex", &(struct error){ 0 });
 	struct codex_agent server = { 0 };
 	struct codex state = { 0 };
-	struct agent agent = { .name = "codex",
-			       .permission_mode = "danger-full-access",
-			       .loads = LOADS_EVERYTHING,
-			       .state = &server };
-	struct talk talk = { .agent = &agent,
-			     .cli_id = "new",
-			     .cwd = "/",
-			     .permission_mode = "danger-full-access",
-			     .messages = messages,
-			     .state = &state };
+	struct instance agent = { .name = "codex",
+				  .permission_mode = "danger-full-access",
+				  .loads = LOADS_EVERYTHING,
+				  .own = &server };
+	struct conversation talk = { .instance = &agent,
+				     .cli_id = "new",
+				     .cwd = "/",
+				     .permission_mode = "danger-full-access",
+				     .messages = messages,
+				     .own = &state };
 	struct words argv = { 0 }, env = { 0 };
 	struct error e = { 0 };
 	bool greeted = false, has_said = false;
 
 	notes_talk = &talk;
-	(void)!h->agent_command(&agent, &argv, &env, &e);
-	h->agent_greet(&agent);
+	(void)!h->instance_command(&agent, &argv, &env, &e);
+	h->instance_handshake(&agent);
 	while (said.len) {
 		struct str line = str_cut(said, '\n', &said);
 
-		(void)!h->agent_line(&agent, line, &e);
+		(void)!h->instance_line(&agent, line, &e);
 		if (!greeted && has_heard("agent ready")) {
 			greeted = true;
-			h->greet(&talk);
+			h->handshake(&talk);
 		}
 		if (!has_said && has_heard("\nready")) {
 			has_said = true;
@@ -50,7 +50,7 @@ hear_server(struct str said, json_t *messages)
 	}
 	h->close(&talk);
 	h->clear(&talk);
-	h->agent_clear(&agent);
+	h->instance_clear(&agent);
 	words_fini(&argv);
 	words_fini(&env);
 	notes_talk = NULL;
@@ -60,15 +60,15 @@ static void
 hear_exec(struct str said, json_t *messages)
 {
 	static max_align_t state[64];
-	struct agent agent = { .name = "codex" };
-	struct talk talk = { .agent = &agent,
-			     .cli_id = "new",
-			     .messages = messages,
-			     .state = state };
+	struct instance agent = { .name = "codex" };
+	struct conversation talk = { .instance = &agent,
+				     .cli_id = "new",
+				     .messages = messages,
+				     .own = state };
 	struct error e = { 0 };
 
 	memset(state, 0, sizeof state);
-	codex_exec.greet(&talk);
+	codex_exec.handshake(&talk);
 	codex_exec.say(&talk);
 	while (said.len) {
 		struct str line = str_cut(said, '\n', &said);

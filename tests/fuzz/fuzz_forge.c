@@ -1,5 +1,5 @@
 /* Whatever ForgeCode may ever print: heard or passed over, never worse. */
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/forge/forge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -8,8 +8,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct forge state;
-	struct agent agent = { .name = "forge" };
-	struct talk talk = { .agent = &agent, .cli_id = "id", .state = &state };
+	struct instance agent = { .name = "forge" };
+	struct conversation talk = { .instance = &agent,
+				     .cli_id = "id",
+				     .own = &state };
 	struct str line, rest = { (const char *)data, len };
 	struct error e = { 0 };
 

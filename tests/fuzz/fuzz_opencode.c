@@ -6,37 +6,37 @@
 #include <stdio.h>
 
 #include "tests/unit/http_notes.h"
-#include "tests/unit/talk_notes.h"
-#include "workers/lines.h"
+#include "tests/unit/conversation_notes.h"
+#include "workers/io/lines.h"
 #include "workers/opencode/opencode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct harness *
-begin(struct agent *a, struct words *argv, struct words *env)
+begin(struct instance *inst, struct words *argv, struct words *env)
 {
 	struct error e = { 0 };
 	const struct harness *h = harness_of("opencode", &e);
-	const struct server *s = a->state;
+	const struct server *s = inst->own;
 	auto_free char *line = NULL;
 
-	if (!h->agent_command(a, argv, env, &e))
+	if (!h->instance_command(inst, argv, env, &e))
 		abort();
 	line = copy_format("opencode server listening on %s", s->origin);
-	(void)!h->agent_line(a, str_of(line), &e);
+	(void)!h->instance_line(inst, str_of(line), &e);
 	return h;
 }
 
 /* The turn's message is always called the same. */
 static void
-say(const struct harness *h, struct talk *t)
+say(const struct harness *h, struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	if (!o->is_open || o->phase != AT_REST)
 		return;
-	t->turn++;
-	h->say(t);
+	c->turns++;
+	h->say(c);
 	snprintf(o->prompt, sizeof o->prompt, "msg_1");
 }
 
@@ -56,17 +56,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static struct server server;
 	static struct opencode state;
 	static struct loop loop;
-	struct agent agent = { .scratch = "/s",
-			       .workspace = "/w",
-			       .permission_mode = "allow",
-			       .loop = &loop,
-			       .state = &server };
-	struct talk talk = { .agent = &agent,
-			     .cli_id = "ses_1",
-			     .cwd = "/w",
-			     .permission_mode = "allow",
-			     .messages = json_array(),
-			     .state = &state };
+	struct instance agent = { .scratch = "/s",
+				  .workspace = "/w",
+				  .permission_mode = "allow",
+				  .loop = &loop,
+				  .own = &server };
+	struct conversation talk = { .instance = &agent,
+				     .cli_id = "ses_1",
+				     .cwd = "/w",
+				     .permission_mode = "allow",
+				     .messages = json_array(),
+				     .own = &state };
 	struct words argv = { 0 }, env = { 0 };
 	const struct harness *h = begin(&agent, &argv, &env);
 	struct lines lines = LINES_INIT(1 << 20);
@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	notes_clear();
 	notes_talk = &talk;
-	h->greet(&talk);
+	h->handshake(&talk);
 	if (lines_room(&lines, len, &room, &e)) {
 		memcpy(room, data, len);
 		lines_added(&lines, len);
@@ -88,7 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	lines_fini(&lines);
 	h->close(&talk);
 	h->clear(&talk);
-	h->agent_clear(&agent);
+	h->instance_clear(&agent);
 	words_fini(&argv);
 	words_fini(&env);
 	json_decref((json_t *)talk.messages);

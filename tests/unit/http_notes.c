@@ -1,6 +1,6 @@
 #include "tests/unit/http_notes.h"
 
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 
 struct http {
 	struct list calls;

@@ -3,10 +3,10 @@
  * http_notes - a server that takes notes, and answers what it is told
  *
  * In the place of workers/http.c, for tests of a harness whose CLI is a
- * server: what is asked is written down among what talk_notes has heard, as
- * "ask POST /path", and with its body among what was written.
+ * server: what is asked is written down among what conversation_notes has
+ * heard, as "ask POST /path", and with its body among what was written.
  */
-#include "workers/http.h"
+#include "workers/io/http.h"
 
 /* Answers the oldest question that waits; false if none does. */
 bool http_notes_answer(int status, struct str body);

@@ -11,17 +11,19 @@
 #include <unistd.h>
 
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/acp/acp.h"
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 static struct acp state;
-static struct acp_agent agent_state;
+static struct acp_agent instance_own;
 static struct loop event_loop;
-static struct agent agent = { .scratch = "/tmp",
-			      .loop = &event_loop,
-			      .state = &agent_state };
-static struct talk talk = { .agent = &agent, .cwd = "/w", .state = &state };
+static struct instance agent = { .scratch = "/tmp",
+				 .loop = &event_loop,
+				 .own = &instance_own };
+static struct conversation talk = { .instance = &agent,
+				    .cwd = "/w",
+				    .own = &state };
 
 static const struct harness *
 harness(void)
@@ -55,11 +57,11 @@ read_file(const char *name, const char *ending)
 static void
 forget(void)
 {
-	if (agent_state.kind) {
+	if (instance_own.kind) {
 		harness()->clear(&talk);
-		harness()->agent_clear(&agent);
+		harness()->instance_clear(&agent);
 	}
-	memset(&agent_state, 0, sizeof agent_state);
+	memset(&instance_own, 0, sizeof instance_own);
 	notes_clear();
 }
 
@@ -94,10 +96,10 @@ greet_agent(const char *name, bool is_restricted)
 	talk.model = NULL;
 	notes_talk = &talk;
 	words_add(&env, "HOME=/nonexistent");
-	must(harness()->agent_command(&agent, &argv, &env, &e));
+	must(harness()->instance_command(&agent, &argv, &env, &e));
 	words_fini(&argv);
 	words_fini(&env);
-	harness()->agent_greet(&agent);
+	harness()->instance_handshake(&agent);
 }
 
 static json_t *
@@ -128,7 +130,7 @@ static void
 react(struct str note)
 {
 	if (str_is(note, "agent ready")) {
-		harness()->greet(&talk);
+		harness()->handshake(&talk);
 	} else if (str_is(note, "ready") || str_starts(note, STR("finish ")) ||
 		   str_starts(note, STR("fail "))) {
 		say("hello");
@@ -145,7 +147,7 @@ hear(struct str line)
 
 	if (*wire && !state.record)
 		state.record = copy(str_of(wire));
-	must(harness()->agent_line(&agent, line, &e));
+	must(harness()->instance_line(&agent, line, &e));
 	reached = state.recorded;
 	heard = copy(str_from(buf_str(&notes.heard), had));
 	rest = str_of(heard);
@@ -174,8 +176,8 @@ greet_for(const char *name)
 	snprintf(wire, sizeof wire, DATA "/acp/%s.wire", name);
 	if (access(wire, R_OK) != 0)
 		wire[0] = '\0';
-	free(agent_state.records);
-	agent_state.records = *wire ? copy(STR("/nonexistent")) : NULL;
+	free(instance_own.records);
+	instance_own.records = *wire ? copy(STR("/nonexistent")) : NULL;
 }
 
 /* Says the whole transcript in two pieces, cut at `at`. */
@@ -298,7 +300,7 @@ static void
 open_session(const char *name)
 {
 	greet_agent(name, false);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	talk.cli_id = "s";
 	state.models = json_object();
 	state.choice = ACP_SET_MODEL;
@@ -343,7 +345,7 @@ a_command_behind_something_else_is_text(void **state_)
 		"text", "/clear");
 
 	open_session("gemini");
-	agent_state.sees_images = true;
+	instance_own.sees_images = true;
 	talk.messages = messages;
 	talk.from = 0;
 	harness()->say(&talk);
@@ -376,11 +378,11 @@ what_was_said_before_goes_before(void **state_)
 	json_t *history = message("I am Rex");
 
 	greet_agent("qwen", false);
-	agent_state.sees_images = true;
+	instance_own.sees_images = true;
 	talk.history = history;
 	talk.system = "Be brief.";
 	talk.system_len = 9;
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	talk.history = NULL;
 	json_decref(history);
 	state.models = json_object();
@@ -458,10 +460,10 @@ a_line_that_is_damaged_is_not_passed_over(void **state_)
 			      "\"agent_message_chunk\",\"t\":\"\\ud83d\"}}}");
 
 	open_session("qwen");
-	must(harness()->agent_line(&agent, line, &e));
+	must(harness()->instance_line(&agent, line, &e));
 	assert_false(was_noted("abort"));
 	say("hi");
-	must(harness()->agent_line(&agent, line, &e));
+	must(harness()->instance_line(&agent, line, &e));
 	assert_true(was_noted(
 		"abort HARNESS qwen: it wrote a line that is not valid JSON"));
 	forget();
@@ -520,10 +522,10 @@ static void
 opens_as(const char *id, const char *alias)
 {
 	greet_agent("gemini", false);
-	agent_state.loads = true;
+	instance_own.loads = true;
 	talk.resumed = true;
 	talk.cli_id = id;
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_string_equal(talk.cli_id, alias);
 	must_have_written(alias);
 	forget();
@@ -553,12 +555,12 @@ the_operators_own_agent_is_a_line(void **state_)
 	assert_string_equal(harness()->models[1], "b");
 	assert_null(harness()->models[2]);
 	assert_string_equal(harness()->permission_modes[0], "allow");
-	must(harness()->agent_command(&agent, &argv, &env, &e));
+	must(harness()->instance_command(&agent, &argv, &env, &e));
 	assert_int_equal(argv.len, 2);
 	assert_string_equal(argv.ptr[0], "--acp");
 	assert_string_equal(argv.ptr[1], "-v");
 	words_fini(&argv);
-	memset(&agent_state, 0, sizeof agent_state);
+	memset(&instance_own, 0, sizeof instance_own);
 }
 
 int

@@ -8,12 +8,12 @@
 #include <sys/wait.h>
 
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/amp/amp.h"
 
 static struct amp state;
-static struct agent agent = { .name = "amp", .loads = LOADS_EVERYTHING };
-static struct talk talk;
+static struct instance agent = { .name = "amp", .loads = LOADS_EVERYTHING };
+static struct conversation talk;
 
 static const struct harness *
 harness(void)
@@ -287,8 +287,9 @@ main(void)
 		cmocka_unit_test(an_image_is_refused),
 	};
 
-	talk = (struct talk){ .agent = &agent,
-			      .permission_mode = "dangerously-allow-all",
-			      .state = &state };
+	talk = (struct conversation){ .instance = &agent,
+				      .permission_mode =
+					      "dangerously-allow-all",
+				      .own = &state };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,15 +8,15 @@
 #include <unistd.h>
 
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/claude/claude.h"
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 static struct claude state;
-static struct agent agent = { .name = "claude", .loads = LOADS_EVERYTHING };
-static struct talk talk = { .agent = &agent,
-			    .permission_mode = "bypassPermissions",
-			    .state = &state };
+static struct instance agent = { .name = "claude", .loads = LOADS_EVERYTHING };
+static struct conversation talk = { .instance = &agent,
+				    .permission_mode = "bypassPermissions",
+				    .own = &state };
 
 static const struct harness *
 harness(void)
@@ -238,13 +238,13 @@ static void
 nothing_of_the_callers_is_in_an_argument(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
-	struct talk t = { .agent = &agent,
-			  .state = &state,
-			  .cli_id = "id",
-			  .kept = true,
-			  .permission_mode = "plan",
-			  .system = "SECRET",
-			  .model = "SECRET" };
+	struct conversation t = { .instance = &agent,
+				  .own = &state,
+				  .cli_id = "id",
+				  .kept = true,
+				  .permission_mode = "plan",
+				  .system = "SECRET",
+				  .model = "SECRET" };
 
 	must(harness()->command(&t, &argv, &env, &e));
 	for (size_t i = 0; i < argv.len; i++)
@@ -257,13 +257,13 @@ static void
 it_resumes_from_its_last_good_turn(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
-	struct talk t = { .agent = &agent,
-			  .state = &state,
-			  .cli_id = "id",
-			  .kept = true,
-			  .resumed = true,
-			  .position = "here",
-			  .permission_mode = "plan" };
+	struct conversation t = { .instance = &agent,
+				  .own = &state,
+				  .cli_id = "id",
+				  .kept = true,
+				  .resumed = true,
+				  .position = "here",
+				  .permission_mode = "plan" };
 
 	must(harness()->command(&t, &argv, &env, &e));
 	assert_string_equal(argv.ptr[argv.len - 4], "--resume");
@@ -276,13 +276,13 @@ it_resumes_from_its_last_good_turn(void **state_)
 
 /* The arguments of a new talk, one a line, and its variables. */
 static const char *
-command_of(struct talk *t)
+command_of(struct conversation *c)
 {
 	static struct buf all = BUF_INIT(1 << 16);
 	struct words argv = { 0 }, env = { 0 };
 
 	buf_fini(&all);
-	must(harness()->command(t, &argv, &env, &e));
+	must(harness()->command(c, &argv, &env, &e));
 	for (size_t i = 0; i < argv.len; i++)
 		buf_print(&all, "<%s>", argv.ptr[i]);
 	for (size_t i = 0; i < env.len; i++)
@@ -296,7 +296,7 @@ command_of(struct talk *t)
 static void
 what_it_loads_is_what_it_may(void **state_)
 {
-	struct talk t = talk;
+	struct conversation t = talk;
 
 	t.cli_id = "id";
 	agent.loads = LOADS_NOTHING;
@@ -357,7 +357,7 @@ settings_text(void)
 static void
 claudish_gets_no_account_of_the_users(void **state_)
 {
-	struct talk t = talk;
+	struct conversation t = talk;
 	struct words argv = { 0 }, env = { 0 };
 	auto_free char *settings = NULL;
 
@@ -388,7 +388,7 @@ claudish_gets_no_account_of_the_users(void **state_)
 static void
 claudish_must_be_told_where_it_is_and_which_model(void **state_)
 {
-	struct talk t = talk;
+	struct conversation t = talk;
 	struct words argv = { 0 }, env = { 0 };
 
 	agent.name = "claudish";

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/codex/codex.h"
 
 static const char *const names[] = {
@@ -19,14 +19,14 @@ static const char *const names[] = {
 	"not-logged-in",
 };
 
-static struct codex_agent agent_state;
-static struct agent agent = { .name = "codex",
-			      .scratch = "/nonexistent",
-			      .permission_mode = "danger-full-access",
-			      .loads = LOADS_EVERYTHING,
-			      .state = &agent_state };
+static struct codex_agent instance_own;
+static struct instance agent = { .name = "codex",
+				 .scratch = "/nonexistent",
+				 .permission_mode = "danger-full-access",
+				 .loads = LOADS_EVERYTHING,
+				 .own = &instance_own };
 static struct codex state;
-static struct talk talk;
+static struct conversation talk;
 static const struct harness *codex;
 
 static struct str
@@ -62,19 +62,19 @@ begin(void)
 
 	must((codex = harness_of("codex", &e)) != NULL);
 	notes_clear();
-	memset(&agent_state, 0, sizeof agent_state);
+	memset(&instance_own, 0, sizeof instance_own);
 	memset(&state, 0, sizeof state);
 	agent.loads = LOADS_EVERYTHING;
-	talk = (struct talk){ .agent = &agent,
-			      .cli_id = "new",
-			      .cwd = "/srv/w",
-			      .permission_mode = "danger-full-access",
-			      .state = &state };
+	talk = (struct conversation){ .instance = &agent,
+				      .cli_id = "new",
+				      .cwd = "/srv/w",
+				      .permission_mode = "danger-full-access",
+				      .own = &state };
 	notes_talk = &talk;
-	must(codex->agent_command(&agent, &argv, &env, &e));
+	must(codex->instance_command(&agent, &argv, &env, &e));
 	words_fini(&argv);
 	words_fini(&env);
-	codex->agent_greet(&agent);
+	codex->instance_handshake(&agent);
 }
 
 static void
@@ -84,7 +84,7 @@ end(void)
 	talk.messages = NULL;
 	codex->close(&talk);
 	codex->clear(&talk);
-	codex->agent_clear(&agent);
+	codex->instance_clear(&agent);
 	notes_talk = NULL;
 	notes_clear();
 }
@@ -129,7 +129,7 @@ go_on(unsigned *greeted, unsigned *said)
 {
 	if (!*greeted && was_heard("agent ready")) {
 		(*greeted)++;
-		codex->greet(&talk);
+		codex->handshake(&talk);
 	}
 	if (was_heard("\nready") && *said <= times_heard("\nfinish") &&
 	    *said < 2 && !was_heard("\nfail") && !was_heard("\nabort")) {
@@ -148,7 +148,7 @@ replay(struct str said)
 	while (said.len) {
 		struct str rest, line = str_cut(said, '\n', &rest);
 
-		must(codex->agent_line(&agent, line, &e));
+		must(codex->instance_line(&agent, line, &e));
 		if (was_heard("\nabort") || was_heard("\nlost"))
 			return;
 		go_on(&greeted, &turns);
@@ -196,14 +196,14 @@ what_it_says_is_heard(void **state_)
 static void
 hear(const char *line)
 {
-	must(codex->agent_line(&agent, str_of(line), &e));
+	must(codex->instance_line(&agent, str_of(line), &e));
 }
 
 static void
-greet(void)
+handshake(void)
 {
 	hear("{\"id\":1,\"result\":{}}");
-	codex->greet(&talk);
+	codex->handshake(&talk);
 	hear("{\"id\":2,\"result\":{\"config\":{\"model\":\"m\"}}}");
 	hear("{\"id\":3,\"result\":{\"data\":[{\"id\":\"p\",\"settings\":"
 	     "{\"type\":\"customGateway\"}},{\"id\":\"q\"}],"
@@ -215,7 +215,7 @@ greet(void)
 static void
 open_thread(void)
 {
-	greet();
+	handshake();
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"},\"model\":\"m\","
 	     "\"modelProvider\":\"p\"}}");
 	assert_true(was_heard("ready"));
@@ -226,7 +226,7 @@ a_thread_that_it_does_not_know_is_lost(void **state_)
 {
 	begin();
 	talk.resumed = true;
-	greet();
+	handshake();
 	hear("{\"id\":6,\"error\":{\"code\":-32600,\"message\":\"no rollout "
 	     "found for thread id new\"}}");
 	assert_true(was_heard("lost"));
@@ -239,7 +239,7 @@ turns_behind_the_last_good_one_are_taken_back(void **state_)
 	begin();
 	talk.resumed = true;
 	talk.position = "good cbf29ce484222325";
-	greet();
+	handshake();
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"},"
 	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"worst\"},"
 	     "{\"id\":\"bad\"},{\"id\":\"good\"},{\"id\":\"older\"}]}}}");
@@ -259,7 +259,7 @@ other_instructions_than_before_are_told(void **state_)
 	talk.position = "good 1";
 	talk.system = "be kind";
 	talk.system_len = 7;
-	greet();
+	handshake();
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"},"
 	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"good\"}]}}}");
 	assert_true(is_in(&notes.written, "thread/inject_items"));
@@ -403,7 +403,7 @@ static void
 a_thread_that_comes_too_late_is_let_go(void **state_)
 {
 	begin();
-	greet();
+	handshake();
 	codex->close(&talk);
 	codex->clear(&talk);
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
@@ -411,7 +411,7 @@ a_thread_that_comes_too_late_is_let_go(void **state_)
 	assert_false(was_heard("name T"));
 	end();
 	begin(); /* and before the talk is cleared */
-	greet();
+	handshake();
 	codex->close(&talk);
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
 	assert_true(is_in(&notes.written, "thread/unsubscribe"));
@@ -424,8 +424,8 @@ nothing_of_the_callers_is_in_an_argument(void **state_)
 	struct words argv = { 0 }, env = { 0 };
 
 	begin();
-	codex->agent_clear(&agent);
-	must(codex->agent_command(&agent, &argv, &env, &e));
+	codex->instance_clear(&agent);
+	must(codex->instance_command(&agent, &argv, &env, &e));
 	for (size_t i = 0; i < argv.len; i++)
 		assert_null(strstr(argv.ptr[i], "/srv/w"));
 	words_fini(&argv);
@@ -451,15 +451,15 @@ exec_says_whole_messages(void **state_)
 		"\"output_tokens\":5}}",
 	};
 	static max_align_t memory[64];
-	struct talk t = { .agent = &agent,
-			  .cli_id = "new",
-			  .resumed = true,
-			  .position = "cbf29ce484222325 20 0 3 0",
-			  .state = memory };
+	struct conversation t = { .instance = &agent,
+				  .cli_id = "new",
+				  .resumed = true,
+				  .position = "cbf29ce484222325 20 0 3 0",
+				  .own = memory };
 
 	notes_clear();
 	t.messages = user_says("hi");
-	codex_exec.greet(&t);
+	codex_exec.handshake(&t);
 	codex_exec.say(&t);
 	assert_str(buf_str(&notes.written), "hi");
 	assert_true(notes.input_ended);

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workers/cwd.h"
+#include "workers/cli/cwd.h"
 
 enum { NOBODY = 65534 };
 

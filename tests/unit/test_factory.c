@@ -8,16 +8,16 @@
 #include <stdio.h>
 
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/factory/factory.h"
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 static struct factory state;
-static struct talk *place;
-static struct agent agent = { .name = "factory",
-			      .loads = LOADS_EVERYTHING,
-			      .state = &place };
-static struct talk talk;
+static struct conversation *place;
+static struct instance agent = { .name = "factory",
+				 .loads = LOADS_EVERYTHING,
+				 .own = &place };
+static struct conversation talk;
 static json_t *messages;
 
 static struct str
@@ -39,16 +39,16 @@ read_file(const char *name, const char *ending)
 }
 
 static void
-begin(struct talk with, const char *home)
+begin(struct conversation with, const char *home)
 {
 	struct words argv = { 0 }, env = { 0 };
 
-	if (talk.state)
+	if (talk.own)
 		factory.clear(&talk);
 	notes_clear();
 	talk = with;
-	talk.agent = &agent;
-	talk.state = &state;
+	talk.instance = &agent;
+	talk.own = &state;
 	talk.kept = true;
 	talk.cli_id = "11111111-1111-4111-8111-111111111111";
 	talk.cwd = "/project";
@@ -59,7 +59,7 @@ begin(struct talk with, const char *home)
 	must(factory.command(&talk, &argv, &env, &e));
 	words_fini(&argv);
 	words_fini(&env);
-	factory.greet(&talk);
+	factory.handshake(&talk);
 }
 
 static void
@@ -144,8 +144,8 @@ replay(const char *name, struct str said, size_t at)
 	struct lines lines = LINES_INIT(MAX_LINE);
 	bool low = !strcmp(name, "permission-rejected");
 
-	begin((struct talk){ .resumed = !strncmp(name, "resume", 6),
-			     .permission_mode = low ? "low" : NULL },
+	begin((struct conversation){ .resumed = !strncmp(name, "resume", 6),
+				     .permission_mode = low ? "low" : NULL },
 	      NULL);
 	hear(&lines, (struct str){ said.ptr, at });
 	hear(&lines, str_from(said, at));
@@ -229,7 +229,7 @@ hear_mutant(struct str said)
 	static const char ending[] = "\nfinish stop";
 	struct str line, rest = said;
 
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	while (rest.len) {
 		line = str_cut(rest, '\n', &rest);
 		if (!hear_line(line))
@@ -263,7 +263,7 @@ static const char opened[] =
 static void
 what_is_not_known_is_counted_and_passed_over(void **state_)
 {
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	assert_true(hear_line(STR("(bun) a warning")));
 	assert_true(hear_line(STR("{\"method\":\"droid.song\"}")));
 	assert_true(hear_line(
@@ -280,7 +280,7 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 static void
 a_line_that_is_damaged_is_not_passed_over(void **state_)
 {
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	must_fail(ERR_HARNESS,
 		  "factory: it wrote a line that is not valid JSON",
 		  factory.line(&talk, STR("{\"method\":\"\\ud83d\"}"), &e));
@@ -290,7 +290,7 @@ static void
 the_users_text_is_inert(void **state_)
 {
 	set_up_messages("/review @secret.txt");
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_written("\"text\":\"\",\"content\":[{\"type\":\"text\","
 			  "\"text\":\"/review @secret.txt\"}]");
@@ -302,7 +302,7 @@ nothing_of_the_callers_is_in_an_argument(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
 
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	talk.system = talk.model = "SECRET";
 	talk.system_len = 6;
 	factory.clear(&talk);
@@ -316,7 +316,7 @@ nothing_of_the_callers_is_in_an_argument(void **state_)
 static void
 its_messages_are_dressed(void **state_)
 {
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	must_have_written("{\"id\":\"1\",");
 	must_have_written("\"jsonrpc\":\"2.0\",\"factoryApiVersion\":\"1.0.0\","
 			  "\"type\":\"request\"}\n");
@@ -325,7 +325,8 @@ its_messages_are_dressed(void **state_)
 static void
 a_system_prompt_goes_where_its_own_is(void **state_)
 {
-	begin((struct talk){ .system = "be\0kind", .system_len = 7 }, NULL);
+	begin((struct conversation){ .system = "be\0kind", .system_len = 7 },
+	      NULL);
 	must_have_written("\"systemPrompt\":{\"type\":\"preset\",\"preset\":"
 			  "\"droid\",\"append\":\"be\\u0000kind\"}");
 }
@@ -339,15 +340,15 @@ another_system_prompt_is_told_when_it_resumes(void **state_)
 		"\"systemPrompt\":{\"append\":\"be kind\"}},\"availableModels\""
 		":[{\"id\":\"a\",\"isCustom\":true}]}}";
 
-	begin((struct talk){ .resumed = true,
-			     .system = "be kind",
-			     .system_len = 7 },
+	begin((struct conversation){ .resumed = true,
+				     .system = "be kind",
+				     .system_len = 7 },
 	      NULL);
 	assert_true(hear_line(str_of(answer)));
 	must_not_have_written("be kind");
-	begin((struct talk){ .resumed = true,
-			     .system = "be rude",
-			     .system_len = 7 },
+	begin((struct conversation){ .resumed = true,
+				     .system = "be rude",
+				     .system_len = 7 },
 	      NULL);
 	assert_true(hear_line(str_of(answer)));
 	must_have_written("be rude");
@@ -363,7 +364,7 @@ a_history_is_told_message_by_message(void **state_)
 		"\"two\"}]}]",
 		0, NULL);
 
-	begin((struct talk){ .history = history }, NULL);
+	begin((struct conversation){ .history = history }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_written("\"content\":[{\"type\":\"text\",\"text\":\"one\"}],"
 			  "\"role\":\"user\",\"skipAgentLoop\":true");
@@ -388,7 +389,7 @@ one_with_tools_is_told_in_words(void **state_)
 		0, NULL);
 
 	set_up_messages("and now?");
-	begin((struct talk){ .history = history }, NULL);
+	begin((struct conversation){ .history = history }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_heard("ready\n");
 	must_not_have_written("skipAgentLoop");
@@ -400,7 +401,7 @@ one_with_tools_is_told_in_words(void **state_)
 static void
 only_models_that_it_can_ask_are_told(void **state_)
 {
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_heard("models 3\nready\n");
 }
@@ -408,7 +409,7 @@ only_models_that_it_can_ask_are_told(void **state_)
 static void
 a_model_that_it_does_not_have_is_refused(void **state_)
 {
-	begin((struct talk){ .model = "custom:none" }, NULL);
+	begin((struct conversation){ .model = "custom:none" }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_heard("fail NO_MODEL factory: there is no model custom:none");
 }
@@ -417,7 +418,7 @@ static void
 a_model_is_told_before_the_message(void **state_)
 {
 	set_up_messages("hello");
-	begin((struct talk){ .model = "custom:b" }, NULL);
+	begin((struct conversation){ .model = "custom:b" }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_written("\"params\":{\"modelId\":\"custom:b\"}");
 	must_not_have_written("hello");
@@ -435,10 +436,10 @@ an_image_is_shown_to_who_can_see(void **state_)
 	set_up_messages("look");
 	json_array_append_new(
 		json_object_get(json_array_get(messages, 0), "content"), image);
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	must_have_heard("fail UNSUPPORTED factory: custom:a can't see images");
-	begin((struct talk){ .model = "custom:b" }, NULL);
+	begin((struct conversation){ .model = "custom:b" }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	assert_true(hear_line(STR("{\"id\":\"2\",\"result\":{}}")));
 	must_have_written("\"source\":{\"type\":\"base64\",\"mediaType\":"
@@ -452,12 +453,12 @@ only_the_most_permissive_mode_permits(void **state_)
 	static const char question[] =
 		"{\"id\":\"q\",\"method\":\"droid.request_permission\"}";
 
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	must_have_written("\"autonomyLevel\":\"high\","
 			  "\"autoRejectPermissionRequests\":false");
 	assert_true(hear_line(str_of(question)));
 	must_have_written("\"selectedOption\":\"proceed_once\"");
-	begin((struct talk){ .permission_mode = "medium" }, NULL);
+	begin((struct conversation){ .permission_mode = "medium" }, NULL);
 	must_have_written("\"autonomyLevel\":\"medium\","
 			  "\"autoRejectPermissionRequests\":true");
 	assert_true(hear_line(str_of(question)));
@@ -468,7 +469,7 @@ only_the_most_permissive_mode_permits(void **state_)
 static void
 turns_that_are_not_ours_are_not_heard(void **state_)
 {
-	begin((struct talk){ 0 }, NULL);
+	begin((struct conversation){ 0 }, NULL);
 	assert_true(hear_line(str_of(opened)));
 	assert_true(hear_line(
 		STR("{\"method\":\"droid.session_notification\",\"params\":"

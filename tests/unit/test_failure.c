@@ -4,7 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 static const char *const full[] = {
 	/* Anthropic, and Claude Code */

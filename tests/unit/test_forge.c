@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "tests/unit/talk_notes.h"
+#include "tests/unit/conversation_notes.h"
 #include "workers/forge/forge.h"
 
 #define ID "11111111-1111-4111-8111-111111111111"
@@ -15,8 +15,8 @@
 #define FINISHED TITLE("\x1b[2mFinished\x1b[0m \x1b[2m" ID "\x1b[0m")
 
 static struct forge state;
-static struct agent agent = { .name = "forge", .loads = LOADS_EVERYTHING };
-static struct talk talk;
+static struct instance agent = { .name = "forge", .loads = LOADS_EVERYTHING };
+static struct conversation talk;
 
 static const struct harness *
 harness(void)
@@ -294,6 +294,6 @@ main(void)
 		cmocka_unit_test(its_model_and_what_it_may_are_settings),
 	};
 
-	talk = (struct talk){ .agent = &agent, .state = &state };
+	talk = (struct conversation){ .instance = &agent, .own = &state };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

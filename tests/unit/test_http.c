@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/unit/waits.h"
-#include "workers/http.h"
+#include "workers/io/http.h"
 
 /* A server that takes one connection at a time, and says what it was told. */
 static struct server {

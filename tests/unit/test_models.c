@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "proto/buf.h"
-#include "workers/models.h"
+#include "workers/cli/models.h"
 
 /* Takes `told`. */
 static void

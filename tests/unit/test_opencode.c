@@ -12,8 +12,8 @@
 
 #include "tests/unit/http_notes.h"
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
-#include "workers/lines.h"
+#include "tests/unit/conversation_notes.h"
+#include "workers/io/lines.h"
 #include "workers/opencode/opencode.h"
 
 static const char providers[] =
@@ -25,14 +25,14 @@ static const char providers[] =
 static struct server server;
 static struct opencode state;
 static struct loop loop;
-static struct agent agent = { .name = "opencode",
-			      .workspace = "/w",
-			      .scratch = "/scratch",
-			      .permission_mode = "allow",
-			      .loads = LOADS_EVERYTHING,
-			      .loop = &loop,
-			      .state = &server };
-static struct talk talk = { .agent = &agent, .state = &state };
+static struct instance agent = { .name = "opencode",
+				 .workspace = "/w",
+				 .scratch = "/scratch",
+				 .permission_mode = "allow",
+				 .loads = LOADS_EVERYTHING,
+				 .loop = &loop,
+				 .own = &server };
+static struct conversation talk = { .instance = &agent, .own = &state };
 static struct words argv, env;
 
 static const struct harness *
@@ -49,9 +49,9 @@ start(const char *models)
 {
 	auto_free char *line = NULL;
 
-	must(harness()->agent_command(&agent, &argv, &env, &e));
+	must(harness()->instance_command(&agent, &argv, &env, &e));
 	line = copy_format("opencode server listening on %s", server.origin);
-	must(harness()->agent_line(&agent, str_of(line), &e));
+	must(harness()->instance_line(&agent, str_of(line), &e));
 	assert_true(http_notes_line(STR("data: {\"payload\":{\"type\":"
 					"\"server.connected\"}}")));
 	assert_true(http_notes_answer(200, str_of(models)));
@@ -61,17 +61,17 @@ static void
 end(void)
 {
 	harness()->clear(&talk);
-	harness()->agent_clear(&agent);
+	harness()->instance_clear(&agent);
 	words_fini(&argv);
 	words_fini(&env);
 	notes_clear();
 	json_decref((json_t *)talk.messages);
-	talk = (struct talk){ .agent = &agent,
-			      .permission_mode = agent.permission_mode,
-			      .cwd = "/w",
-			      .cli_id = "a uuid",
-			      .kept = true,
-			      .state = &state };
+	talk = (struct conversation){ .instance = &agent,
+				      .permission_mode = agent.permission_mode,
+				      .cwd = "/w",
+				      .cli_id = "a uuid",
+				      .kept = true,
+				      .own = &state };
 	notes_talk = &talk;
 }
 
@@ -124,7 +124,7 @@ open_session(const char *id)
 	auto_free char *made = copy_format("{\"id\":\"%s\"}", id);
 
 	start(providers);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(http_notes_answer(200, str_of(made)));
 	assert_true(http_notes_answer(200, STR("{\"model\":\"fake/x\"}")));
 	notes_clear();
@@ -137,7 +137,7 @@ say(const char *text)
 	talk.messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
 				  "content", "type", "text", "text", text);
 	talk.from = 0;
-	talk.turn++;
+	talk.turns++;
 	harness()->say(&talk);
 }
 
@@ -420,7 +420,7 @@ a_session_is_made_in_its_directory(void **state_)
 	talk.cwd = "/a b/%?&#";
 	start(providers);
 	notes_clear();
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
 	assert_true(http_notes_answer(200, STR("{}")));
 	must_have_heard("ask POST /session?directory=/a%20b/%25%3F%26%23\n"
@@ -438,7 +438,7 @@ who_denies_leaves_it_no_tools(void **state_)
 {
 	agent.permission_mode = talk.permission_mode = "deny";
 	start(providers);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(was_written("{\"permission\":\"*\",\"pattern\":\"*\","
 				"\"action\":\"deny\"}"));
 }
@@ -454,7 +454,7 @@ resume(int status, const char *body)
 	talk.cli_id = "ses_1";
 	start(providers);
 	notes_clear();
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(http_notes_answer(status, str_of(body)));
 }
 
@@ -491,7 +491,7 @@ an_id_that_is_not_its_own_is_not_asked_for(void **state_)
 	talk.cli_id = "ses_/../x";
 	start(providers);
 	notes_clear();
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	must_have_heard("lost\n");
 }
 
@@ -543,7 +543,7 @@ nobody_logged_in_is_told_at_once(void **state_)
 {
 	start("{\"providers\":[{\"id\":\"opencode\",\"options\":{\"apiKey\":"
 	      "\"public\"},\"models\":{\"free\":{}}}],\"default\":{}}");
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
 	notes_clear();
 	assert_true(http_notes_answer(200, STR("{}")));
@@ -555,7 +555,7 @@ static void
 a_default_is_of_who_is_logged_in(void **state_)
 {
 	start(providers);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
 	assert_true(http_notes_answer(200, STR("{}")));
 	say("hi");
@@ -612,7 +612,7 @@ say_image(const char *image)
 	open_session("ses_1");
 	talk.messages = json_pack("[{s:s, s:[o]}]", "role", "user", "content",
 				  json_loads(image, 0, NULL));
-	talk.turn++;
+	talk.turns++;
 	harness()->say(&talk);
 }
 
@@ -641,7 +641,7 @@ open_with_history(const char *history)
 
 	talk.history = told;
 	start(providers);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	json_decref(told);
 	talk.history = NULL;
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
@@ -824,7 +824,7 @@ static void
 a_session_that_nobody_waits_for_any_more_is_deleted(void **state_)
 {
 	start(providers);
-	harness()->greet(&talk);
+	harness()->handshake(&talk);
 	notes_clear();
 	harness()->close(&talk);
 	harness()->clear(&talk);
@@ -836,9 +836,9 @@ a_session_that_nobody_waits_for_any_more_is_deleted(void **state_)
 static void
 a_talk_without_a_server_is_cleared(void **state_)
 {
-	struct talk orphan = talk;
+	struct conversation orphan = talk;
 
-	orphan.agent = NULL;
+	orphan.instance = NULL;
 	harness()->clear(&orphan);
 }
 

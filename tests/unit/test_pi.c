@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 #include "tests/unit/mutants.h"
-#include "tests/unit/talk_notes.h"
-#include "workers/lines.h"
+#include "tests/unit/conversation_notes.h"
+#include "workers/io/lines.h"
 #include "workers/pi/pi.h"
 
 static struct pi state;
 static char scratch[] = "/tmp/test-pi-XXXXXX";
-static struct agent agent = { .name = "pi", .loads = LOADS_EVERYTHING };
-static struct talk talk;
+static struct instance agent = { .name = "pi", .loads = LOADS_EVERYTHING };
+static struct conversation talk;
 static json_t *messages;
 
 static struct str
@@ -42,17 +42,17 @@ read_file(const char *name, const char *ending)
 static char arguments[4096];
 
 static void
-begin(struct talk with)
+begin(struct conversation with)
 {
 	struct words argv = { 0 }, env = { 0 };
-	bool kept = !with.turn; /* says whether it is to be kept here */
+	bool kept = !with.turns; /* says whether it is to be kept here */
 
-	if (talk.state)
+	if (talk.own)
 		pi.clear(&talk);
 	notes_clear();
 	talk = with;
-	talk.agent = &agent;
-	talk.state = &state;
+	talk.instance = &agent;
+	talk.own = &state;
 	talk.kept = kept;
 	talk.cli_id = "11111111-1111-4111-8111-111111111111";
 	talk.cwd = "/project";
@@ -70,7 +70,7 @@ begin(struct talk with)
 	}
 	words_fini(&argv);
 	words_fini(&env);
-	pi.greet(&talk);
+	pi.handshake(&talk);
 }
 
 static void
@@ -154,7 +154,7 @@ replay(const char *name, struct str said, size_t at)
 {
 	struct lines lines = LINES_INIT(MAX_LINE);
 
-	begin((struct talk){ .resumed = !strncmp(name, "resume", 6) });
+	begin((struct conversation){ .resumed = !strncmp(name, "resume", 6) });
 	hear(&lines, (struct str){ said.ptr, at });
 	hear(&lines, str_from(said, at));
 	lines_fini(&lines);
@@ -228,7 +228,7 @@ hear_mutant(struct str said)
 	static const char ending[] = "\nfinish";
 	struct str line, rest = said;
 
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	while (rest.len) {
 		line = str_cut(rest, '\n', &rest);
 		if (!hear_line(line))
@@ -263,7 +263,7 @@ static const char models_line[] =
 
 /* Up to its first turn. */
 static void
-open_it(struct talk with)
+open_it(struct conversation with)
 {
 	begin(with);
 	assert_true(hear_line(str_of(state_line)));
@@ -273,7 +273,7 @@ open_it(struct talk with)
 static void
 what_is_not_known_is_counted_and_passed_over(void **state_)
 {
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_true(hear_line(STR("(node) a warning")));
 	assert_true(hear_line(STR("{\"type\":\"song\"}")));
 	assert_true(hear_line(STR("{\"type\":7}")));
@@ -295,10 +295,10 @@ static void
 the_users_text_is_inert(void **state_)
 {
 	set_up_messages("/skill:x");
-	open_it((struct talk){ 0 });
+	open_it((struct conversation){ 0 });
 	must_have_written("\"message\":\" /skill:x\"");
 	set_up_messages("not /skill:x");
-	open_it((struct talk){ 0 });
+	open_it((struct conversation){ 0 });
 	must_have_written("\"message\":\"not /skill:x\"");
 	set_up_messages("hello");
 }
@@ -306,7 +306,7 @@ the_users_text_is_inert(void **state_)
 static void
 nothing_of_the_callers_is_in_an_argument(void **state_)
 {
-	begin((struct talk){
+	begin((struct conversation){
 		.system = "SECRET", .system_len = 6, .model = "SECRET" });
 	assert_null(strstr(arguments, "SECRET"));
 }
@@ -323,7 +323,7 @@ has_left(const char *what, bool there)
 static void
 a_system_prompt_is_in_a_file_until_it_is_read(void **state_)
 {
-	begin((struct talk){ .system = "be kind", .system_len = 7 });
+	begin((struct conversation){ .system = "be kind", .system_len = 7 });
 	assert_non_null(strstr(arguments, "<--append-system-prompt>"));
 	has_left(".system.jsonl", true);
 	assert_true(hear_line(str_of(state_line)));
@@ -342,11 +342,11 @@ one_that_comes_later_is_read_again(void **state_)
 		"{\"id\":\"get_state\",\"type\":\"response\",\"success\":true,"
 		"\"data\":{\"sessionId\":\"other\"}}";
 
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	notes_clear();
 	talk.system = "be kind";
 	talk.system_len = 7;
-	pi.greet(&talk);
+	pi.handshake(&talk);
 	must_have_written("\"type\":\"new_session\"");
 	must_not_have_written("get_state");
 	assert_true(hear_line(str_of(answer)));
@@ -358,11 +358,11 @@ one_that_comes_later_is_read_again(void **state_)
 static void
 a_session_has_the_id_that_it_is_given(void **state_)
 {
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_non_null(strstr(arguments, "<--session-id><11111111-"));
-	begin((struct talk){ .resumed = true });
+	begin((struct conversation){ .resumed = true });
 	assert_non_null(strstr(arguments, "<--session-id><11111111-"));
-	begin((struct talk){ .turn = 1 });
+	begin((struct conversation){ .turns = 1 });
 	assert_non_null(strstr(arguments, "<--no-session>"));
 	assert_null(strstr(arguments, "<--session-id>"));
 }
@@ -382,7 +382,7 @@ a_past_is_a_session_to_go_on_from(void **state_)
 		"%s/11111111-1111-4111-8111-111111111111.jsonl", scratch);
 	FILE *f;
 
-	begin((struct talk){ .history = history });
+	begin((struct conversation){ .history = history });
 	assert_non_null(strstr(arguments, "<--fork>"));
 	assert_non_null(strstr(arguments, "<--session-id>"));
 	f = fopen(path, "r");
@@ -400,7 +400,7 @@ a_past_is_a_session_to_go_on_from(void **state_)
 	has_left(".jsonl", false);
 
 	/* not kept: it writes to the file as long as it lives */
-	begin((struct talk){ .history = history, .turn = 1 });
+	begin((struct conversation){ .history = history, .turns = 1 });
 	assert_null(strstr(arguments, "<--fork>"));
 	assert_non_null(strstr(arguments, "<--session>"));
 	assert_true(hear_line(str_of(state_line)));
@@ -417,16 +417,16 @@ a_model_is_told_before_the_message(void **state_)
 	static const char done[] =
 		"{\"id\":\"set_model\",\"type\":\"response\",\"success\":true}";
 
-	open_it((struct talk){ .model = "q/b" });
+	open_it((struct conversation){ .model = "q/b" });
 	must_have_written("{\"provider\":\"q\",\"modelId\":\"b\"");
 	must_not_have_written("hello");
 	assert_true(hear_line(str_of(done)));
 	must_have_written("hello");
-	open_it((struct talk){ .model = "c" });
+	open_it((struct conversation){ .model = "c" });
 	must_have_written("{\"provider\":\"p\",\"modelId\":\"c\"");
-	open_it((struct talk){ .model = "q/org/b" });
+	open_it((struct conversation){ .model = "q/org/b" });
 	must_have_written("{\"provider\":\"q\",\"modelId\":\"org/b\"");
-	open_it((struct talk){ .model = "default" });
+	open_it((struct conversation){ .model = "default" });
 	must_not_have_written("set_model");
 	must_have_written("hello");
 }
@@ -438,7 +438,7 @@ a_model_that_it_refuses_leaves_it_with_none_that_we_know(void **state_)
 		"{\"id\":\"set_model\",\"type\":\"response\",\"success\":false,"
 		"\"error\":\"Model not found: q/c\"}";
 
-	open_it((struct talk){ .model = "q/c" });
+	open_it((struct conversation){ .model = "q/c" });
 	talk.model = NULL;
 	assert_true(hear_line(str_of(refused)));
 	must_have_heard("fail NO_MODEL pi: Model not found: q/c\n");
@@ -452,7 +452,7 @@ of_two_models_the_last_counts(void **state_)
 		"{\"id\":\"set_model\",\"type\":\"response\",\"success\":true}";
 	struct error e = { 0 };
 
-	open_it((struct talk){ .model = "q/b" });
+	open_it((struct conversation){ .model = "q/b" });
 	pi.interrupt(&talk);
 	must_have_heard("fail CANCELLED cancelled\n");
 	talk.model = "q/c";
@@ -466,7 +466,7 @@ of_two_models_the_last_counts(void **state_)
 static void
 a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 {
-	open_it((struct talk){ .model = "q/b" });
+	open_it((struct conversation){ .model = "q/b" });
 	pi.interrupt(&talk);
 	talk.model = NULL;
 	pi.say(&talk);
@@ -486,9 +486,9 @@ an_image_is_shown_to_who_can_see(void **state_)
 	set_up_messages("look");
 	json_array_append_new(
 		json_object_get(json_array_get(messages, 0), "content"), image);
-	open_it((struct talk){ 0 });
+	open_it((struct conversation){ 0 });
 	must_have_heard("fail UNSUPPORTED pi: p/org/a can't see images\n");
-	open_it((struct talk){ .model = "q/b" });
+	open_it((struct conversation){ .model = "q/b" });
 	assert_true(hear_line(str_of(done)));
 	must_have_written("{\"type\":\"image\",\"data\":\"AAAA\","
 			  "\"mimeType\":\"image/png\"}");
@@ -509,11 +509,11 @@ what_it_loads_is_what_it_may(void **state_)
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fclose(f);
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_null(strstr(arguments, "<--no-context-files>"));
 	assert_non_null(strstr(arguments, path));
 	agent.loads = LOADS_NOTHING;
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_non_null(strstr(arguments, "<--no-context-files>"));
 	assert_non_null(strstr(arguments, "<--system-prompt><>"));
 	assert_null(strstr(arguments, path));
@@ -526,18 +526,18 @@ what_it_loads_is_what_it_may(void **state_)
 static void
 what_it_may_not_do_it_has_no_tool_for(void **state_)
 {
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_null(strstr(arguments, "tools"));
-	begin((struct talk){ .permission_mode = "read-only" });
+	begin((struct conversation){ .permission_mode = "read-only" });
 	assert_non_null(strstr(arguments, "<--tools><read,grep,find,ls>"));
-	begin((struct talk){ .permission_mode = "no-tools" });
+	begin((struct conversation){ .permission_mode = "no-tools" });
 	assert_non_null(strstr(arguments, "<--no-tools>"));
 }
 
 static void
 a_dialog_is_not_waited_for(void **state_)
 {
-	begin((struct talk){ 0 });
+	begin((struct conversation){ 0 });
 	assert_true(hear_line(STR("{\"type\":\"extension_ui_request\",\"id\":"
 				  "\"q\",\"method\":\"confirm\"}")));
 	must_have_written("{\"type\":\"extension_ui_response\",\"id\":\"q\","
@@ -555,7 +555,7 @@ a_prompt_that_it_refuses_fails_its_turn(void **state_)
 		"{\"id\":\"prompt\",\"type\":\"response\",\"success\":false,"
 		"\"error\":\"No API key found for q.\\n\\nUse /login\"}";
 
-	open_it((struct talk){ 0 });
+	open_it((struct conversation){ 0 });
 	assert_true(hear_line(str_of(refused)));
 	must_have_heard("fail LOGIN pi: No API key found for q.\n");
 }

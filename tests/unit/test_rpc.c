@@ -1,22 +1,22 @@
 /* What workers/rpc promises: questions, answers and everything else. */
 #include "unit.h"
 
-#include "tests/unit/talk_notes.h"
-#include "workers/rpc.h"
+#include "tests/unit/conversation_notes.h"
+#include "workers/cli/rpc.h"
 
 static struct rpc rpc;
-static struct agent agent = { .name = "test" };
+static struct instance agent = { .name = "test" };
 static char heard[512];
 
 static void
-told(struct agent *a, const char *method, const json_t *params)
+told(struct instance *inst, const char *method, const json_t *params)
 {
 	snprintf(heard, sizeof heard, "told %s %s", method,
 		 params ? "something" : "nothing");
 }
 
 static void
-asked(struct agent *a, const json_t *id, const char *method,
+asked(struct instance *inst, const json_t *id, const char *method,
       const json_t *params)
 {
 	snprintf(heard, sizeof heard, "asked %s", method);

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workers/sessions.h"
+#include "workers/cli/sessions.h"
 
 static char path[64];
 static struct sessions sessions;

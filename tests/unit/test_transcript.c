@@ -4,7 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 static json_t *
 json_of(const char *text)
@@ -29,7 +29,7 @@ is(json_t *json, const char *want)
 static void
 nothing_becomes_nothing(void **state)
 {
-	struct talk t = { 0 };
+	struct conversation t = { 0 };
 
 	assert_null(transcript_system(&t));
 	assert_null(transcript_history(&t));
@@ -40,7 +40,7 @@ nothing_becomes_nothing(void **state)
 static void
 a_system_prompt_is_marked(void **state)
 {
-	struct talk t = { .system = "Be \0brief", .system_len = 9 };
+	struct conversation t = { .system = "Be \0brief", .system_len = 9 };
 
 	is(transcript_system(&t),
 	   "{\"type\":\"text\",\"text\":"
@@ -59,7 +59,7 @@ who_said_what_is_told_in_order(void **state)
 		"\"arguments\":\"{}\"}]},"
 		"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
 		"\"id\":\"c1\",\"text\":\"a b\"}]}]");
-	struct talk t = { .history = history };
+	struct conversation t = { .history = history };
 
 	is(transcript_history(&t),
 	   "[{\"type\":\"text\",\"text\":\"The conversation so far:\\n"
@@ -83,7 +83,9 @@ static void
 images_stay_in_their_places(void **state)
 {
 	json_t *history = json_of(picture), *parts;
-	struct talk t = { .history = history, .system = "s", .system_len = 1 };
+	struct conversation t = { .history = history,
+				  .system = "s",
+				  .system_len = 1 };
 
 	parts = transcript_preface(&t);
 	assert_int_equal(json_array_size(parts), 4);
@@ -97,7 +99,7 @@ static void
 no_text_stands_for_an_image(void **state)
 {
 	json_t *history = json_of(picture), *parts;
-	struct talk t = { .history = history };
+	struct conversation t = { .history = history };
 
 	parts = transcript_history(&t);
 	assert_null(transcript_text(parts));
@@ -112,7 +114,7 @@ an_image_in_a_result_stands_behind_it(void **state)
 		"[{\"role\":\"user\",\"content\":["
 		"{\"type\":\"tool_result\",\"id\":\"c1\",\"text\":\"seen\"},"
 		"{\"type\":\"image\",\"url\":\"http://a/b\"}]}]");
-	struct talk t = { .history = history };
+	struct conversation t = { .history = history };
 	json_t *parts = transcript_history(&t);
 	const char *before = json_string_value(
 		json_object_get(json_array_get(parts, 0), "text"));

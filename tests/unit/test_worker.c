@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "workers/turn.h"
+#include "workers/worker/turn.h"
 
 enum { MB = 1 << 20, MANY = 64 };
 

@@ -14,9 +14,9 @@ enum {
 };
 
 json_t *
-acp_params(const struct talk *t, const char *key, json_t *value)
+acp_params(const struct conversation *c, const char *key, json_t *value)
 {
-	json_t *params = json_pack("{s:s}", "sessionId", t->cli_id);
+	json_t *params = json_pack("{s:s}", "sessionId", c->cli_id);
 
 	if (value)
 		json_object_set_new(params, key, value);
@@ -55,14 +55,14 @@ write_file(const char *path, struct str text, struct error *e)
 
 /* The user's settings and the operator's override these. */
 static bool
-add_defaults(const struct agent *a, const struct acp_kind *kind,
+add_defaults(const struct instance *inst, const struct acp_kind *kind,
 	     struct words *env, struct error *e)
 {
 	auto_free char *path = NULL;
 
 	if (!kind->defaults || words_value(env, kind->defaults_variable))
 		return true;
-	path = copy_format("%s/%s-defaults.json", a->scratch, kind->name);
+	path = copy_format("%s/%s-defaults.json", inst->scratch, kind->name);
 	if (!write_file(path, str_of(kind->defaults), e))
 		return false;
 	words_print(env, "%s=%s", kind->defaults_variable, path);
@@ -84,19 +84,19 @@ records_of(const struct acp_kind *kind, const struct words *env)
 }
 
 static bool
-agent_command(struct agent *a, struct words *argv, struct words *env,
-	      struct error *e)
+instance_command(struct instance *inst, struct words *argv, struct words *env,
+		 struct error *e)
 {
-	struct acp_agent *agent = a->state;
+	struct acp_agent *agent = inst->own;
 
-	agent->kind = acp_kind_of(a->name, e);
+	agent->kind = acp_kind_of(inst->name, e);
 	if (!agent->kind)
 		return false;
 	add_words(argv, agent->kind->arguments);
-	if (a->loads == LOADS_NOTHING)
+	if (inst->loads == LOADS_NOTHING)
 		add_words(argv, agent->kind->bare);
 	agent->records = records_of(agent->kind, env);
-	return add_defaults(a, agent->kind, env, e);
+	return add_defaults(inst, agent->kind, env, e);
 }
 
 static bool
@@ -110,8 +110,8 @@ has(const json_t *object, const char *key)
 static void
 on_initialized(void *whom, const json_t *result, const json_t *error)
 {
-	struct agent *a = whom;
-	struct acp_agent *agent = a->state;
+	struct instance *inst = whom;
+	struct acp_agent *agent = inst->own;
 	const json_t *can = json_object_get(result, "agentCapabilities");
 	const json_t *sessions = json_object_get(can, "sessionCapabilities");
 	const json_t *version = json_object_get(result, "protocolVersion");
@@ -119,65 +119,68 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 
 	if (!result) {
 		fail_with(&e, ERR_HARNESS, "%s refused the handshake: %s",
-			  a->name, json_text(error, "message"));
-		agent_fail(a, &e);
+			  inst->name, json_text(error, "message"));
+		instance_fail(inst, &e);
 		return;
 	}
 	if (json_integer_value(version) != PROTOCOL)
-		agent_unknown(a, "version of the protocol", "other than 1");
+		instance_unknown(inst, "version of the protocol",
+				 "other than 1");
 	agent->loads = has(can, "loadSession");
 	agent->resumes = has(sessions, "resume");
 	agent->closes = has(sessions, "close");
 	agent->deletes = has(sessions, "delete");
 	agent->sees_images =
 		has(json_object_get(can, "promptCapabilities"), "image");
-	agent_ready(a);
+	instance_ready(inst);
 }
 
 /* Notifications and requests of the agent's. */
 
 static void
-told(struct agent *a, const char *method, const json_t *params)
+told(struct instance *inst, const char *method, const json_t *params)
 {
-	struct talk *t = agent_talk(a, json_text(params, "sessionId"));
+	struct conversation *c =
+		instance_conversation(inst, json_text(params, "sessionId"));
 
 	if (!strcmp(method, "session/update")) {
-		if (t)
-			acp_on_update(t, json_object_get(params, "update"));
+		if (c)
+			acp_on_update(c, json_object_get(params, "update"));
 		return;
 	}
 	/* methods that an agent may add without declaring them */
 	if (*method != '_' && !strstr(method, "/notify/"))
-		agent_unknown(a, "notification", method);
+		instance_unknown(inst, "notification", method);
 }
 
 static void
-asked(struct agent *a, const json_t *id, const char *method,
+asked(struct instance *inst, const json_t *id, const char *method,
       const json_t *params)
 {
-	struct acp_agent *agent = a->state;
-	struct talk *t = agent_talk(a, json_text(params, "sessionId"));
+	struct acp_agent *agent = inst->own;
+	struct conversation *c =
+		instance_conversation(inst, json_text(params, "sessionId"));
 
 	if (!strcmp(method, "session/request_permission")) {
-		if (t)
-			acp_on_permission(t, params);
-		rpc_answer(&agent->rpc, id, acp_decide(t, params));
+		if (c)
+			acp_on_permission(c, params);
+		rpc_answer(&agent->rpc, id, acp_decide(c, params));
 		return;
 	}
 	if (strcmp(method, "craft/drainMidTurnQueue"))
-		agent_unknown(a, "request", method);
+		instance_unknown(inst, "request", method);
 	rpc_refuse(&agent->rpc, id, ACP_NO_METHOD,
 		   "not supported by this client");
 }
 
 static void
-agent_greet(struct agent *a)
+instance_handshake(struct instance *inst)
 {
-	struct acp_agent *agent = a->state;
+	struct acp_agent *agent = inst->own;
 
 	agent->rpc.told = told;
 	agent->rpc.asked = asked;
-	rpc_init(&agent->rpc, a);
+	rpc_init(&agent->rpc, inst);
 	list_init(&agent->waiting);
 	agent->doomed = json_array();
 	rpc_ask(&agent->rpc, "initialize",
@@ -186,7 +189,7 @@ agent_greet(struct agent *a)
 			  "fs", "readTextFile", 0, "writeTextFile", 0,
 			  "terminal", 0, "clientInfo", "name", "cli-bridge",
 			  "version", VERSION),
-		on_initialized, a);
+		on_initialized, inst);
 }
 
 /*
@@ -209,8 +212,8 @@ is_damaged(struct str line)
 }
 
 /* The session's id is looked for in the bytes: the line cannot be parsed. */
-static struct talk *
-talk_in(struct agent *a, struct str line)
+static struct conversation *
+conversation_in(struct instance *inst, struct str line)
 {
 	static const char key[] = "\"sessionId\":\"";
 	const char *at = memmem(line.ptr, line.len, key, sizeof key - 1);
@@ -222,29 +225,30 @@ talk_in(struct agent *a, struct str line)
 	rest = str_from(line, (size_t)(at - line.ptr) + sizeof key - 1);
 	id = str_cut(rest, '"', &rest);
 	name = copy(id);
-	return agent_talk(a, name);
+	return instance_conversation(inst, name);
 }
 
 /* An agent that opens a session again repeats what was said in it, which is
  * passed over. */
 static bool
-is_asked(const struct talk *t)
+is_asked(const struct conversation *c)
 {
-	return t && ((const struct acp *)t->state)->is_asked;
+	return c && ((const struct acp *)c->own)->is_asked;
 }
 
 static bool
-agent_line(struct agent *a, struct str line, struct error *e)
+instance_line(struct instance *inst, struct str line, struct error *e)
 {
-	struct acp_agent *agent = a->state;
-	struct talk *t = is_damaged(line) ? talk_in(a, line) : NULL;
+	struct acp_agent *agent = inst->own;
+	struct conversation *c =
+		is_damaged(line) ? conversation_in(inst, line) : NULL;
 	struct error why = { 0 };
 
-	if (is_asked(t)) {
+	if (is_asked(c)) {
 		fail_with(&why, ERR_HARNESS,
 			  "%s: it wrote a line that is not valid JSON",
-			  a->name);
-		talk_abort(t, &why);
+			  inst->name);
+		conversation_abort(c, &why);
 		return true;
 	}
 	rpc_line(&agent->rpc, line);
@@ -252,9 +256,9 @@ agent_line(struct agent *a, struct str line, struct error *e)
 }
 
 static void
-agent_clear(struct agent *a)
+instance_clear(struct instance *inst)
 {
-	struct acp_agent *agent = a->state;
+	struct acp_agent *agent = inst->own;
 
 	rpc_fini(&agent->rpc);
 	acp_drop_sessions(agent);
@@ -326,21 +330,21 @@ harness_of(const char *name, struct error *e)
 		return &made.harness;
 	made.harness = (struct harness){
 		.tested = kind->tested,
-		.state = sizeof(struct acp),
+		.own = sizeof(struct acp),
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
 		.has_trial = true,
-		.greet = acp_greet,
+		.handshake = acp_greet,
 		.say = acp_say,
 		.interrupt = acp_interrupt,
 		.clear = acp_clear,
 		.shares = MAX_SESSIONS,
-		.agent_state = sizeof(struct acp_agent),
-		.agent_command = agent_command,
-		.agent_greet = agent_greet,
-		.agent_line = agent_line,
-		.agent_clear = agent_clear,
+		.instance_own = sizeof(struct acp_agent),
+		.instance_command = instance_command,
+		.instance_handshake = instance_handshake,
+		.instance_line = instance_line,
+		.instance_clear = instance_clear,
 		.close = acp_close,
 	};
 	add_lists(kind);

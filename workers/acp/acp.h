@@ -20,7 +20,7 @@
  *
  * We offer the agent neither our file system nor our terminals: it has its own.
  */
-#include "workers/rpc.h"
+#include "workers/cli/rpc.h"
 
 /* Of an agent; lists are words with white space between them. */
 struct acp_kind {
@@ -64,7 +64,7 @@ struct acp_kind {
 /* Lends it for the life of the process.  NULL on failure. */
 const struct acp_kind *acp_kind_of(const char *name, struct error *);
 
-/* agent->state */
+/* instance->own */
 struct acp_agent {
 	struct rpc rpc;
 	const struct acp_kind *kind;
@@ -94,10 +94,10 @@ enum acp_choice {
 	ACP_TRY_MODEL,
 };
 
-/* talk->state */
+/* conversation->own */
 struct acp {
 	/* Until it is open. */
-	struct talk *talk; /* whose state this is */
+	struct conversation *conversation; /* whose state this is */
 	struct node waits; /* in acp_agent.waiting, or nowhere */
 	bool is_opening;   /* its session was asked for */
 
@@ -146,60 +146,60 @@ str_in(const json_t *string)
 }
 
 static inline struct acp_agent *
-acp_agent_of(const struct talk *t)
+acp_agent_of(const struct conversation *c)
 {
-	return t->agent->state;
+	return c->instance->own;
 }
 
 /* {"sessionId":<the talk's>, `key`: `value`}.  Takes `value`; NULL leaves it
  * out. */
-json_t *acp_params(const struct talk *, const char *key, json_t *value);
+json_t *acp_params(const struct conversation *, const char *key, json_t *value);
 
 enum { ACP_NO_LOGIN = -32000, ACP_NO_METHOD = -32601 }; /* errors of its */
 
 /* session.c */
-void acp_greet(struct talk *);
-void acp_close(struct talk *);
-void acp_clear(struct talk *);
+void acp_greet(struct conversation *);
+void acp_close(struct conversation *);
+void acp_clear(struct conversation *);
 void acp_drop_sessions(struct acp_agent *);
 
 /* acp.c: whether the operator has named models. */
 bool acp_names_models(void);
 
 /* models.c: from the answer that opened the session. */
-void acp_read_models(struct talk *, const json_t *opened);
+void acp_read_models(struct conversation *, const json_t *opened);
 
 /* Asks for the turn's model.  False if the session has it already. */
-bool acp_ask_model(struct talk *);
+bool acp_ask_model(struct conversation *);
 
 /* prompt.c */
-void acp_say(struct talk *);
-void acp_send_prompt(struct talk *);
-void acp_interrupt(struct talk *);
+void acp_say(struct conversation *);
+void acp_send_prompt(struct conversation *);
+void acp_interrupt(struct conversation *);
 
 /* Ends the turn by the answer to its prompt. */
-void acp_conclude(struct talk *, const json_t *result);
+void acp_conclude(struct conversation *, const json_t *result);
 
 /* Stops the turn, which then fails with this error. */
-void acp_stop_for(struct talk *, const struct error *);
+void acp_stop_for(struct conversation *, const struct error *);
 
-void acp_fail(struct talk *, struct error *);
+void acp_fail(struct conversation *, struct error *);
 
 /* updates.c */
-void acp_on_update(struct talk *, const json_t *update);
-void acp_on_permission(struct talk *, const json_t *params);
+void acp_on_update(struct conversation *, const json_t *update);
+void acp_on_permission(struct conversation *, const json_t *params);
 void acp_forget_turn(struct acp *);
 
 /* repeats.c: hears text; says the text that is held back. */
 enum { ACP_MAX_REPEAT = 200 /* bytes after which a repeat is certain */ };
-void acp_hear_text(struct talk *, struct str);
-void acp_say_held(struct talk *);
+void acp_hear_text(struct conversation *, struct str);
+void acp_say_held(struct conversation *);
 
 /* permission.c: sets the mode of the talk, and `then` follows; the answer to a
  * request for permission. */
-void acp_set_mode(struct talk *, rpc_answer_fn *then);
-bool acp_may_all(const struct talk *);
-json_t *acp_decide(const struct talk *, const json_t *params);
+void acp_set_mode(struct conversation *, rpc_answer_fn *then);
+bool acp_may_all(const struct conversation *);
+json_t *acp_decide(const struct conversation *, const json_t *params);
 char *acp_mode_words(const struct acp_kind *);
 
 /* usage.c */
@@ -209,13 +209,14 @@ void acp_add_usage(struct acp *, const struct acp_usage *);
 json_t *acp_usage(const struct acp *); /* OpenAI's object, or NULL */
 
 /* failure.c: what an error means that answers a request, and words alone. */
-void acp_explain(const struct talk *, const json_t *error, struct error *);
-void acp_explain_words(const struct talk *, json_int_t status,
+void acp_explain(const struct conversation *, const json_t *error,
+		 struct error *);
+void acp_explain_words(const struct conversation *, json_int_t status,
 		       const char *words, struct error *);
 
 /* record.c */
-void acp_record_begin(struct talk *);
+void acp_record_begin(struct conversation *);
 
 /* The prompt was answered: acp_conclude(), or acp_fail(), follows. */
-void acp_record_end(struct talk *, const json_t *result);
-void acp_record_clear(struct talk *);
+void acp_record_end(struct conversation *, const json_t *result);
+void acp_record_clear(struct conversation *);

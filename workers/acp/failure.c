@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * An error has a code of the protocol's or, from gemini, an HTTP status.  Its
@@ -88,10 +88,10 @@ code_of(json_int_t status, const char *words, bool has_spoken)
 }
 
 void
-acp_explain_words(const struct talk *t, json_int_t status, const char *words,
-		  struct error *e)
+acp_explain_words(const struct conversation *c, json_int_t status,
+		  const char *words, struct error *e)
 {
-	const struct acp_kind *kind = acp_agent_of(t)->kind;
+	const struct acp_kind *kind = acp_agent_of(c)->kind;
 
 	if (!words || !*words)
 		words = "no reason given";
@@ -99,8 +99,8 @@ acp_explain_words(const struct talk *t, json_int_t status, const char *words,
 		words += 7;
 	if (!status)
 		status = status_in(words);
-	failure_tell(e, code_of(status, words, talk_has_spoken(t)),
-		     talk_name(t), str_of(words), kind->log_in);
+	failure_tell(e, code_of(status, words, conversation_has_spoken(c)),
+		     conversation_name(c), str_of(words), kind->log_in);
 }
 
 /* The vendor's error, if the message is JSON. */
@@ -151,7 +151,7 @@ says_nothing(json_int_t status, const char *words)
 }
 
 void
-acp_explain(const struct talk *t, const json_t *error, struct error *e)
+acp_explain(const struct conversation *c, const json_t *error, struct error *e)
 {
 	json_t *inner = inner_error(json_text(error, "message"));
 	const char *words = words_of(error, inner);
@@ -161,6 +161,6 @@ acp_explain(const struct talk *t, const json_t *error, struct error *e)
 		status = 401;
 	if (says_nothing(status, words))
 		status = 0;
-	acp_explain_words(t, status, words, e);
+	acp_explain_words(c, status, words, e);
 	json_decref(inner);
 }

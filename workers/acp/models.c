@@ -17,7 +17,7 @@ name_of(const char *id, const char *name)
 /* What an agent says of its models, while it is read. */
 struct offer {
 	struct acp *acp;
-	json_t *rows; /* for talk_models(), by our names */
+	json_t *rows; /* for conversation_models(), by our names */
 };
 
 static const char *
@@ -137,23 +137,23 @@ rows_of(const struct offer *o)
 }
 
 void
-acp_read_models(struct talk *t, const json_t *opened)
+acp_read_models(struct conversation *c, const json_t *opened)
 {
 	const json_t *models = json_object_get(opened, "models");
 	const json_t *option = model_option(opened);
-	struct acp *c = t->state;
-	struct offer o = { .acp = c, .rows = json_object() };
+	struct acp *own = c->own;
+	struct offer o = { .acp = own, .rows = json_object() };
 
-	c->models = json_object();
+	own->models = json_object();
 	if (option)
 		read_option(&o, option);
 	else if (json_is_object(models))
 		read_models(&o, models);
 	describe_all(&o, models);
-	if (json_object_size(c->models))
-		talk_models(t, rows_of(&o));
-	else if (c->choice == ACP_NO_CHOICE && acp_names_models())
-		c->choice = ACP_TRY_MODEL;
+	if (json_object_size(own->models))
+		conversation_models(c, rows_of(&o));
+	else if (own->choice == ACP_NO_CHOICE && acp_names_models())
+		own->choice = ACP_TRY_MODEL;
 	json_decref(o.rows);
 }
 
@@ -175,83 +175,83 @@ id_of(const struct acp *c, const char *model)
 
 /* The agent does not take the operator's names: they are not listed again. */
 static void
-fail_choice(struct talk *t)
+fail_choice(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	talk_models(t, json_pack("[s]", "default"));
+	conversation_models(c, json_pack("[s]", "default"));
 	fail_with(
 		&e, ERR_NO_MODEL,
 		"%s can't be told to use %s: it has no session/set_model; ask "
 		"for \"%s\" alone, and name no models in its settings",
-		talk_name(t), c->asked_model, talk_name(t));
-	acp_fail(t, &e);
+		conversation_name(c), own->asked_model, conversation_name(c));
+	acp_fail(c, &e);
 }
 
 static void
 on_model_set(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct acp *c = t->state;
+	struct conversation *c = whom;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
 	if (!error) {
-		free(c->model);
-		c->model = c->asked_model;
-		c->asked_model = NULL;
-		acp_send_prompt(t);
+		free(own->model);
+		own->model = own->asked_model;
+		own->asked_model = NULL;
+		acp_send_prompt(c);
 		return;
 	}
-	if (c->choice == ACP_TRY_MODEL && is_unknown_method(error)) {
-		fail_choice(t);
+	if (own->choice == ACP_TRY_MODEL && is_unknown_method(error)) {
+		fail_choice(c);
 		return;
 	}
-	acp_explain(t, error, &e);
+	acp_explain(c, error, &e);
 	if (e.code == ERR_HARNESS || e.code == ERR_INVALID)
 		e.code = ERR_NO_MODEL;
-	acp_fail(t, &e);
+	acp_fail(c, &e);
 }
 
 static void
-ask(struct talk *t, const char *id)
+ask(struct conversation *c, const char *id)
 {
-	struct rpc *rpc = &acp_agent_of(t)->rpc;
-	struct acp *c = t->state;
+	struct rpc *rpc = &acp_agent_of(c)->rpc;
+	struct acp *own = c->own;
 	json_t *params;
 
-	if (c->choice != ACP_SET_OPTION) {
+	if (own->choice != ACP_SET_OPTION) {
 		rpc_ask(rpc, "session/set_model",
-			acp_params(t, "modelId", json_string(id)), on_model_set,
-			t);
+			acp_params(c, "modelId", json_string(id)), on_model_set,
+			c);
 		return;
 	}
-	params = acp_params(t, "configId", json_string(c->model_option));
+	params = acp_params(c, "configId", json_string(own->model_option));
 	json_object_set_new(params, "value", json_string(id));
-	rpc_ask(rpc, "session/set_config_option", params, on_model_set, t);
+	rpc_ask(rpc, "session/set_config_option", params, on_model_set, c);
 }
 
 bool
-acp_ask_model(struct talk *t)
+acp_ask_model(struct conversation *c)
 {
-	struct acp *c = t->state;
-	const char *id = t->model ? id_of(c, t->model) : c->default_model;
-	const char *has = c->model     ? c->model
-			  : t->resumed ? NULL
-				       : c->default_model;
+	struct acp *own = c->own;
+	const char *id = c->model ? id_of(own, c->model) : own->default_model;
+	const char *has = own->model   ? own->model
+			  : c->resumed ? NULL
+				       : own->default_model;
 	struct error e = { 0 };
 
-	if (!id || (has && !strcmp(id, has)) || (!t->model && !c->model))
+	if (!id || (has && !strcmp(id, has)) || (!c->model && !own->model))
 		return false;
-	if (c->choice == ACP_NO_CHOICE) {
+	if (own->choice == ACP_NO_CHOICE) {
 		fail_with(&e, ERR_NO_MODEL,
 			  "%s offers no choice of models: %s is not one of "
 			  "its own",
-			  talk_name(t), t->model);
-		acp_fail(t, &e);
+			  conversation_name(c), c->model);
+		acp_fail(c, &e);
 		return true;
 	}
-	c->asked_model = copy(str_of(id));
-	ask(t, id);
+	own->asked_model = copy(str_of(id));
+	ask(c, id);
 	return true;
 }

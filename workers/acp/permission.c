@@ -34,12 +34,12 @@ acp_mode_words(const struct acp_kind *kind)
 }
 
 bool
-acp_may_all(const struct talk *t)
+acp_may_all(const struct conversation *c)
 {
-	struct str list = str_of(acp_agent_of(t)->kind->modes), word, how;
+	struct str list = str_of(acp_agent_of(c)->kind->modes), word, how;
 
 	return next_mode(&list, &word, &how) &&
-	       str_is(word, t->permission_mode);
+	       str_is(word, c->permission_mode);
 }
 
 static json_t *
@@ -52,28 +52,28 @@ string_of(struct str s)
  * all updates from before, such as the repetition of an old session, are over.
  */
 void
-acp_set_mode(struct talk *t, rpc_answer_fn *then)
+acp_set_mode(struct conversation *c, rpc_answer_fn *then)
 {
-	struct acp_agent *agent = acp_agent_of(t);
+	struct acp_agent *agent = acp_agent_of(c);
 	struct str list = str_of(agent->kind->modes), word, how, value;
 	json_t *params;
 
 	while (next_mode(&list, &word, &how) &&
-	       !str_is(word, t->permission_mode))
+	       !str_is(word, c->permission_mode))
 		;
 	if (!how.len) {
-		then(t, json_null(), NULL);
+		then(c, json_null(), NULL);
 		return;
 	}
 	if (*how.ptr != '@') {
 		rpc_ask(&agent->rpc, "session/set_mode",
-			acp_params(t, "modeId", string_of(how)), then, t);
+			acp_params(c, "modeId", string_of(how)), then, c);
 		return;
 	}
 	how = str_cut(str_from(how, 1), '=', &value);
-	params = acp_params(t, "configId", string_of(how));
+	params = acp_params(c, "configId", string_of(how));
 	json_object_set_new(params, "value", string_of(value));
-	rpc_ask(&agent->rpc, "session/set_config_option", params, then, t);
+	rpc_ask(&agent->rpc, "session/set_config_option", params, then, c);
 }
 
 static const char *
@@ -93,17 +93,17 @@ option_of(const json_t *options, const char *kind)
 
 /* Decides at once: nobody is there to be asked. */
 json_t *
-acp_decide(const struct talk *t, const json_t *params)
+acp_decide(const struct conversation *c, const json_t *params)
 {
 	const json_t *options = json_object_get(params, "options");
-	bool allowed = t && acp_may_all(t);
+	bool allowed = c && acp_may_all(c);
 	const char *choice =
 		option_of(options, allowed ? "allow_once" : "reject_once");
 
 	if (!choice)
 		choice = option_of(options,
 				   allowed ? "allow_always" : "reject_always");
-	if (!t || !choice)
+	if (!c || !choice)
 		return json_pack("{s:{s:s}}", "outcome", "outcome",
 				 "cancelled");
 	return json_pack("{s:{s:s, s:s}}", "outcome", "outcome", "selected",

@@ -49,16 +49,16 @@ result_text(const json_t *part)
 }
 
 static bool
-add_image(const struct talk *t, json_t *blocks, const json_t *part,
+add_image(const struct conversation *c, json_t *blocks, const json_t *part,
 	  struct error *e)
 {
-	if (!acp_agent_of(t)->sees_images)
+	if (!acp_agent_of(c)->sees_images)
 		return fail_with(e, ERR_UNSUPPORTED, "%s takes no images",
-				 talk_name(t));
+				 conversation_name(c));
 	if (json_text(part, "url"))
 		return fail_with(e, ERR_UNSUPPORTED,
 				 "%s takes images as data: URLs only",
-				 talk_name(t));
+				 conversation_name(c));
 	json_array_append_new(blocks,
 			      json_pack("{s:s, s:O, s:O}", "type", "image",
 					"mimeType",
@@ -68,13 +68,13 @@ add_image(const struct talk *t, json_t *blocks, const json_t *part,
 }
 
 static bool
-add_part(const struct talk *t, json_t *blocks, const json_t *part,
+add_part(const struct conversation *c, json_t *blocks, const json_t *part,
 	 struct error *e)
 {
 	const char *type = json_text(part, "type");
 
 	if (!strcmp(type, "image"))
-		return add_image(t, blocks, part, e);
+		return add_image(c, blocks, part, e);
 	if (!strcmp(type, "tool_result"))
 		add_block(blocks, result_text(part));
 	else if (!strcmp(type, "text"))
@@ -83,22 +83,22 @@ add_part(const struct talk *t, json_t *blocks, const json_t *part,
 }
 
 static bool
-add_parts(const struct talk *t, json_t *blocks, const json_t *parts,
+add_parts(const struct conversation *c, json_t *blocks, const json_t *parts,
 	  struct error *e)
 {
 	const json_t *part;
 	size_t i;
 
 	json_array_foreach (parts, i, part)
-		if (!add_part(t, blocks, part, e))
+		if (!add_part(c, blocks, part, e))
 			return false;
 	return true;
 }
 
 static void
-make_inert(const struct talk *t, json_t *blocks)
+make_inert(const struct conversation *c, json_t *blocks)
 {
-	const char *before = acp_agent_of(t)->kind->before_commands;
+	const char *before = acp_agent_of(c)->kind->before_commands;
 
 	if (looks_like_a_command(blocks))
 		json_array_insert_new(
@@ -108,70 +108,70 @@ make_inert(const struct talk *t, json_t *blocks)
 }
 
 static bool
-read_prompt(struct talk *t, struct error *e)
+read_prompt(struct conversation *c, struct error *e)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	json_t *blocks = json_array();
-	bool ok = add_parts(t, blocks, c->preface, e);
+	bool ok = add_parts(c, blocks, own->preface, e);
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
-		ok = add_parts(t, blocks,
-			       json_object_get(json_array_get(t->messages, i),
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
+		ok = add_parts(c, blocks,
+			       json_object_get(json_array_get(c->messages, i),
 					       "content"),
 			       e);
-	make_inert(t, blocks);
+	make_inert(c, blocks);
 	if (ok)
-		c->prompt = blocks;
+		own->prompt = blocks;
 	else
 		json_decref(blocks);
 	return ok;
 }
 
 void
-acp_say(struct talk *t)
+acp_say(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	acp_forget_turn(c);
-	if (!read_prompt(t, &e)) {
-		talk_fail(t, &e);
+	acp_forget_turn(own);
+	if (!read_prompt(c, &e)) {
+		conversation_fail(c, &e);
 		return;
 	}
-	if (!acp_ask_model(t))
-		acp_send_prompt(t);
+	if (!acp_ask_model(c))
+		acp_send_prompt(c);
 }
 
 /* A prompt that was not sent yet is dropped.  Which model the session has then
  * is not known, so the next turn sets it again. */
 void
-acp_interrupt(struct talk *t)
+acp_interrupt(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	if (c->is_asked) {
-		rpc_tell(&acp_agent_of(t)->rpc, "session/cancel",
-			 acp_params(t, NULL, NULL));
+	if (own->is_asked) {
+		rpc_tell(&acp_agent_of(c)->rpc, "session/cancel",
+			 acp_params(c, NULL, NULL));
 		return;
 	}
-	rpc_forget(&acp_agent_of(t)->rpc, t);
-	if (c->asked_model) {
-		free(c->model);
-		c->model = copy(STR(""));
+	rpc_forget(&acp_agent_of(c)->rpc, c);
+	if (own->asked_model) {
+		free(own->model);
+		own->model = copy(STR(""));
 	}
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	acp_fail(t, &e);
+	acp_fail(c, &e);
 }
 
 void
-acp_stop_for(struct talk *t, const struct error *e)
+acp_stop_for(struct conversation *c, const struct error *e)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	c->why = *e;
-	rpc_tell(&acp_agent_of(t)->rpc, "session/cancel",
-		 acp_params(t, NULL, NULL));
+	own->why = *e;
+	rpc_tell(&acp_agent_of(c)->rpc, "session/cancel",
+		 acp_params(c, NULL, NULL));
 }
 
 /* The end of a turn */
@@ -194,16 +194,16 @@ reason_of(const char *stop)
 }
 
 void
-acp_fail(struct talk *t, struct error *e)
+acp_fail(struct conversation *c, struct error *e)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	acp_forget_turn(c);
-	talk_fail(t, e);
+	acp_forget_turn(own);
+	conversation_fail(c, e);
 }
 
 static void
-fail_for(struct talk *t, const char *stop)
+fail_for(struct conversation *c, const char *stop)
 {
 	struct error e = { 0 };
 
@@ -213,100 +213,100 @@ fail_for(struct talk *t, const char *stop)
 		fail_with(&e, ERR_HARNESS,
 			  "%s: the turn has asked its model too often, or goes "
 			  "round in circles",
-			  talk_name(t));
+			  conversation_name(c));
 	else
 		fail_with(&e, ERR_HARNESS, "%s ended its turn as \"%s\"",
-			  talk_name(t), stop ? stop : "");
-	acp_fail(t, &e);
+			  conversation_name(c), stop ? stop : "");
+	acp_fail(c, &e);
 }
 
 static void
-finish(struct talk *t, const char *reason)
+finish(struct conversation *c, const char *reason)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	char model[MAX_MODEL];
-	json_t *usage = acp_usage(c);
+	json_t *usage = acp_usage(own);
 
-	snprintf(model, sizeof model, "%s", c->answering);
-	json_decref(c->preface);
-	c->preface = NULL;
-	acp_forget_turn(c);
-	talk_finish(t, reason, usage, *model ? model : t->model);
+	snprintf(model, sizeof model, "%s", own->answering);
+	json_decref(own->preface);
+	own->preface = NULL;
+	acp_forget_turn(own);
+	conversation_finish(c, reason, usage, *model ? model : c->model);
 }
 
 /* An agent that has swallowed an error of its vendor's ends a turn like this.
  */
 static void
-fail_silent(struct talk *t)
+fail_silent(struct conversation *c)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_UPSTREAM, "%s ended its turn without a word",
-		  talk_name(t));
-	acp_fail(t, &e);
+		  conversation_name(c));
+	acp_fail(c, &e);
 }
 
 static void
-fail_as_it_said(struct talk *t)
+fail_as_it_said(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	acp_explain_words(t, 0, c->complaint, &e);
-	acp_fail(t, &e);
+	acp_explain_words(c, 0, own->complaint, &e);
+	acp_fail(c, &e);
 }
 
 void
-acp_conclude(struct talk *t, const json_t *result)
+acp_conclude(struct conversation *c, const json_t *result)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	const char *stop = json_text(result, "stopReason");
 	const char *reason = reason_of(stop);
-	uint64_t turn = t->turn;
+	uint64_t turn = c->turns;
 
-	acp_say_held(t);
-	if (t->turn != turn)
+	acp_say_held(c);
+	if (c->turns != turn)
 		return; /* the turn has ended, and the next may have begun */
 	if (!reason)
-		fail_for(t, stop);
-	else if (c->complaint)
-		fail_as_it_said(t);
-	else if (!strcmp(reason, "stop") && !c->has_text && !c->tools)
-		fail_silent(t);
+		fail_for(c, stop);
+	else if (own->complaint)
+		fail_as_it_said(c);
+	else if (!strcmp(reason, "stop") && !own->has_text && !own->tools)
+		fail_silent(c);
 	else
-		finish(t, reason);
+		finish(c, reason);
 }
 
 static void
 on_answered(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct acp *c = t->state;
+	struct conversation *c = whom;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	c->is_asked = false;
-	if (c->why.code) {
-		e = c->why;
-		acp_fail(t, &e);
+	own->is_asked = false;
+	if (own->why.code) {
+		e = own->why;
+		acp_fail(c, &e);
 		return;
 	}
 	if (error) {
-		acp_explain(t, error, &e);
-		acp_fail(t, &e);
+		acp_explain(c, error, &e);
+		acp_fail(c, &e);
 		return;
 	}
-	acp_count_answer(c, result);
-	acp_record_end(t, result);
+	acp_count_answer(own, result);
+	acp_record_end(c, result);
 }
 
 void
-acp_send_prompt(struct talk *t)
+acp_send_prompt(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	acp_record_begin(t);
-	c->is_asked = true;
-	rpc_ask(&acp_agent_of(t)->rpc, "session/prompt",
-		acp_params(t, "prompt", c->prompt), on_answered, t);
-	c->prompt = NULL;
+	acp_record_begin(c);
+	own->is_asked = true;
+	rpc_ask(&acp_agent_of(c)->rpc, "session/prompt",
+		acp_params(c, "prompt", own->prompt), on_answered, c);
+	own->prompt = NULL;
 }

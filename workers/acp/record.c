@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workers/lines.h"
+#include "workers/io/lines.h"
 
 /*
  * Kimi answers a prompt with "end_turn" even if its vendor said 429 or the
@@ -47,19 +47,19 @@ find_record(const char *home, const char *session)
 
 /* The lines that are there already belong to earlier turns. */
 void
-acp_record_begin(struct talk *t)
+acp_record_begin(struct conversation *c)
 {
-	const char *home = acp_agent_of(t)->records;
-	struct acp *c = t->state;
+	const char *home = acp_agent_of(c)->records;
+	struct acp *own = c->own;
 	struct stat st;
 
 	if (!home)
 		return;
-	if (!c->record)
-		c->record = find_record(home, t->cli_id);
-	if (!c->record)
+	if (!own->record)
+		own->record = find_record(home, c->cli_id);
+	if (!own->record)
 		return; /* the file is made in the first turn */
-	c->recorded = stat(c->record, &st) == 0 ? st.st_size : 0;
+	own->recorded = stat(own->record, &st) == 0 ? st.st_size : 0;
 }
 
 /* Lines */
@@ -187,7 +187,7 @@ read_record(struct acp *c)
 /* The end of a turn */
 
 static void
-fail(struct talk *t, const json_t *ended)
+fail(struct conversation *c, const json_t *ended)
 {
 	const json_t *error = json_object_get(ended, "error");
 	const json_t *details = json_object_get(error, "details");
@@ -195,11 +195,12 @@ fail(struct talk *t, const json_t *ended)
 	struct error e = { 0 };
 
 	acp_explain_words(
-		t, json_integer_value(json_object_get(details, "statusCode")),
+		c, json_integer_value(json_object_get(details, "statusCode")),
 		json_text(error, "message"), &e);
 	if (e.code == ERR_HARNESS && code && !strncmp(code, "provider.", 9))
-		e.code = talk_has_spoken(t) ? ERR_TRUNCATED : ERR_UPSTREAM;
-	acp_fail(t, &e);
+		e.code = conversation_has_spoken(c) ? ERR_TRUNCATED
+						    : ERR_UPSTREAM;
+	acp_fail(c, &e);
 }
 
 static bool
@@ -209,10 +210,10 @@ is(const char *a, const char *b)
 }
 
 static void
-conclude(struct talk *t)
+conclude(struct conversation *c)
 {
-	struct acp *c = t->state;
-	json_t *answer = json_incref(c->answer);
+	struct acp *own = c->own;
+	json_t *answer = json_incref(own->answer);
 	const json_t *ended = json_object_get(answer, "ended");
 	const char *code = json_text(json_object_get(ended, "error"), "code");
 
@@ -221,68 +222,68 @@ conclude(struct talk *t)
 				    json_string("max_tokens"));
 	if (is(json_text(ended, "reason"), "failed") &&
 	    !is(code, "provider.filtered"))
-		fail(t, ended);
+		fail(c, ended);
 	else
-		acp_conclude(t, answer);
+		acp_conclude(c, answer);
 	json_decref(answer);
 }
 
 static void
-give_up(struct talk *t)
+give_up(struct conversation *c)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_HARNESS, "%s left no record of how its turn ended",
-		  talk_name(t));
-	acp_fail(t, &e);
+		  conversation_name(c));
+	acp_fail(c, &e);
 }
 
 static void
 look(struct timer *timer)
 {
-	struct acp *c = container_of(timer, struct acp, look);
-	struct talk *t = c->talk;
+	struct acp *own = container_of(timer, struct acp, look);
+	struct conversation *c = own->conversation;
 
-	if (!c->answer)
+	if (!own->answer)
 		return; /* the turn was cancelled */
-	read_record(c);
-	if (has_ended(c))
-		conclude(t);
-	else if (c->looks++ < MAX_LOOKS)
-		loop_set(t->agent->loop, timer, LOOK_AGAIN_MS, look);
+	read_record(own);
+	if (has_ended(own))
+		conclude(c);
+	else if (own->looks++ < MAX_LOOKS)
+		loop_set(c->instance->loop, timer, LOOK_AGAIN_MS, look);
 	else
-		give_up(t);
+		give_up(c);
 }
 
 void
-acp_record_end(struct talk *t, const json_t *result)
+acp_record_end(struct conversation *c, const json_t *result)
 {
-	const char *home = acp_agent_of(t)->records;
-	struct acp *c = t->state;
+	const char *home = acp_agent_of(c)->records;
+	struct acp *own = c->own;
 
 	if (!home || is(json_text(result, "stopReason"), "cancelled")) {
-		acp_conclude(t, result);
+		acp_conclude(c, result);
 		return;
 	}
-	if (!c->record)
-		c->record = find_record(home, t->cli_id);
-	if (!c->record) {
-		agent_unknown(t->agent, "records", "that are not there");
-		acp_conclude(t, result);
+	if (!own->record)
+		own->record = find_record(home, c->cli_id);
+	if (!own->record) {
+		instance_unknown(c->instance, "records", "that are not there");
+		acp_conclude(c, result);
 		return;
 	}
-	c->answer =
+	own->answer =
 		json_is_object(result) ? json_deep_copy(result) : json_object();
-	look(&c->look);
+	look(&own->look);
 }
 
 void
-acp_record_clear(struct talk *t)
+acp_record_clear(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	if (timer_is_set(&c->look))
-		loop_unset(t->agent->loop, &c->look);
-	free(c->record);
-	c->record = NULL;
+	if (timer_is_set(&own->look))
+		loop_unset(c->instance->loop, &own->look);
+	free(own->record);
+	own->record = NULL;
 }

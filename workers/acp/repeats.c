@@ -15,33 +15,33 @@ enum {
 
 /* Text after the use of a tool begins on a new line. */
 static void
-say(struct talk *t, struct str text)
+say(struct conversation *c, struct str text)
 {
-	struct acp *c = t->state;
-	size_t room = ACP_MAX_REPEAT - c->said.len;
+	struct acp *own = c->own;
+	size_t room = ACP_MAX_REPEAT - own->said.len;
 	struct error e;
 
-	if (c->used_tool && c->has_text)
-		talk_text(t, STR("\n\n"));
-	c->used_tool = false;
-	c->has_text = true;
-	c->said.max = ACP_MAX_REPEAT;
+	if (own->used_tool && own->has_text)
+		conversation_text(c, STR("\n\n"));
+	own->used_tool = false;
+	own->has_text = true;
+	own->said.max = ACP_MAX_REPEAT;
 	(void)!buf_add(
-		&c->said,
+		&own->said,
 		(struct str){ text.ptr, text.len < room ? text.len : room },
 		&e);
-	talk_text(t, text);
+	conversation_text(c, text);
 }
 
 void
-acp_say_held(struct talk *t)
+acp_say_held(struct conversation *c)
 {
-	struct acp *c = t->state;
-	struct buf held = c->held;
+	struct acp *own = c->own;
+	struct buf held = own->held;
 
-	c->held = BUF_INIT(MAX_LINE);
+	own->held = BUF_INIT(MAX_LINE);
 	if (held.len)
-		say(t, buf_str(&held));
+		say(c, buf_str(&held));
 	buf_fini(&held);
 }
 
@@ -70,36 +70,36 @@ may_repeat(const struct acp *c, struct str text)
 }
 
 static void
-hold(struct talk *t, struct str text)
+hold(struct conversation *c, struct str text)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	c->held.max = MAX_LINE;
-	(void)!buf_add(&c->held, text, &e);
-	if (!begin_alike(buf_str(&c->said), buf_str(&c->held))) {
-		acp_say_held(t);
+	own->held.max = MAX_LINE;
+	(void)!buf_add(&own->held, text, &e);
+	if (!begin_alike(buf_str(&own->said), buf_str(&own->held))) {
+		acp_say_held(c);
 		return;
 	}
-	if (c->held.len < c->said.len)
+	if (own->held.len < own->said.len)
 		return;
-	buf_fini(&c->held);
+	buf_fini(&own->held);
 	fail_with(&e, ERR_TRUNCATED,
 		  "%s was cut off, and began to say the same again",
-		  talk_name(t));
-	acp_stop_for(t, &e);
+		  conversation_name(c));
+	acp_stop_for(c, &e);
 }
 
 void
-acp_hear_text(struct talk *t, struct str text)
+acp_hear_text(struct conversation *c, struct str text)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
 	if (!text.len)
 		return;
-	if (c->held.len || may_repeat(c, text))
-		hold(t, text);
+	if (own->held.len || may_repeat(own, text))
+		hold(c, text);
 	else
-		say(t, text);
-	c->heard_at = loop_now();
+		say(c, text);
+	own->heard_at = loop_now();
 }

@@ -1,20 +1,20 @@
 #include "workers/acp/acp.h"
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 /* If the mode cannot be set, the agent may do less and asks us for the rest. */
 static void
 on_mode_set(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
+	struct conversation *c = whom;
 	struct error e = { 0 };
 
-	if (!error || acp_may_all(t)) {
-		talk_ready(t);
+	if (!error || acp_may_all(c)) {
+		conversation_ready(c);
 		return;
 	}
-	acp_explain(t, error, &e);
-	talk_fail(t, &e);
+	acp_explain(c, error, &e);
+	conversation_fail(c, &e);
 }
 
 /*
@@ -23,7 +23,7 @@ on_mode_set(void *whom, const json_t *result, const json_t *error)
  * closing, the session is not found a moment later.
  */
 
-static void open_now(struct talk *);
+static void open_now(struct conversation *);
 
 static void
 open_waiting(struct acp_agent *agent)
@@ -32,23 +32,23 @@ open_waiting(struct acp_agent *agent)
 
 	while (!agent->closings && (n = list_first(&agent->waiting))) {
 		list_remove(&agent->waiting, n);
-		open_now(container_of(n, struct acp, waits)->talk);
+		open_now(container_of(n, struct acp, waits)->conversation);
 	}
 }
 
 static void
 on_closed(void *whom, const json_t *result, const json_t *error)
 {
-	struct acp_agent *agent = ((struct agent *)whom)->state;
+	struct acp_agent *agent = ((struct instance *)whom)->own;
 
 	agent->closings--;
 	open_waiting(agent);
 }
 
 static void
-close_doomed(struct agent *a)
+close_doomed(struct instance *inst)
 {
-	struct acp_agent *agent = a->state;
+	struct acp_agent *agent = inst->own;
 	json_t *doomed;
 	size_t i;
 
@@ -59,29 +59,29 @@ close_doomed(struct agent *a)
 
 		agent->closings++;
 		rpc_ask(&agent->rpc, json_text(doomed, "method"),
-			json_incref(params), on_closed, a);
+			json_incref(params), on_closed, inst);
 	}
 	json_array_clear(agent->doomed);
 }
 
 static void
-doom(struct talk *t, const char *method)
+doom(struct conversation *c, const char *method)
 {
-	json_array_append_new(acp_agent_of(t)->doomed,
+	json_array_append_new(acp_agent_of(c)->doomed,
 			      json_pack("{s:s, s:o}", "method", method,
-					"params", acp_params(t, NULL, NULL)));
+					"params", acp_params(c, NULL, NULL)));
 }
 
 static void
-has_opened(struct talk *t)
+has_opened(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	if (!c->is_opening)
+	if (!own->is_opening)
 		return;
-	c->is_opening = false;
-	acp_agent_of(t)->openings--;
-	close_doomed(t->agent);
+	own->is_opening = false;
+	acp_agent_of(c)->openings--;
+	close_doomed(c->instance);
 }
 
 void
@@ -92,43 +92,43 @@ acp_drop_sessions(struct acp_agent *agent)
 }
 
 static void
-open_up(struct talk *t, const json_t *opened)
+open_up(struct conversation *c, const json_t *opened)
 {
-	acp_read_models(t, opened);
-	acp_set_mode(t, on_mode_set);
+	acp_read_models(c, opened);
+	acp_set_mode(c, on_mode_set);
 }
 
 static void
-fail(struct talk *t, const json_t *error)
+fail(struct conversation *c, const json_t *error)
 {
 	struct error e = { 0 };
 
-	acp_explain(t, error, &e);
-	talk_fail(t, &e);
+	acp_explain(c, error, &e);
+	conversation_fail(c, &e);
 }
 
 static void
 on_new(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
+	struct conversation *c = whom;
 	const char *id = json_text(result, "sessionId");
 	struct error e = { 0 };
 
-	has_opened(t);
+	has_opened(c);
 	if (error) {
-		fail(t, error);
+		fail(c, error);
 		return;
 	}
 	if (!id || !*id) {
 		fail_with(&e, ERR_HARNESS,
 			  "%s has opened a session, but does "
 			  "not say which",
-			  talk_name(t));
-		talk_fail(t, &e);
+			  conversation_name(c));
+		conversation_fail(c, &e);
 		return;
 	}
-	talk_name_it(t, id);
-	open_up(t, result);
+	conversation_name_it(c, id);
+	open_up(c, result);
 }
 
 /* The errors for an unknown session differ from agent to agent, and some mean
@@ -137,22 +137,22 @@ on_new(void *whom, const json_t *result, const json_t *error)
 static void
 on_reopened(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
+	struct conversation *c = whom;
 	const json_t *code = json_object_get(error, "code");
 
-	has_opened(t);
+	has_opened(c);
 	if (!error)
-		open_up(t, result);
+		open_up(c, result);
 	else if (json_integer_value(code) == ACP_NO_LOGIN)
-		fail(t, error);
+		fail(c, error);
 	else
-		talk_lost(t);
+		conversation_lost(c);
 }
 
 static json_t *
-where(const struct talk *t)
+where(const struct conversation *c)
 {
-	return json_pack("{s:s, s:[]}", "cwd", t->cwd, "mcpServers");
+	return json_pack("{s:s, s:[]}", "cwd", c->cwd, "mcpServers");
 }
 
 /*
@@ -162,43 +162,43 @@ where(const struct talk *t)
  * spaces from the id when it looks: so we add spaces.
  */
 static void
-call_it_otherwise(struct talk *t)
+call_it_otherwise(struct conversation *c)
 {
 	enum { MOST = 7 /* spaces, so that one character of it is left */ };
-	size_t spaces = strspn(t->cli_id, " ");
+	size_t spaces = strspn(c->cli_id, " ");
 	auto_free char *alias =
-		copy_format(" %s", t->cli_id + (spaces < MOST ? 0 : spaces));
+		copy_format(" %s", c->cli_id + (spaces < MOST ? 0 : spaces));
 
-	talk_name_it(t, alias);
+	conversation_name_it(c, alias);
 }
 
 /* With session/load an agent repeats the conversation before it answers or,
  * like gemini, after that: it is not heard before the session is ready. */
 static void
-reopen(struct talk *t)
+reopen(struct conversation *c)
 {
-	struct acp_agent *agent = acp_agent_of(t);
+	struct acp_agent *agent = acp_agent_of(c);
 	const char *method = agent->resumes ? "session/resume" : "session/load";
-	json_t *params = where(t);
+	json_t *params = where(c);
 
 	if (agent->kind->loads_by_alias)
-		call_it_otherwise(t);
-	json_object_set_new(params, "sessionId", json_string(t->cli_id));
-	rpc_ask(&agent->rpc, method, params, on_reopened, t);
+		call_it_otherwise(c);
+	json_object_set_new(params, "sessionId", json_string(c->cli_id));
+	rpc_ask(&agent->rpc, method, params, on_reopened, c);
 }
 
 static void
-open_now(struct talk *t)
+open_now(struct conversation *c)
 {
-	struct acp_agent *agent = acp_agent_of(t);
-	struct acp *c = t->state;
+	struct acp_agent *agent = acp_agent_of(c);
+	struct acp *own = c->own;
 
-	c->is_opening = true;
+	own->is_opening = true;
 	agent->openings++;
-	if (t->resumed)
-		reopen(t);
+	if (c->resumed)
+		reopen(c);
 	else
-		rpc_ask(&agent->rpc, "session/new", where(t), on_new, t);
+		rpc_ask(&agent->rpc, "session/new", where(c), on_new, c);
 }
 
 /*
@@ -206,9 +206,9 @@ open_now(struct talk *t)
  * the history is refused like any other, when the turn is said.
  */
 static json_t *
-preface_of(const struct talk *t)
+preface_of(const struct conversation *c)
 {
-	json_t *preface = transcript_preface(t);
+	json_t *preface = transcript_preface(c);
 
 	if (json_array_size(preface))
 		return preface;
@@ -217,56 +217,56 @@ preface_of(const struct talk *t)
 }
 
 void
-acp_greet(struct talk *t)
+acp_greet(struct conversation *c)
 {
-	struct acp_agent *agent = acp_agent_of(t);
-	struct acp *c = t->state;
+	struct acp_agent *agent = acp_agent_of(c);
+	struct acp *own = c->own;
 
-	c->talk = t;
-	c->preface = preface_of(t);
-	if (t->resumed && !agent->resumes && !agent->loads)
-		talk_lost(t);
+	own->conversation = c;
+	own->preface = preface_of(c);
+	if (c->resumed && !agent->resumes && !agent->loads)
+		conversation_lost(c);
 	else if (agent->closings)
-		list_append(&agent->waiting, &c->waits);
+		list_append(&agent->waiting, &own->waits);
 	else
-		open_now(t);
+		open_now(c);
 }
 
 /* With an agent that cannot close or delete sessions, they stay in its process
  * and in its records. */
 void
-acp_close(struct talk *t)
+acp_close(struct conversation *c)
 {
-	struct acp_agent *agent = acp_agent_of(t);
-	struct acp *c = t->state;
+	struct acp_agent *agent = acp_agent_of(c);
+	struct acp *own = c->own;
 
-	rpc_forget(&agent->rpc, t);
-	acp_record_clear(t);
-	list_remove(&agent->waiting, &c->waits);
-	has_opened(t);
-	if (c->is_asked)
+	rpc_forget(&agent->rpc, c);
+	acp_record_clear(c);
+	list_remove(&agent->waiting, &own->waits);
+	has_opened(c);
+	if (own->is_asked)
 		rpc_tell(&agent->rpc, "session/cancel",
-			 acp_params(t, NULL, NULL));
-	if (agent->deletes && !t->kept && c->models)
-		doom(t, "session/delete");
-	else if (agent->closes && c->models)
-		doom(t, "session/close");
-	close_doomed(t->agent);
+			 acp_params(c, NULL, NULL));
+	if (agent->deletes && !c->kept && own->models)
+		doom(c, "session/delete");
+	else if (agent->closes && own->models)
+		doom(c, "session/close");
+	close_doomed(c->instance);
 }
 
 void
-acp_clear(struct talk *t)
+acp_clear(struct conversation *c)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	if (c->waits.next)
-		list_remove(&acp_agent_of(t)->waiting, &c->waits);
-	acp_record_clear(t);
-	acp_forget_turn(c);
-	json_decref(c->preface);
-	json_decref(c->models);
-	free(c->model_option);
-	free(c->default_model);
-	free(c->model);
-	memset(c, 0, sizeof *c);
+	if (own->waits.next)
+		list_remove(&acp_agent_of(c)->waiting, &own->waits);
+	acp_record_clear(c);
+	acp_forget_turn(own);
+	json_decref(own->preface);
+	json_decref(own->models);
+	free(own->model_option);
+	free(own->default_model);
+	free(own->model);
+	memset(own, 0, sizeof *own);
 }

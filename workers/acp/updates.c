@@ -24,13 +24,13 @@ acp_forget_turn(struct acp *c)
 
 /* More text follows, so the text was the model's own. */
 static void
-say_complaint(struct talk *t)
+say_complaint(struct conversation *c)
 {
-	struct acp *c = t->state;
-	char *complaint = c->complaint;
+	struct acp *own = c->own;
+	char *complaint = own->complaint;
 
-	c->complaint = NULL;
-	acp_hear_text(t, str_of(complaint));
+	own->complaint = NULL;
+	acp_hear_text(c, str_of(complaint));
 	free(complaint);
 }
 
@@ -49,16 +49,16 @@ is_retry(struct str text)
 }
 
 static void
-on_retry(struct talk *t, struct str text)
+on_retry(struct conversation *c, struct str text)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	if (!c->has_text || !memmem(text.ptr, text.len, "interrupted", 11))
+	if (!own->has_text || !memmem(text.ptr, text.len, "interrupted", 11))
 		return;
-	fail_with(&e, ERR_TRUNCATED, "%s: " STR_FMT, talk_name(t),
+	fail_with(&e, ERR_TRUNCATED, "%s: " STR_FMT, conversation_name(c),
 		  STR_ARG(text));
-	acp_stop_for(t, &e);
+	acp_stop_for(c, &e);
 }
 
 /*
@@ -66,19 +66,20 @@ on_retry(struct talk *t, struct str text)
  * vendor has too many requests it tells nothing, waits, and asks again.
  */
 static void
-on_context(struct talk *t, const json_t *update)
+on_context(struct conversation *c, const json_t *update)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	if (!acp_agent_of(t)->kind->says_its_failures || c->tries++ < MAX_TRIES)
+	if (!acp_agent_of(c)->kind->says_its_failures ||
+	    own->tries++ < MAX_TRIES)
 		return;
 	fail_with(&e, ERR_RATE_LIMIT,
 		  "%s has asked its model again and again, without an answer",
-		  talk_name(t));
-	if (talk_has_spoken(t))
+		  conversation_name(c));
+	if (conversation_has_spoken(c))
 		e.code = ERR_TRUNCATED;
-	acp_stop_for(t, &e);
+	acp_stop_for(c, &e);
 }
 
 /* The last text of copilot's, if it comes in one piece, may say why it failed.
@@ -96,26 +97,26 @@ is_mode(struct str text)
 }
 
 static void
-hear_text(struct talk *t, struct str text)
+hear_text(struct conversation *c, struct str text)
 {
-	const struct acp_kind *kind = acp_agent_of(t)->kind;
-	struct acp *c = t->state;
+	const struct acp_kind *kind = acp_agent_of(c)->kind;
+	struct acp *own = c->own;
 
 	if (kind->says_its_modes && is_mode(text))
 		return;
 	if (!kind->says_its_failures) {
-		acp_hear_text(t, text);
+		acp_hear_text(c, text);
 		return;
 	}
 	if (is_retry(text)) {
-		on_retry(t, text);
+		on_retry(c, text);
 		return;
 	}
-	say_complaint(t);
+	say_complaint(c);
 	if (is_complaint(text))
-		c->complaint = copy(text);
+		own->complaint = copy(text);
 	else
-		acp_hear_text(t, text);
+		acp_hear_text(c, text);
 }
 
 static struct str
@@ -126,26 +127,26 @@ text_of(const json_t *update)
 }
 
 static void
-on_message(struct talk *t, const json_t *update)
+on_message(struct conversation *c, const json_t *update)
 {
 	const char *type =
 		json_text(json_object_get(update, "content"), "type");
 
 	if (type && !strcmp(type, "text"))
-		hear_text(t, text_of(update));
+		hear_text(c, text_of(update));
 	else
-		agent_unknown(t->agent, "content", type ? type : "");
+		instance_unknown(c->instance, "content", type ? type : "");
 }
 
 static void
-on_thought(struct talk *t, const json_t *update)
+on_thought(struct conversation *c, const json_t *update)
 {
 	struct str text = text_of(update);
 
 	if (str_starts(text, STR("****\n")))
 		text = str_from(text, 5); /* a title is missing */
 	if (text.len)
-		talk_reasoning(t, text);
+		conversation_reasoning(c, text);
 }
 
 /* Tools */
@@ -182,21 +183,21 @@ arguments_of(const json_t *update)
 
 /* Each call is told once: when its arguments are there, or when it runs. */
 static void
-tell_of_call(struct talk *t, const json_t *update, const char *id)
+tell_of_call(struct conversation *c, const json_t *update, const char *id)
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	if (!c->tools)
-		c->tools = json_object();
-	if (json_object_get(c->tools, id))
+	if (!own->tools)
+		own->tools = json_object();
+	if (json_object_get(own->tools, id))
 		return;
-	json_object_set_new(c->tools, id, json_true());
-	acp_say_held(t);
-	buf_fini(&c->said);
-	c->used_tool = true;
-	talk_tool(t, json_pack("{s:s, s:s?, s:o}", "id", id, "name",
-			       tool_name(update), "arguments",
-			       arguments_of(update)));
+	json_object_set_new(own->tools, id, json_true());
+	acp_say_held(c);
+	buf_fini(&own->said);
+	own->used_tool = true;
+	conversation_tool(c, json_pack("{s:s, s:s?, s:o}", "id", id, "name",
+				       tool_name(update), "arguments",
+				       arguments_of(update)));
 }
 
 static json_t *
@@ -216,15 +217,15 @@ result_of(const json_t *update)
 }
 
 static void
-tell_of_result(struct talk *t, const json_t *update, const char *id,
+tell_of_result(struct conversation *c, const json_t *update, const char *id,
 	       bool failed)
 {
-	talk_tool(t, json_pack("{s:s, s:o, s:b}", "id", id, "result",
-			       result_of(update), "is_error", failed));
+	conversation_tool(c, json_pack("{s:s, s:o, s:b}", "id", id, "result",
+				       result_of(update), "is_error", failed));
 }
 
 static void
-on_tool(struct talk *t, const json_t *update)
+on_tool(struct conversation *c, const json_t *update)
 {
 	const char *id = json_text(update, "toolCallId");
 	const char *status = json_text(update, "status");
@@ -236,31 +237,31 @@ on_tool(struct talk *t, const json_t *update)
 	if (!id)
 		return;
 	if (over || runs || has_members(json_object_get(update, "rawInput")))
-		tell_of_call(t, update, id);
+		tell_of_call(c, update, id);
 	if (over)
-		tell_of_result(t, update, id, failed);
+		tell_of_result(c, update, id, failed);
 }
 
 /* A permission may be asked for before the call is told, or without that. */
 void
-acp_on_permission(struct talk *t, const json_t *params)
+acp_on_permission(struct conversation *c, const json_t *params)
 {
 	const json_t *call = json_object_get(params, "toolCall");
 	const char *id = json_text(call, "toolCallId");
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
-	if (c->is_asked && !c->why.code && id)
-		tell_of_call(t, call, id);
+	if (own->is_asked && !own->why.code && id)
+		tell_of_call(c, call, id);
 }
 
 static void
-pass_over(struct talk *t, const json_t *update)
+pass_over(struct conversation *c, const json_t *update)
 {
 }
 
 static const struct {
 	const char *kind;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } updates[] = {
 	{ "agent_message_chunk", on_message },
 	{ "agent_thought_chunk", on_thought },
@@ -276,30 +277,30 @@ static const struct {
 };
 
 static void
-hear(struct talk *t, const json_t *update,
-     void (*hear_it)(struct talk *, const json_t *))
+hear(struct conversation *c, const json_t *update,
+     void (*hear_it)(struct conversation *, const json_t *))
 {
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
 	if (hear_it != on_context)
-		c->tries = 0;
-	acp_count_update(c, update);
-	hear_it(t, update);
+		own->tries = 0;
+	acp_count_update(own, update);
+	hear_it(c, update);
 }
 
 /* An update may be a repetition of an old session, or of a turn that is over:
  * see acp_set_mode(). */
 void
-acp_on_update(struct talk *t, const json_t *update)
+acp_on_update(struct conversation *c, const json_t *update)
 {
 	const char *kind = json_text(update, "sessionUpdate");
-	struct acp *c = t->state;
+	struct acp *own = c->own;
 
 	for (size_t i = 0; kind && i < sizeof updates / sizeof *updates; i++)
 		if (!strcmp(kind, updates[i].kind)) {
-			if (c->is_asked && !c->why.code)
-				hear(t, update, updates[i].hear);
+			if (own->is_asked && !own->why.code)
+				hear(c, update, updates[i].hear);
 			return;
 		}
-	agent_unknown(t->agent, "update", kind ? kind : "");
+	instance_unknown(c->instance, "update", kind ? kind : "");
 }

@@ -3,12 +3,13 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 /* The cloud names a new thread.  amp takes no system prompt and no history, so
  * they go before the first message as text. */
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
 	static const char *const always[] = {
 		"--execute",
@@ -21,33 +22,33 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 		"--no-color",
 	};
 
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 
-	if (!t->resumed)
-		a->preface = transcript_preface(t);
-	if (t->resumed) {
+	if (!c->resumed)
+		a->preface = transcript_preface(c);
+	if (c->resumed) {
 		words_add(argv, "threads");
 		words_add(argv, "continue");
-		words_add(argv, t->cli_id);
+		words_add(argv, c->cli_id);
 	}
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
-	if (t->kept)
+	if (c->kept)
 		words_add(argv, "--no-archive-after-execute");
-	if (!t->model)
+	if (!c->model)
 		return true;
-	if (!is_plain_model(t->model))
+	if (!is_plain_model(c->model))
 		return fail_with(e, ERR_NO_MODEL,
 				 "amp: it has no mode of that name");
-	words_print(argv, "--mode=%s", t->model);
+	words_print(argv, "--mode=%s", c->model);
 	return true;
 }
 
 /* amp says nothing before it has read its input, so it counts as ready. */
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	talk_ready(t);
+	conversation_ready(c);
 }
 
 /* amp's input takes text only. */
@@ -64,15 +65,15 @@ add_blocks(json_t *blocks, const json_t *parts, struct error *e)
 }
 
 static json_t *
-blocks_of(struct talk *t, struct error *e)
+blocks_of(struct conversation *c, struct error *e)
 {
-	const json_t *preface = ((struct amp *)t->state)->preface;
+	const json_t *preface = ((struct amp *)c->own)->preface;
 	json_t *blocks = json_array();
 	bool ok = !json_array_size(preface) || add_blocks(blocks, preface, e);
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
 		ok = add_blocks(blocks,
-				json_object_get(json_array_get(t->messages, i),
+				json_object_get(json_array_get(c->messages, i),
 						"content"),
 				e);
 	if (ok)
@@ -82,25 +83,25 @@ blocks_of(struct talk *t, struct error *e)
 }
 
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
 	struct error e = { 0 };
-	json_t *blocks = blocks_of(t, &e);
+	json_t *blocks = blocks_of(c, &e);
 
 	if (!blocks) {
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
-	talk_write_json(t, json_pack("{s:s, s:{s:s, s:o}}", "type", "user",
-				     "message", "role", "user", "content",
-				     blocks));
-	talk_end_input(t);
+	conversation_write_json(c, json_pack("{s:s, s:{s:s, s:o}}", "type",
+					     "user", "message", "role", "user",
+					     "content", blocks));
+	conversation_end_input(c);
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 
 	json_decref(a->preface);
 	memset(a, 0, sizeof *a);
@@ -108,12 +109,13 @@ clear(struct talk *t)
 
 /* Why amp could not begin, it says on its standard error. */
 static void
-ended(struct talk *t, int status, struct str last_words, struct error *e)
+ended(struct conversation *c, int status, struct str last_words,
+      struct error *e)
 {
 	if (WIFSIGNALED(status))
 		return;
 	if (last_words.len)
-		amp_explain(t, last_words, e);
+		amp_explain(c, last_words, e);
 	else
 		fail_with(e, ERR_TRUNCATED, "amp ended before its answer did");
 }
@@ -148,7 +150,7 @@ static const char *const permission_modes[] = { "dangerously-allow-all", NULL };
 /* amp has no option to leave out AGENTS.md, skills and plugins. */
 static const struct harness amp = {
 	.tested = "0.0.1790142911",
-	.state = sizeof(struct amp),
+	.own = sizeof(struct amp),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
@@ -158,7 +160,7 @@ static const struct harness amp = {
 	.log_in = "set AMP_ENV_AMP_API_KEY, or run amp login",
 	.one_shot = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.line = amp_line,
 	.clear = clear,

@@ -13,9 +13,9 @@
  * while the input is open.  So each turn has a process, whose input ends with
  * the turn, and the next turn continues the thread in the cloud.
  */
-#include "workers/harness.h"
+#include "workers/cli/harness.h"
 
-/* talk->state */
+/* conversation->own */
 struct amp {
 	json_t *preface;       /* parts before the first message; NULL: none */
 	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
@@ -26,7 +26,7 @@ struct amp {
 };
 
 /* events.c */
-bool amp_line(struct talk *, struct str line, struct error *);
+bool amp_line(struct conversation *, struct str line, struct error *);
 
 /* failure.c: finds out from amp's words what went wrong. */
-void amp_explain(const struct talk *, struct str words, struct error *);
+void amp_explain(const struct conversation *, struct str words, struct error *);

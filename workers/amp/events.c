@@ -12,51 +12,52 @@
 
 /* A new answer begins on a new line. */
 static void
-on_text(struct talk *t, const json_t *block)
+on_text(struct conversation *c, const json_t *block)
 {
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 
 	if (!json_string_length(json_object_get(block, "text")))
 		return;
 	if (a->used_tool && a->has_text)
-		talk_text(t, STR("\n\n"));
+		conversation_text(c, STR("\n\n"));
 	a->used_tool = false;
 	a->has_text = true;
-	talk_text(t, json_str(block, "text"));
+	conversation_text(c, json_str(block, "text"));
 }
 
 static void
-on_thinking(struct talk *t, const json_t *block)
+on_thinking(struct conversation *c, const json_t *block)
 {
-	talk_reasoning(t, json_str(block, "thinking"));
+	conversation_reasoning(c, json_str(block, "thinking"));
 }
 
 static void
-on_tool_use(struct talk *t, const json_t *block)
+on_tool_use(struct conversation *c, const json_t *block)
 {
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 
 	a->used_tool = true;
-	talk_tool(t,
-		  json_pack("{s:s?, s:s?, s:O?}", "id", json_text(block, "id"),
-			    "name", json_text(block, "name"), "arguments",
-			    json_object_get(block, "input")));
+	conversation_tool(c, json_pack("{s:s?, s:s?, s:O?}", "id",
+				       json_text(block, "id"), "name",
+				       json_text(block, "name"), "arguments",
+				       json_object_get(block, "input")));
 }
 
 static void
-on_tool_result(struct talk *t, const json_t *block)
+on_tool_result(struct conversation *c, const json_t *block)
 {
 	bool is_error = json_is_true(json_object_get(block, "is_error"));
 
-	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-			       json_text(block, "tool_use_id"), "result",
-			       json_object_get(block, "content"), "is_error",
-			       is_error));
+	conversation_tool(c,
+			  json_pack("{s:s?, s:O?, s:b}", "id",
+				    json_text(block, "tool_use_id"), "result",
+				    json_object_get(block, "content"),
+				    "is_error", is_error));
 }
 
 struct block {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 };
 
 static const struct block of_assistant[] = {
@@ -75,22 +76,24 @@ static const struct block of_user[] = {
 };
 
 static void
-hear_block(struct talk *t, const json_t *block, const struct block *known)
+hear_block(struct conversation *c, const json_t *block,
+	   const struct block *known)
 {
 	const char *type = json_text(block, "type");
 
 	for (; type && known->type; known++)
 		if (!strcmp(type, known->type)) {
 			if (known->hear)
-				known->hear(t, block);
+				known->hear(c, block);
 			return;
 		}
-	agent_unknown(t->agent, "block", type ? type : "without a type");
+	instance_unknown(c->instance, "block", type ? type : "without a type");
 }
 
 /* Lines of sub-agents are not a part of the answer. */
 static void
-hear_blocks(struct talk *t, const json_t *line, const struct block *known)
+hear_blocks(struct conversation *c, const json_t *line,
+	    const struct block *known)
 {
 	const json_t *message = json_object_get(line, "message"), *block;
 	size_t i;
@@ -98,7 +101,7 @@ hear_blocks(struct talk *t, const json_t *line, const struct block *known)
 	if (json_text(line, "parent_tool_use_id"))
 		return;
 	json_array_foreach (json_object_get(message, "content"), i, block)
-		hear_block(t, block, known);
+		hear_block(c, block, known);
 }
 
 /* Lines */
@@ -120,18 +123,18 @@ count_tokens(struct amp *a, const json_t *usage)
 }
 
 static void
-on_system(struct talk *t, const json_t *line)
+on_system(struct conversation *c, const json_t *line)
 {
 	const char *id = json_text(line, "session_id");
 
-	if (id && *id && strcmp(id, t->cli_id))
-		talk_name_it(t, id);
+	if (id && *id && strcmp(id, c->cli_id))
+		conversation_name_it(c, id);
 }
 
 static void
-on_assistant(struct talk *t, const json_t *line)
+on_assistant(struct conversation *c, const json_t *line)
 {
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 	const json_t *message = json_object_get(line, "message");
 	const char *model = json_text(message, "model");
 	const char *reason = json_text(message, "stop_reason");
@@ -140,13 +143,13 @@ on_assistant(struct talk *t, const json_t *line)
 	if (model && !json_text(line, "parent_tool_use_id"))
 		snprintf(a->model, sizeof a->model, "%s", model);
 	count_tokens(a, json_object_get(message, "usage"));
-	hear_blocks(t, line, of_assistant);
+	hear_blocks(c, line, of_assistant);
 }
 
 static void
-on_user(struct talk *t, const json_t *line)
+on_user(struct conversation *c, const json_t *line)
 {
-	hear_blocks(t, line, of_user);
+	hear_blocks(c, line, of_user);
 }
 
 static json_t *
@@ -163,43 +166,43 @@ usage_of(const struct amp *a)
 
 /* The result repeats the answer, which may not have been heard before. */
 static bool
-has_answer(struct talk *t, const json_t *line)
+has_answer(struct conversation *c, const json_t *line)
 {
-	struct amp *a = t->state;
+	struct amp *a = c->own;
 
 	if (!a->has_text && json_str(line, "result").len) {
 		a->has_text = true;
-		talk_text(t, json_str(line, "result"));
+		conversation_text(c, json_str(line, "result"));
 	}
 	return a->has_text;
 }
 
 static void
-on_result(struct talk *t, const json_t *line)
+on_result(struct conversation *c, const json_t *line)
 {
-	const struct amp *a = t->state;
+	const struct amp *a = c->own;
 	struct str words = json_str(line, "error");
 	struct error why = { 0 };
 
 	if (!words.len)
 		words = json_str(line, "result");
 	if (!json_is_false(json_object_get(line, "is_error"))) {
-		amp_explain(t, words.len ? words : STR("no reason given"),
+		amp_explain(c, words.len ? words : STR("no reason given"),
 			    &why);
-		talk_fail(t, &why);
-	} else if (has_answer(t, line)) {
-		talk_finish(t, a->is_cut ? "length" : "stop", usage_of(a),
-			    a->model[0] ? a->model : NULL);
+		conversation_fail(c, &why);
+	} else if (has_answer(c, line)) {
+		conversation_finish(c, a->is_cut ? "length" : "stop",
+				    usage_of(a), a->model[0] ? a->model : NULL);
 	} else {
 		fail_with(&why, ERR_HARNESS,
 			  "amp: the answer is empty (no stream output)");
-		talk_fail(t, &why);
+		conversation_fail(c, &why);
 	}
 }
 
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } events[] = {
 	{ "system", on_system },
 	{ "assistant", on_assistant },
@@ -208,16 +211,16 @@ static const struct {
 };
 
 static void
-hear(struct talk *t, const json_t *line)
+hear(struct conversation *c, const json_t *line)
 {
 	const char *type = json_text(line, "type");
 
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type)) {
-			events[i].hear(t, line);
+			events[i].hear(c, line);
 			return;
 		}
-	agent_unknown(t->agent, "event", type ? type : "without a type");
+	instance_unknown(c->instance, "event", type ? type : "without a type");
 }
 
 /* A line that looks like an event but is no valid JSON: its text is missing
@@ -240,12 +243,12 @@ wants_login(struct str line)
 }
 
 bool
-amp_line(struct talk *t, struct str said, struct error *e)
+amp_line(struct conversation *c, struct str said, struct error *e)
 {
 	json_t *line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
 
 	if (line) {
-		hear(t, line);
+		hear(c, line);
 		json_decref(line);
 		return true;
 	}

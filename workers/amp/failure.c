@@ -1,6 +1,6 @@
 #include "workers/amp/amp.h"
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * amp says what went wrong in words for people only.  Some of these have been
@@ -41,11 +41,11 @@ code_of(struct str words)
 }
 
 void
-amp_explain(const struct talk *t, struct str words, struct error *e)
+amp_explain(const struct conversation *c, struct str words, struct error *e)
 {
 	auto_free char *text = copy(words);
 	enum error_code code =
-		failure_code(code_of(words), text, talk_has_spoken(t));
+		failure_code(code_of(words), text, conversation_has_spoken(c));
 
 	failure_tell(e, code, "amp", words,
 		     "set AMP_ENV_AMP_API_KEY, or run amp login");

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 bool
-claude_may_do_all(const struct talk *t)
+claude_may_do_all(const struct conversation *c)
 {
-	return !strcmp(t->permission_mode, "bypassPermissions");
+	return !strcmp(c->permission_mode, "bypassPermissions");
 }
 
 /*
@@ -15,9 +15,9 @@ claude_may_do_all(const struct talk *t)
  * and we allow what the operator has allowed.
  */
 static bool
-must_ask(const struct talk *t, const struct words *env)
+must_ask(const struct conversation *c, const struct words *env)
 {
-	if (!claude_may_do_all(t) || geteuid() != 0)
+	if (!claude_may_do_all(c) || geteuid() != 0)
 		return false;
 	for (size_t i = 0; i < env->len; i++)
 		if (!strcmp(env->ptr[i], "IS_SANDBOX=1"))
@@ -26,16 +26,16 @@ must_ask(const struct talk *t, const struct words *env)
 }
 
 static void
-add_permissions(const struct talk *t, struct words *argv,
+add_permissions(const struct conversation *c, struct words *argv,
 		const struct words *env)
 {
-	if (must_ask(t, env)) {
+	if (must_ask(c, env)) {
 		words_add(argv, "--permission-prompt-tool");
 		words_add(argv, "stdio");
 		return;
 	}
 	words_add(argv, "--permission-mode");
-	words_add(argv, t->permission_mode);
+	words_add(argv, c->permission_mode);
 }
 
 /*
@@ -45,47 +45,48 @@ add_permissions(const struct talk *t, struct words *argv,
  * keeps of earlier sessions belong to no such source; they are the user's.
  */
 static void
-add_sources(const struct talk *t, struct words *argv, struct words *env)
+add_sources(const struct conversation *c, struct words *argv, struct words *env)
 {
-	if (t->agent->loads == LOADS_EVERYTHING)
+	if (c->instance->loads == LOADS_EVERYTHING)
 		return;
 	words_add(argv, "--setting-sources");
-	words_add(argv, t->agent->loads == LOADS_PROJECT ? "project" : "");
-	if (t->agent->loads == LOADS_NOTHING)
+	words_add(argv, c->instance->loads == LOADS_PROJECT ? "project" : "");
+	if (c->instance->loads == LOADS_NOTHING)
 		words_add(argv, "--strict-mcp-config");
 	words_set(env, "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1");
 }
 
 /* The conversation is new, or the CLI knows it, or it began elsewhere. */
 static bool
-add_conversation(struct talk *t, struct words *argv, struct error *e)
+add_conversation(struct conversation *c, struct words *argv, struct error *e)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	if (t->resumed) {
+	if (c->resumed) {
 		words_add(argv, "--resume");
-		words_add(argv, t->cli_id);
-		if (t->position) {
+		words_add(argv, c->cli_id);
+		if (c->position) {
 			words_add(argv, "--resume-session-at");
-			words_add(argv, t->position);
+			words_add(argv, c->position);
 		}
 		return true;
 	}
-	if (t->history) {
-		c->history = history_write(t, e);
-		if (!c->history)
+	if (c->history) {
+		own->history = history_write(c, e);
+		if (!own->history)
 			return false;
 		words_add(argv, "--resume");
-		words_add(argv, c->history);
+		words_add(argv, own->history);
 		words_add(argv, "--fork-session");
 	}
 	words_add(argv, "--session-id");
-	words_add(argv, t->cli_id);
+	words_add(argv, c->cli_id);
 	return true;
 }
 
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
 	static const char *const always[] = {
 		"-p",
@@ -99,48 +100,48 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
-	add_permissions(t, argv, env);
-	add_sources(t, argv, env);
-	if (!t->kept)
+	add_permissions(c, argv, env);
+	add_sources(c, argv, env);
+	if (!c->kept)
 		words_add(argv, "--no-session-persistence");
-	if (t->resumed && t->system) {
+	if (c->resumed && c->system) {
 		/* otherwise the prompt that the session began with counts */
 		words_add(argv, "--system-prompt-snapshot");
 		words_add(argv, "off");
 	}
-	if (is_claudish(t) && !claudish_add(t, argv, env, e))
+	if (is_claudish(c) && !claudish_add(c, argv, env, e))
 		return false;
-	return add_conversation(t, argv, e);
+	return add_conversation(c, argv, e);
 }
 
 static void
-ask(struct talk *t, const char *id, json_t *request)
+ask(struct conversation *c, const char *id, json_t *request)
 {
-	talk_write_json(t,
-			json_pack("{s:s, s:s, s:o}", "type", "control_request",
-				  "request_id", id, "request", request));
+	conversation_write_json(c, json_pack("{s:s, s:s, s:o}", "type",
+					     "control_request", "request_id",
+					     id, "request", request));
 }
 
 /* The handshake.  Its reply also shows that the CLI works. */
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
 	json_t *request = json_pack("{s:s}", "subtype", "initialize");
 
-	if (t->system)
+	if (c->system)
 		json_object_set_new(request, "appendSystemPrompt",
-				    json_stringn(t->system, t->system_len));
-	ask(t, "greet", request);
+				    json_stringn(c->system, c->system_len));
+	ask(c, "greet", request);
 }
 
 static json_t *
-content_of(const struct talk *t)
+content_of(const struct conversation *c)
 {
 	json_t *all = json_array(), *blocks;
 
-	for (size_t i = t->from; i < json_array_size(t->messages); i++) {
+	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
 		blocks = history_blocks(json_object_get(
-			json_array_get(t->messages, i), "content"));
+			json_array_get(c->messages, i), "content"));
 		json_array_extend(all, blocks);
 		json_decref(blocks);
 	}
@@ -153,31 +154,31 @@ content_of(const struct talk *t)
  * result.
  */
 static char *
-prompt_of(struct talk *t)
+prompt_of(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	auto_free char *uuid = new_uuid();
 	json_t *line;
 	char *text;
 
-	snprintf(c->uuid, sizeof c->uuid, "%s", uuid);
+	snprintf(own->uuid, sizeof own->uuid, "%s", uuid);
 	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b}", "type", "user",
-			 "message", "role", "user", "content", content_of(t),
-			 "uuid", c->uuid, "client_composed", 1);
+			 "message", "role", "user", "content", content_of(c),
+			 "uuid", own->uuid, "client_composed", 1);
 	text = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
 	return text;
 }
 
 void
-claude_send_prompt(struct talk *t)
+claude_send_prompt(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	talk_write(t, str_of(c->prompt));
-	talk_write(t, STR("\n"));
-	free(c->prompt);
-	c->prompt = NULL;
+	conversation_write(c, str_of(own->prompt));
+	conversation_write(c, STR("\n"));
+	free(own->prompt);
+	own->prompt = NULL;
 }
 
 static bool
@@ -191,60 +192,60 @@ same_model(const char *a, const char *b)
  * goes into an argument.
  */
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	char id[32];
 
-	if (c->needs_model && !t->model) {
-		claudish_ask_for_model(t);
+	if (own->needs_model && !c->model) {
+		claudish_ask_for_model(c);
 		return;
 	}
-	c->used_tool = c->has_text = c->gave_up = false;
-	c->failure[0] = '\0';
-	c->resets_at = 0;
-	free(c->prompt);
-	c->prompt = prompt_of(t);
-	if (!c->is_asked_for_model && same_model(t->model, c->said_model)) {
-		claude_send_prompt(t);
+	own->used_tool = own->has_text = own->gave_up = false;
+	own->failure[0] = '\0';
+	own->resets_at = 0;
+	free(own->prompt);
+	own->prompt = prompt_of(c);
+	if (!own->is_asked_for_model && same_model(c->model, own->said_model)) {
+		claude_send_prompt(c);
 		return;
 	}
-	free(c->asked_model);
-	c->asked_model = copy(str_of(t->model));
-	c->is_asked_for_model = true;
-	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++c->asked);
-	ask(t, id,
+	free(own->asked_model);
+	own->asked_model = copy(str_of(c->model));
+	own->is_asked_for_model = true;
+	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++own->asked);
+	ask(c, id,
 	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model",
-		      t->model));
+		      c->model));
 }
 
 /* A prompt that was not sent yet is dropped. */
 static void
-interrupt(struct talk *t)
+interrupt(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	struct error e = { 0 };
 
-	if (!c->prompt) {
-		ask(t, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+	if (!own->prompt) {
+		ask(c, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
 		return;
 	}
-	free(c->prompt);
-	c->prompt = NULL;
+	free(own->prompt);
+	own->prompt = NULL;
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	history_remove(t);
-	free(c->said_model);
-	free(c->asked_model);
-	free(c->prompt);
-	memset(c, 0, sizeof *c);
+	history_remove(c);
+	free(own->said_model);
+	free(own->asked_model);
+	free(own->prompt);
+	memset(own, 0, sizeof *own);
 }
 
 static const char *const may_see[] = { "CLAUDE_CONFIG_DIR", NULL };
@@ -288,7 +289,7 @@ static const char *const permission_modes[] = {
  */
 static const struct harness claude = {
 	.tested = "2.1.330",
-	.state = sizeof(struct claude),
+	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
@@ -298,7 +299,7 @@ static const struct harness claude = {
 	.log_in = "run claude and type /login",
 	.has_trial = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
 	.line = claude_line,
@@ -309,7 +310,7 @@ static const struct harness claude = {
 /* There is no trial: it would list Anthropic's models and not the proxy's. */
 static const struct harness claudish = {
 	.tested = "2.1.330",
-	.state = sizeof(struct claude),
+	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = claudish_environment,
 	.permission_modes = permission_modes,
@@ -318,7 +319,7 @@ static const struct harness claudish = {
 	.log_in = "run claudish serve with its vendor's key, and set "
 		  "CLAUDISH_URL to where it listens",
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
 	.line = claude_line,

@@ -12,14 +12,14 @@
  * Written for version 2.1.330.  Lines of an unknown type are counted and passed
  * over.
  */
-#include "workers/harness.h"
+#include "workers/cli/harness.h"
 
 enum { MAX_UUID = 36 };
 
 /* The id of the request that sets the model, with its number. */
 #define CLAUDE_MODEL_REQUEST "model-%ju"
 
-/* talk->state */
+/* conversation->own */
 struct claude {
 	char *history;	  /* path of a file to resume, until the CLI is ready */
 	char *said_model; /* the model that is set; NULL: the default */
@@ -40,38 +40,40 @@ struct claude {
 };
 
 /* history.c: the caller frees the path.  NULL on failure. */
-char *history_write(const struct talk *, struct error *);
+char *history_write(const struct conversation *, struct error *);
 
 /* Removes the file: it has been read, or is not needed. */
-void history_remove(struct talk *);
+void history_remove(struct conversation *);
 
 /* Anthropic's blocks for the parts of a message. */
 json_t *history_blocks(const json_t *parts);
 
 /* events.c */
-bool claude_line(struct talk *, struct str line, struct error *);
+bool claude_line(struct conversation *, struct str line, struct error *);
 
 /* control.c: a reply to a request of ours, and a request of the CLI's. */
-bool claude_on_reply(struct talk *, const json_t *line, struct error *);
-bool claude_on_request(struct talk *, const json_t *line, struct error *);
+bool claude_on_reply(struct conversation *, const json_t *line, struct error *);
+bool claude_on_request(struct conversation *, const json_t *line,
+		       struct error *);
 
 /* claude.c: sends the prompt that waits. */
-void claude_send_prompt(struct talk *);
+void claude_send_prompt(struct conversation *);
 
 /* Whether the CLI may use all tools without being asked. */
-bool claude_may_do_all(const struct talk *);
+bool claude_may_do_all(const struct conversation *);
 
 /* failure.c: reads a `result` line with is_error. */
-void claude_explain(const struct talk *, const json_t *result, struct error *);
+void claude_explain(const struct conversation *, const json_t *result,
+		    struct error *);
 
 /* claudish.c: whether this is the harness with the proxy. */
-bool is_claudish(const struct talk *);
+bool is_claudish(const struct conversation *);
 
 /* Appends arguments and variables that make it talk to the proxy only. */
-bool claudish_add(struct talk *, struct words *argv, struct words *env,
+bool claudish_add(struct conversation *, struct words *argv, struct words *env,
 		  struct error *);
 
 /* Fails a turn that names no model. */
-void claudish_ask_for_model(struct talk *);
+void claudish_ask_for_model(struct conversation *);
 
 extern const char *const claudish_environment[], *const claudish_models[];

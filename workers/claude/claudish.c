@@ -21,9 +21,9 @@
  */
 
 bool
-is_claudish(const struct talk *t)
+is_claudish(const struct conversation *c)
 {
-	return !strcmp(t->agent->name, "claudish");
+	return !strcmp(c->instance->name, "claudish");
 }
 
 /*
@@ -94,11 +94,11 @@ write_whole(const char *path, const char *text, struct error *e)
 /* All processes share one file.  It is replaced by a rename, so that no process
  * reads half of it. */
 static bool
-add_settings(struct talk *t, struct words *argv, const struct words *env,
-	     struct error *e)
+add_settings(struct conversation *c, struct words *argv,
+	     const struct words *env, struct error *e)
 {
-	auto_free char *path = copy_format("%s/settings.json", t->scratch);
-	auto_free char *fresh = copy_format("%s.%s", path, t->cli_id);
+	auto_free char *path = copy_format("%s/settings.json", c->scratch);
+	auto_free char *fresh = copy_format("%s.%s", path, c->cli_id);
 	json_t *settings = settings_of(env);
 	auto_free char *text = json_dumps(settings, JSON_COMPACT);
 
@@ -114,14 +114,14 @@ add_settings(struct talk *t, struct words *argv, const struct words *env,
 
 /* Claude Code's default model is one of Anthropic's. */
 void
-claudish_ask_for_model(struct talk *t)
+claudish_ask_for_model(struct conversation *c)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_NO_MODEL,
 		  "claudish: name a model, such as \"claudish/%s\"",
 		  claudish_models[0]);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 /*
@@ -129,19 +129,19 @@ claudish_ask_for_model(struct talk *t)
  * CLI does not know it, the CLI tries it out first, which costs a request.
  */
 static void
-add_model(struct talk *t, struct words *argv, const struct words *env)
+add_model(struct conversation *c, struct words *argv, const struct words *env)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	c->needs_model = !*value_of(env, "ANTHROPIC_MODEL");
-	if (!t->model || !is_plain_model(t->model))
+	own->needs_model = !*value_of(env, "ANTHROPIC_MODEL");
+	if (!c->model || !is_plain_model(c->model))
 		return;
-	words_print(argv, "--model=%s", t->model);
-	c->said_model = copy(str_of(t->model));
+	words_print(argv, "--model=%s", c->model);
+	own->said_model = copy(str_of(c->model));
 }
 
 bool
-claudish_add(struct talk *t, struct words *argv, struct words *env,
+claudish_add(struct conversation *c, struct words *argv, struct words *env,
 	     struct error *e)
 {
 	struct str url = variable_value("CLAUDISH_URL");
@@ -153,6 +153,6 @@ claudish_add(struct talk *t, struct words *argv, struct words *env,
 				 "serve listens");
 	base = copy_format("ANTHROPIC_BASE_URL=" STR_FMT, STR_ARG(url));
 	words_set(env, base);
-	add_model(t, argv, env);
-	return add_settings(t, argv, env, e);
+	add_model(c, argv, env);
+	return add_settings(c, argv, env, e);
 }

@@ -8,7 +8,7 @@
  */
 
 static void
-note_models(struct talk *t, const json_t *response)
+note_models(struct conversation *c, const json_t *response)
 {
 	const json_t *models = json_object_get(response, "models"), *model;
 	json_t *all = json_array();
@@ -25,56 +25,57 @@ note_models(struct talk *t, const json_t *response)
 					json_object_get(model, "displayName")));
 	}
 	if (json_array_size(all))
-		talk_models(t, all);
+		conversation_models(c, all);
 	else
 		json_decref(all);
 }
 
 /* If the CLI refuses a model it keeps the one that it had. */
 static void
-on_model_set(struct talk *t, const char *error)
+on_model_set(struct conversation *c, const char *error)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	struct error why = { 0 };
 
-	c->is_asked_for_model = false;
+	own->is_asked_for_model = false;
 	if (!error) {
-		free(c->said_model);
-		c->said_model = c->asked_model;
-		c->asked_model = NULL;
-		if (c->prompt)
-			claude_send_prompt(t);
+		free(own->said_model);
+		own->said_model = own->asked_model;
+		own->asked_model = NULL;
+		if (own->prompt)
+			claude_send_prompt(c);
 		return;
 	}
-	if (!c->prompt)
+	if (!own->prompt)
 		return;
-	free(c->prompt);
-	c->prompt = NULL;
-	fail_with(&why, ERR_NO_MODEL, "%s: %s", t->agent->name, error);
-	talk_fail(t, &why);
+	free(own->prompt);
+	own->prompt = NULL;
+	fail_with(&why, ERR_NO_MODEL, "%s: %s", c->instance->name, error);
+	conversation_fail(c, &why);
 }
 
 /* Only the reply to the last request for a model counts. */
 bool
-claude_on_reply(struct talk *t, const json_t *line, struct error *e)
+claude_on_reply(struct conversation *c, const json_t *line, struct error *e)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const json_t *response = json_object_get(line, "response");
 	const char *id = json_text(response, "request_id");
 	const char *error = json_text(response, "error");
 	char last[32];
 
-	snprintf(last, sizeof last, CLAUDE_MODEL_REQUEST, (uintmax_t)c->asked);
+	snprintf(last, sizeof last, CLAUDE_MODEL_REQUEST,
+		 (uintmax_t)own->asked);
 	if (id && !strcmp(id, "greet")) {
 		if (error)
 			return fail_with(e, ERR_HARNESS, "%s: %s",
-					 t->agent->name, error);
-		if (!is_claudish(t))
-			note_models(t, json_object_get(response, "response"));
-		history_remove(t);
-		talk_ready(t);
+					 c->instance->name, error);
+		if (!is_claudish(c))
+			note_models(c, json_object_get(response, "response"));
+		history_remove(c);
+		conversation_ready(c);
 	} else if (id && !strcmp(id, last)) {
-		on_model_set(t, error);
+		on_model_set(c, error);
 	}
 	return true;
 }
@@ -82,19 +83,19 @@ claude_on_reply(struct talk *t, const json_t *line, struct error *e)
 /* The CLI asks as root (see claude.c).  Another version may ask where this one
  * decides by itself; that is refused. */
 static json_t *
-permission_of(const struct talk *t, const json_t *request)
+permission_of(const struct conversation *c, const json_t *request)
 {
-	if (claude_may_do_all(t))
+	if (claude_may_do_all(c))
 		return json_pack("{s:s, s:O?}", "behavior", "allow",
 				 "updatedInput",
 				 json_object_get(request, "input"));
 	return json_pack("{s:s, s:s+}", "behavior", "deny", "message",
-			 "not allowed in permission mode ", t->permission_mode);
+			 "not allowed in permission mode ", c->permission_mode);
 }
 
 /* All other requests are refused: there is nothing to answer them with. */
 bool
-claude_on_request(struct talk *t, const json_t *line, struct error *e)
+claude_on_request(struct conversation *c, const json_t *line, struct error *e)
 {
 	const json_t *request = json_object_get(line, "request");
 	const char *subtype = json_text(request, "subtype");
@@ -104,15 +105,16 @@ claude_on_request(struct talk *t, const json_t *line, struct error *e)
 	if (subtype && !strcmp(subtype, "can_use_tool")) {
 		response = json_pack("{s:s, s:s?, s:o}", "subtype", "success",
 				     "request_id", id, "response",
-				     permission_of(t, request));
+				     permission_of(c, request));
 	} else {
-		agent_unknown(t->agent, "request",
-			      subtype ? subtype : "without a subtype");
+		instance_unknown(c->instance, "request",
+				 subtype ? subtype : "without a subtype");
 		response = json_pack("{s:s, s:s?, s:s}", "subtype", "error",
 				     "request_id", id, "error",
 				     "not supported by this client");
 	}
-	talk_write_json(t, json_pack("{s:s, s:o}", "type", "control_response",
-				     "response", response));
+	conversation_write_json(c, json_pack("{s:s, s:o}", "type",
+					     "control_response", "response",
+					     response));
 	return true;
 }

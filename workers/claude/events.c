@@ -10,7 +10,7 @@
 
 /* `status` is the vendor's HTTP status for the rest of the answer; 0: none. */
 static void
-abort_truncated(struct talk *t, int status)
+abort_truncated(struct conversation *c, int status)
 {
 	struct error why = { 0 };
 
@@ -18,44 +18,45 @@ abort_truncated(struct talk *t, int status)
 		fail_with(
 			&why, ERR_TRUNCATED,
 			"%s: the vendor answered %d in the middle of the turn",
-			t->agent->name, status);
+			c->instance->name, status);
 	else
 		fail_with(&why, ERR_TRUNCATED,
-			  "%s: the vendor's stream broke off", t->agent->name);
-	talk_abort(t, &why);
+			  "%s: the vendor's stream broke off",
+			  c->instance->name);
+	conversation_abort(c, &why);
 }
 
 /* Text after the use of a tool begins on a new line. */
 static void
-on_text(struct talk *t, const json_t *delta)
+on_text(struct conversation *c, const json_t *delta)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const json_t *text = json_object_get(delta, "text");
 
 	if (!json_string_length(text))
 		return;
-	if (c->used_tool && c->has_text)
-		talk_text(t, STR("\n\n"));
-	c->used_tool = false;
-	c->has_text = true;
-	talk_text(t, (struct str){ json_string_value(text),
-				   json_string_length(text) });
+	if (own->used_tool && own->has_text)
+		conversation_text(c, STR("\n\n"));
+	own->used_tool = false;
+	own->has_text = true;
+	conversation_text(c, (struct str){ json_string_value(text),
+					   json_string_length(text) });
 }
 
 static void
-on_thinking(struct talk *t, const json_t *delta)
+on_thinking(struct conversation *c, const json_t *delta)
 {
 	const json_t *text = json_object_get(delta, "thinking");
 
-	talk_reasoning(t, (struct str){ json_string_value(text),
-					json_string_length(text) });
+	conversation_reasoning(c, (struct str){ json_string_value(text),
+						json_string_length(text) });
 }
 
 /* The arguments of a tool come later as a whole, and the signature of a thought
  * is not for people: both are passed over. */
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } deltas[] = {
 	{ "text_delta", on_text },    { "thinking_delta", on_thinking },
 	{ "input_json_delta", NULL }, { "signature_delta", NULL },
@@ -63,7 +64,7 @@ static const struct {
 };
 
 static void
-on_delta(struct talk *t, const json_t *event)
+on_delta(struct conversation *c, const json_t *event)
 {
 	const json_t *delta = json_object_get(event, "delta");
 	const char *type = json_text(delta, "type");
@@ -71,10 +72,10 @@ on_delta(struct talk *t, const json_t *event)
 	for (size_t i = 0; type && i < sizeof deltas / sizeof *deltas; i++)
 		if (!strcmp(type, deltas[i].type)) {
 			if (deltas[i].hear)
-				deltas[i].hear(t, delta);
+				deltas[i].hear(c, delta);
 			return;
 		}
-	agent_unknown(t->agent, "delta", type ? type : "without a type");
+	instance_unknown(c->instance, "delta", type ? type : "without a type");
 }
 
 /*
@@ -83,67 +84,68 @@ on_delta(struct talk *t, const json_t *event)
  * breaks off a message as well, but no other follows.)
  */
 static void
-on_message_start(struct talk *t, const json_t *event)
+on_message_start(struct conversation *c, const json_t *event)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const char *model =
 		json_text(json_object_get(event, "message"), "model");
 
 	if (model)
-		snprintf(c->model, sizeof c->model, "%s", model);
-	if (c->gave_up && talk_has_spoken(t))
-		abort_truncated(t, 0);
-	c->gave_up = false;
+		snprintf(own->model, sizeof own->model, "%s", model);
+	if (own->gave_up && conversation_has_spoken(c))
+		abort_truncated(c, 0);
+	own->gave_up = false;
 }
 
 /* Hears the vendor's event in the line.  Events of sub-agents are not a part of
  * the answer. */
 static bool
-on_stream_event(struct talk *t, const json_t *line, struct error *e)
+on_stream_event(struct conversation *c, const json_t *line, struct error *e)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const json_t *event = json_object_get(line, "event");
 	const char *type = json_text(event, "type");
 
 	if (!type || json_text(line, "parent_tool_use_id"))
 		return true;
 	if (!strcmp(type, "content_block_delta"))
-		on_delta(t, event);
+		on_delta(c, event);
 	else if (!strcmp(type, "message_start"))
-		on_message_start(t, event);
+		on_message_start(c, event);
 	else if (!strcmp(type, "message_stop"))
-		c->gave_up = json_object_get(line, "abandoned_blocks");
+		own->gave_up = json_object_get(line, "abandoned_blocks");
 	return true;
 }
 
 /* The CLI uses a tool of its own: the caller may see that. */
 
 static void
-on_tool_use(struct talk *t, const json_t *block)
+on_tool_use(struct conversation *c, const json_t *block)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	c->used_tool = true;
-	talk_tool(t,
-		  json_pack("{s:s?, s:s?, s:O?}", "id", json_text(block, "id"),
-			    "name", json_text(block, "name"), "arguments",
-			    json_object_get(block, "input")));
+	own->used_tool = true;
+	conversation_tool(c, json_pack("{s:s?, s:s?, s:O?}", "id",
+				       json_text(block, "id"), "name",
+				       json_text(block, "name"), "arguments",
+				       json_object_get(block, "input")));
 }
 
 static void
-on_tool_result(struct talk *t, const json_t *block)
+on_tool_result(struct conversation *c, const json_t *block)
 {
 	json_t *content = json_object_get(block, "content");
 	bool is_error = json_is_true(json_object_get(block, "is_error"));
 
-	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-			       json_text(block, "tool_use_id"), "result",
-			       content, "is_error", is_error));
+	conversation_tool(c,
+			  json_pack("{s:s?, s:O?, s:b}", "id",
+				    json_text(block, "tool_use_id"), "result",
+				    content, "is_error", is_error));
 }
 
 static void
-each_block(struct talk *t, const json_t *line, const char *type,
-	   void (*hear)(struct talk *, const json_t *))
+each_block(struct conversation *c, const json_t *line, const char *type,
+	   void (*hear)(struct conversation *, const json_t *))
 {
 	const json_t *content =
 		json_object_get(json_object_get(line, "message"), "content");
@@ -154,36 +156,36 @@ each_block(struct talk *t, const json_t *line, const char *type,
 		const char *is = json_text(block, "type");
 
 		if (is && !strcmp(is, type))
-			hear(t, block);
+			hear(c, block);
 	}
 }
 
 /* A line with an error has words of the CLI, not of the model. */
 static bool
-on_assistant(struct talk *t, const json_t *line, struct error *e)
+on_assistant(struct conversation *c, const json_t *line, struct error *e)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const char *failure = json_text(line, "error");
 	const char *uuid = json_text(line, "uuid");
 
 	if (json_text(line, "parent_tool_use_id"))
 		return true;
 	if (failure) {
-		snprintf(c->failure, sizeof c->failure, "%s", failure);
+		snprintf(own->failure, sizeof own->failure, "%s", failure);
 		return true;
 	}
 	if (uuid)
-		snprintf(c->last_assistant, sizeof c->last_assistant, "%s",
+		snprintf(own->last_assistant, sizeof own->last_assistant, "%s",
 			 uuid);
-	each_block(t, line, "tool_use", on_tool_use);
+	each_block(c, line, "tool_use", on_tool_use);
 	return true;
 }
 
 static bool
-on_user(struct talk *t, const json_t *line, struct error *e)
+on_user(struct conversation *c, const json_t *line, struct error *e)
 {
 	if (!json_text(line, "parent_tool_use_id"))
-		each_block(t, line, "tool_result", on_tool_result);
+		each_block(c, line, "tool_result", on_tool_result);
 	return true;
 }
 
@@ -193,7 +195,7 @@ on_user(struct talk *t, const json_t *line, struct error *e)
  * caller should wait.
  */
 static bool
-on_retry(struct talk *t, const json_t *line)
+on_retry(struct conversation *c, const json_t *line)
 {
 	json_int_t status =
 		json_integer_value(json_object_get(line, "error_status"));
@@ -201,38 +203,38 @@ on_retry(struct talk *t, const json_t *line)
 		json_integer_value(json_object_get(line, "retry_delay_ms"));
 	struct error why = { 0 };
 
-	if (talk_has_spoken(t)) {
-		abort_truncated(t, (int)status);
+	if (conversation_has_spoken(c)) {
+		abort_truncated(c, (int)status);
 	} else if (status == 429) {
 		fail_with(&why, ERR_RATE_LIMIT,
 			  "%s: the vendor's rate limit is reached",
-			  t->agent->name);
+			  c->instance->name);
 		why.retry_ms = (uint32_t)(delay > 0 ? delay : 0);
-		talk_abort(t, &why);
+		conversation_abort(c, &why);
 	}
 	return true;
 }
 
 static bool
-on_system(struct talk *t, const json_t *line, struct error *e)
+on_system(struct conversation *c, const json_t *line, struct error *e)
 {
 	const char *subtype = json_text(line, "subtype");
 
 	if (subtype && !strcmp(subtype, "api_retry"))
-		return on_retry(t, line);
+		return on_retry(c, line);
 	return true;
 }
 
 static bool
-on_rate_limit(struct talk *t, const json_t *line, struct error *e)
+on_rate_limit(struct conversation *c, const json_t *line, struct error *e)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 	const json_t *limit = json_object_get(line, "rate_limit_info");
 	const char *status = json_text(limit, "status");
 
-	c->resets_at = 0;
+	own->resets_at = 0;
 	if (status && !strcmp(status, "rejected"))
-		c->resets_at =
+		own->resets_at =
 			json_integer_value(json_object_get(limit, "resetsAt"));
 	return true;
 }
@@ -331,31 +333,31 @@ is_ours(const struct claude *c, const json_t *result)
 }
 
 static bool
-on_result(struct talk *t, const json_t *line, struct error *e)
+on_result(struct conversation *c, const json_t *line, struct error *e)
 {
-	struct claude *c = t->state;
-	const char *reason = finish_reason(c, line);
+	struct claude *own = c->own;
+	const char *reason = finish_reason(own, line);
 	struct error why = { 0 };
 
 	if (is_lost(line)) {
-		talk_lost(t);
+		conversation_lost(c);
 		return true;
 	}
-	if (!is_ours(c, line))
+	if (!is_ours(own, line))
 		return true;
-	if (reason && !c->has_text && !strcmp(reason, "stop")) {
+	if (reason && !own->has_text && !strcmp(reason, "stop")) {
 		fail_with(&why, ERR_HARNESS,
 			  "%s: the answer is empty (no stream output)",
-			  t->agent->name);
-		talk_fail(t, &why);
+			  c->instance->name);
+		conversation_fail(c, &why);
 	} else if (reason) {
-		if (c->last_assistant[0])
-			talk_mark(t, c->last_assistant);
-		talk_finish(t, reason, usage_of(line),
-			    c->model[0] ? c->model : NULL);
+		if (own->last_assistant[0])
+			conversation_mark(c, own->last_assistant);
+		conversation_finish(c, reason, usage_of(line),
+				    own->model[0] ? own->model : NULL);
 	} else {
-		claude_explain(t, line, &why);
-		talk_fail(t, &why);
+		claude_explain(c, line, &why);
+		conversation_fail(c, &why);
 	}
 	return true;
 }
@@ -364,7 +366,7 @@ on_result(struct talk *t, const json_t *line, struct error *e)
  * version: only those that change what becomes of the turn are looked at. */
 static const struct {
 	const char *type;
-	bool (*hear)(struct talk *, const json_t *, struct error *);
+	bool (*hear)(struct conversation *, const json_t *, struct error *);
 } events[] = {
 	{ "stream_event", on_stream_event },
 	{ "assistant", on_assistant },
@@ -392,30 +394,30 @@ is_damaged(struct str line)
 }
 
 static bool
-hear(struct talk *t, const json_t *line, struct error *e)
+hear(struct conversation *c, const json_t *line, struct error *e)
 {
 	const char *type = json_text(line, "type");
 
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type))
-			return !events[i].hear || events[i].hear(t, line, e);
-	agent_unknown(t->agent, "event", type ? type : "without a type");
+			return !events[i].hear || events[i].hear(c, line, e);
+	instance_unknown(c->instance, "event", type ? type : "without a type");
 	return true;
 }
 
 /* What does not even look like JSON is a library's chatter, and no event. */
 bool
-claude_line(struct talk *t, struct str said, struct error *e)
+claude_line(struct conversation *c, struct str said, struct error *e)
 {
 	json_t *line = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
 	bool ok = true;
 
 	if (line)
-		ok = hear(t, line, e);
+		ok = hear(c, line, e);
 	else if (is_damaged(said))
 		ok = fail_with(e, ERR_HARNESS,
 			       "%s: it wrote a line that is not valid JSON",
-			       t->agent->name);
+			       c->instance->name);
 	json_decref(line);
 	return ok;
 }

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * A result with is_error has the vendor's HTTP status in api_error_status.  The
@@ -40,13 +40,13 @@ code_of_word(const char *word)
  * for a model for which it knows no vendor.  The real status is in its words.
  */
 static json_int_t
-status_of(const struct talk *t, const json_t *result)
+status_of(const struct conversation *c, const json_t *result)
 {
 	json_int_t status =
 		json_integer_value(json_object_get(result, "api_error_status"));
 	const char *words = json_text(result, "result"), *at;
 
-	if (!is_claudish(t) || status != 400 || !words)
+	if (!is_claudish(c) || status != 400 || !words)
 		return status;
 	if (strstr(words, "could not be routed"))
 		return 404;
@@ -69,35 +69,36 @@ words_of(const json_t *result)
 
 /* The most specific sign comes first. */
 static enum error_code
-code_of(const struct talk *t, const json_t *result)
+code_of(const struct conversation *c, const json_t *result)
 {
-	const struct claude *c = t->state;
-	json_int_t status = status_of(t, result);
+	const struct claude *own = c->own;
+	json_int_t status = status_of(c, result);
 	enum error_code code;
 
 	code = code_of_word(json_text(result, "terminal_reason"));
 	if (code == ERR_NONE)
 		code = failure_of_status((long)status);
 	if (code == ERR_NONE)
-		code = code_of_word(c->failure);
+		code = code_of_word(own->failure);
 	if (code == ERR_NONE)
 		code = code_of_word(json_text(result, "api_error"));
-	if (code == ERR_RATE_LIMIT && c->resets_at)
+	if (code == ERR_RATE_LIMIT && own->resets_at)
 		code = ERR_QUOTA;
 	if (code == ERR_NONE && (status || json_text(result, "api_error")))
 		code = ERR_UPSTREAM;
-	return failure_code(code, words_of(result), talk_has_spoken(t));
+	return failure_code(code, words_of(result), conversation_has_spoken(c));
 }
 
 void
-claude_explain(const struct talk *t, const json_t *result, struct error *e)
+claude_explain(const struct conversation *c, const json_t *result,
+	       struct error *e)
 {
-	const struct claude *c = t->state;
-	const char *name = t->agent->name;
-	int64_t seconds = c->resets_at - (int64_t)time(NULL);
+	const struct claude *own = c->own;
+	const char *name = c->instance->name;
+	int64_t seconds = own->resets_at - (int64_t)time(NULL);
 	struct error none;
 
-	failure_tell(e, code_of(t, result), name, str_of(words_of(result)),
+	failure_tell(e, code_of(c, result), name, str_of(words_of(result)),
 		     harness_of(name, &none)->log_in);
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;

@@ -89,9 +89,9 @@ add_line(FILE *f, const json_t *message, char *parent)
 }
 
 char *
-history_write(const struct talk *t, struct error *e)
+history_write(const struct conversation *c, struct error *e)
 {
-	char *path = copy_format("%s/%s.jsonl", t->scratch, t->cli_id);
+	char *path = copy_format("%s/%s.jsonl", c->scratch, c->cli_id);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
 	const json_t *message;
@@ -106,7 +106,7 @@ history_write(const struct talk *t, struct error *e)
 		free(path);
 		return NULL;
 	}
-	json_array_foreach (t->history, i, message)
+	json_array_foreach (c->history, i, message)
 		parent = add_line(f, message, parent);
 	free(parent);
 	ok = !ferror(f);
@@ -120,12 +120,12 @@ history_write(const struct talk *t, struct error *e)
 }
 
 void
-history_remove(struct talk *t)
+history_remove(struct conversation *c)
 {
-	struct claude *c = t->state;
+	struct claude *own = c->own;
 
-	if (c->history)
-		(void)unlink(c->history);
-	free(c->history);
-	c->history = NULL;
+	if (own->history)
+		(void)unlink(own->history);
+	free(own->history);
+	own->history = NULL;
 }

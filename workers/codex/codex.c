@@ -8,7 +8,7 @@
 
 static const struct {
 	const char *method;
-	void (*hear)(struct talk *, const json_t *params);
+	void (*hear)(struct conversation *, const json_t *params);
 } events[] = {
 	{ "item/agentMessage/delta", codex_on_text },
 	{ "item/reasoning/summaryTextDelta", codex_on_reasoning },
@@ -87,20 +87,21 @@ is_none_of_ours(const char *method)
 /* Only the thread's own turn is heard: a turn that was stopped may go on for a
  * moment. */
 static void
-told(struct agent *a, const char *method, const json_t *params)
+told(struct instance *inst, const char *method, const json_t *params)
 {
-	struct talk *t = agent_talk(a, json_text(params, "threadId"));
+	struct conversation *c =
+		instance_conversation(inst, json_text(params, "threadId"));
 
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
 		if (strcmp(method, events[i].method))
 			continue;
-		if (t && (events[i].hear == codex_on_turn_started ||
-			  codex_is_turn(t->state, params)))
-			events[i].hear(t, params);
+		if (c && (events[i].hear == codex_on_turn_started ||
+			  codex_is_turn(c->own, params)))
+			events[i].hear(c, params);
 		return;
 	}
 	if (!is_none_of_ours(method))
-		agent_unknown(a, "event", method);
+		instance_unknown(inst, "event", method);
 }
 
 /*
@@ -119,11 +120,11 @@ static const struct {
 };
 
 static void
-asked(struct agent *a, const json_t *id, const char *method,
+asked(struct instance *inst, const json_t *id, const char *method,
       const json_t *params)
 {
-	struct codex_agent *s = a->state;
-	bool may = !strcmp(a->permission_mode, "danger-full-access");
+	struct codex_agent *s = inst->own;
+	bool may = !strcmp(inst->permission_mode, "danger-full-access");
 
 	for (size_t i = 0; i < sizeof approvals / sizeof *approvals; i++)
 		if (!strcmp(method, approvals[i].method)) {
@@ -139,7 +140,7 @@ asked(struct agent *a, const json_t *id, const char *method,
 		return;
 	}
 	rpc_refuse(&s->rpc, id, -32601, "not supported by this client");
-	agent_unknown(a, "request", method);
+	instance_unknown(inst, "request", method);
 }
 
 /*
@@ -147,76 +148,76 @@ asked(struct agent *a, const json_t *id, const char *method,
  * a feature that it does not have.
  */
 static bool
-agent_command(struct agent *a, struct words *argv, struct words *env,
-	      struct error *e)
+instance_command(struct instance *inst, struct words *argv, struct words *env,
+		 struct error *e)
 {
 	static const char *const settings[] = {
 		"check_for_update_on_startup=false",
 		"analytics.enabled=false",
 		"features.unbounded_connection_retries=false",
 	};
-	struct codex_agent *s = a->state;
+	struct codex_agent *s = inst->own;
 
 	s->rpc.told = told;
 	s->rpc.asked = asked;
-	rpc_init(&s->rpc, a);
+	rpc_init(&s->rpc, inst);
 	list_init(&s->openings);
 	words_add(argv, "app-server");
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
 		words_add(argv, "-c");
 		words_add(argv, settings[i]);
 	}
-	if (a->loads == LOADS_EVERYTHING)
+	if (inst->loads == LOADS_EVERYTHING)
 		return true;
 	words_add(argv, "-c");
 	words_add(argv, "features.plugins=false");
-	return codex_private_home(a, env, e);
+	return codex_private_home(inst, env, e);
 }
 
 static void
 on_greeted(void *whom, const json_t *result, const json_t *error)
 {
-	struct agent *a = whom;
-	struct codex_agent *s = a->state;
+	struct instance *inst = whom;
+	struct codex_agent *s = inst->own;
 	struct error e = { 0 };
 
 	if (!error) {
 		rpc_tell(&s->rpc, "initialized", json_object());
-		agent_ready(a);
+		instance_ready(inst);
 		return;
 	}
 	codex_explain_refusal(error, &e);
-	agent_fail(a, &e);
+	instance_fail(inst, &e);
 }
 
 /* experimentalApi is needed to import a history, to take back a turn, and to
  * close a thread at once. */
 static void
-agent_greet(struct agent *a)
+instance_handshake(struct instance *inst)
 {
-	struct codex_agent *s = a->state;
+	struct codex_agent *s = inst->own;
 
 	rpc_ask(&s->rpc, "initialize",
 		json_pack("{s:{s:s, s:s, s:s}, s:{s:b, s:b}}", "clientInfo",
 			  "name", "cli-bridge", "title", "cli-bridge",
 			  "version", "1", "capabilities", "experimentalApi", 1,
 			  "requestAttestation", 0),
-		on_greeted, a);
+		on_greeted, inst);
 }
 
 static bool
-agent_line(struct agent *a, struct str line, struct error *e)
+instance_line(struct instance *inst, struct str line, struct error *e)
 {
-	struct codex_agent *s = a->state;
+	struct codex_agent *s = inst->own;
 
 	rpc_line(&s->rpc, line);
 	return true;
 }
 
 static void
-agent_clear(struct agent *a)
+instance_clear(struct instance *inst)
 {
-	struct codex_agent *s = a->state;
+	struct codex_agent *s = inst->own;
 
 	rpc_fini(&s->rpc);
 	codex_drop_openings(s);
@@ -236,7 +237,7 @@ enum { MOST_THREADS = 16 };
 
 static const struct harness harness = {
 	.tested = "0.169.0",
-	.state = sizeof(struct codex),
+	.own = sizeof(struct codex),
 	.may_see = may_see,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
@@ -245,17 +246,17 @@ static const struct harness harness = {
 	.needs = needs,
 	.fallback = &codex_exec,
 	.has_trial = true,
-	.greet = codex_greet,
+	.handshake = codex_greet,
 	.say = codex_say,
 	.interrupt = codex_interrupt,
 	.clear = codex_clear,
 	.models = models,
 	.shares = MOST_THREADS,
-	.agent_state = sizeof(struct codex_agent),
-	.agent_command = agent_command,
-	.agent_greet = agent_greet,
-	.agent_line = agent_line,
-	.agent_clear = agent_clear,
+	.instance_own = sizeof(struct codex_agent),
+	.instance_command = instance_command,
+	.instance_handshake = instance_handshake,
+	.instance_line = instance_line,
+	.instance_clear = instance_clear,
 	.close = codex_close,
 };
 

@@ -16,11 +16,11 @@
  * Written for version 0.169.0.  `codex app-server generate-ts` prints all
  * messages.
  */
-#include "workers/rpc.h"
+#include "workers/cli/rpc.h"
 
 enum { MAX_CODEX_ID = 63 }; /* of its own ids; they are UUIDs */
 
-/* agent->state */
+/* instance->own */
 struct codex_agent {
 	struct rpc rpc;
 	struct list openings;
@@ -29,8 +29,8 @@ struct codex_agent {
 /* A request to open a thread; its talk may be closed before the answer. */
 struct opening {
 	struct node node;
-	struct agent *agent;
-	struct talk *talk; /* NULL: closed meanwhile */
+	struct instance *instance;
+	struct conversation *conversation; /* NULL: closed meanwhile */
 };
 
 /* The tokens of all requests of a turn. */
@@ -39,7 +39,7 @@ struct codex_usage {
 	json_int_t seen; /* of the thread, as told last; 0: not told */
 };
 
-/* talk->state */
+/* conversation->own */
 struct codex {
 	/* Until it is open. */
 	struct opening *opening; /* NULL: not asked for, or answered */
@@ -74,15 +74,15 @@ struct codex {
 };
 
 static inline struct str
-codex_system(const struct talk *t)
+codex_system(const struct conversation *c)
 {
-	return (struct str){ t->system, t->system ? t->system_len : 0 };
+	return (struct str){ c->system, c->system ? c->system_len : 0 };
 }
 
 static inline struct rpc *
-codex_rpc(const struct talk *t)
+codex_rpc(const struct conversation *c)
 {
-	return &((struct codex_agent *)t->agent->state)->rpc;
+	return &((struct codex_agent *)c->instance->own)->rpc;
 }
 
 /* A hash of text that comes in pieces: begin with CODEX_NOTHING. */
@@ -90,23 +90,23 @@ codex_rpc(const struct talk *t)
 uint64_t codex_hash(uint64_t so_far, struct str text);
 
 /* home.c: a CODEX_HOME with nothing but the login and the conversations. */
-must_check bool codex_private_home(const struct agent *, struct words *env,
+must_check bool codex_private_home(const struct instance *, struct words *env,
 				   struct error *);
 
 /* settings.c: params of thread/start and thread/resume. */
-json_t *codex_settings(const struct talk *);
+json_t *codex_settings(const struct conversation *);
 
 /* thread.c */
-void codex_greet(struct talk *);
-void codex_close(struct talk *);
-void codex_clear(struct talk *);
+void codex_greet(struct conversation *);
+void codex_close(struct conversation *);
+void codex_clear(struct conversation *);
 void codex_drop_openings(struct codex_agent *);
 
 /* model.c: the default model in Codex's answers; NULL if there is none.  The
  * caller frees it. */
 char *codex_default_model(const struct codex *);
 json_t *codex_model_ids(const struct codex *);
-bool codex_lacks_login(const struct talk *);
+bool codex_lacks_login(const struct conversation *);
 
 /* "provider/model" if there is such a provider, else a model of the default
  * one; copies, NULL where nothing is said. */
@@ -119,28 +119,28 @@ void codex_read_model(const json_t *providers, const char *id, char **provider,
  * answer to skills/list or NULL; whether the input must become an item for
  * that.  Then the history as items, and an item of an input.
  */
-json_t *codex_input(const struct talk *);
+json_t *codex_input(const struct conversation *);
 bool codex_may_name_skills(const json_t *input);
 json_t *codex_make_inert(json_t *input, const json_t *skills, bool *as_item);
 json_t *codex_items(const json_t *messages);
 json_t *codex_item_of_input(const json_t *input);
 
 /* turn.c */
-void codex_say(struct talk *);
-void codex_interrupt(struct talk *);
-void codex_stop_turn(struct talk *);
+void codex_say(struct conversation *);
+void codex_interrupt(struct conversation *);
+void codex_stop_turn(struct conversation *);
 bool codex_is_turn(const struct codex *, const json_t *params);
-void codex_on_turn_started(struct talk *, const json_t *params);
-void codex_on_turn_completed(struct talk *, const json_t *params);
-void codex_on_error(struct talk *, const json_t *params);
-void codex_on_usage(struct talk *, const json_t *params);
-void codex_on_rerouted(struct talk *, const json_t *params);
+void codex_on_turn_started(struct conversation *, const json_t *params);
+void codex_on_turn_completed(struct conversation *, const json_t *params);
+void codex_on_error(struct conversation *, const json_t *params);
+void codex_on_usage(struct conversation *, const json_t *params);
+void codex_on_rerouted(struct conversation *, const json_t *params);
 
 /* items.c */
-void codex_on_text(struct talk *, const json_t *params);
-void codex_on_reasoning(struct talk *, const json_t *params);
-void codex_on_item_started(struct talk *, const json_t *params);
-void codex_on_item_completed(struct talk *, const json_t *params);
+void codex_on_text(struct conversation *, const json_t *params);
+void codex_on_reasoning(struct conversation *, const json_t *params);
+void codex_on_item_started(struct conversation *, const json_t *params);
+void codex_on_item_completed(struct conversation *, const json_t *params);
 
 /* failure.c: what a TurnError means, an answer to a request of ours, and words
  * alone. */

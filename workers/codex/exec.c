@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 /*
  * `codex exec --json`, for a version of Codex without an app-server.  Each turn
@@ -28,15 +28,15 @@ struct execution {
 };
 
 static bool
-read_position(struct talk *t)
+read_position(struct conversation *c)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct codex_usage *u = &x->before;
 	long long n[4] = { 0 };
 	unsigned long long told = 0;
 
-	if (!t->resumed || !t->position ||
-	    sscanf(t->position, "%llx %lld %lld %lld %lld", &told, &n[0], &n[1],
+	if (!c->resumed || !c->position ||
+	    sscanf(c->position, "%llx %lld %lld %lld %lld", &told, &n[0], &n[1],
 		   &n[2], &n[3]) != 5)
 		return false;
 	*u = (struct codex_usage){
@@ -48,17 +48,17 @@ read_position(struct talk *t)
 /* What stands before a slash in a model counts as the provider: there is no
  * list of providers here. */
 static bool
-add_model(const struct talk *t, struct words *argv, struct error *e)
+add_model(const struct conversation *c, struct words *argv, struct error *e)
 {
-	struct str model, provider = str_cut(str_of(t->model), '/', &model);
+	struct str model, provider = str_cut(str_of(c->model), '/', &model);
 
-	if (!t->model || !strcmp(t->model, "default"))
+	if (!c->model || !strcmp(c->model, "default"))
 		return true;
-	if (!is_plain_model(t->model))
+	if (!is_plain_model(c->model))
 		return fail_with(e, ERR_NO_MODEL, "codex: no such model: %s",
-				 t->model);
+				 c->model);
 	if (!model.ptr) {
-		words_print(argv, "--model=%s", t->model);
+		words_print(argv, "--model=%s", c->model);
 		return true;
 	}
 	words_print(argv, "--config=model_provider=\"" STR_FMT "\"",
@@ -69,7 +69,8 @@ add_model(const struct talk *t, struct words *argv, struct error *e)
 }
 
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
 	static const char *const always[] = {
 		"--json",
@@ -81,17 +82,17 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 	};
 
 	words_add(argv, "exec");
-	if (t->resumed)
+	if (c->resumed)
 		words_add(argv, "resume");
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
-	words_print(argv, "--config=sandbox_mode=\"%s\"", t->permission_mode);
-	if (!t->kept)
+	words_print(argv, "--config=sandbox_mode=\"%s\"", c->permission_mode);
+	if (!c->kept)
 		words_add(argv, "--ephemeral");
-	if (!add_model(t, argv, e))
+	if (!add_model(c, argv, e))
 		return false;
-	if (t->resumed)
-		words_add(argv, t->cli_id);
+	if (c->resumed)
+		words_add(argv, c->cli_id);
 	words_add(argv, "-");
 	return true;
 }
@@ -106,106 +107,106 @@ fail_image(struct error *e)
 /* The preface is made now, because the history is gone later; say() adds the
  * messages. */
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	json_t *parts = json_array(), *text;
 	struct error e = { 0 };
 
-	x->system = codex_hash(CODEX_NOTHING, codex_system(t));
-	if (!read_position(t)) {
+	x->system = codex_hash(CODEX_NOTHING, codex_system(c));
+	if (!read_position(c)) {
 		json_decref(parts);
-		parts = transcript_preface(t);
+		parts = transcript_preface(c);
 	}
 	text = transcript_text(parts);
 	json_decref(parts);
 	if (!text) {
 		fail_image(&e);
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
 	x->text = copy((struct str){ json_string_value(text),
 				     json_string_length(text) });
 	json_decref(text);
-	talk_ready(t);
+	conversation_ready(c);
 }
 
 static bool
-say_part(struct talk *t, const json_t *part, struct error *e)
+say_part(struct conversation *c, const json_t *part, struct error *e)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct str text = json_str(part, "text");
 
 	if (!text.ptr)
 		return fail_image(e);
 	if (x->has_said)
-		talk_write(t, STR("\n\n"));
+		conversation_write(c, STR("\n\n"));
 	x->has_said = true;
-	talk_write(t, text);
+	conversation_write(c, text);
 	return true;
 }
 
 /* The prompt is written as a whole or not at all.  Codex begins at the end of
  * its input. */
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct error e = { 0 };
 	const json_t *content, *part;
 	size_t k;
 
 	if (x->text && *x->text) {
-		talk_write(t, str_of(x->text));
+		conversation_write(c, str_of(x->text));
 		x->has_said = true;
 	}
-	for (size_t i = t->from; i < json_array_size(t->messages); i++) {
-		content = json_object_get(json_array_get(t->messages, i),
+	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
+		content = json_object_get(json_array_get(c->messages, i),
 					  "content");
 		json_array_foreach (content, k, part)
-			if (!say_part(t, part, &e)) {
-				talk_abort(t, &e);
+			if (!say_part(c, part, &e)) {
+				conversation_abort(c, &e);
 				return;
 			}
 	}
-	talk_end_input(t);
+	conversation_end_input(c);
 }
 
 static void
-on_thread_started(struct talk *t, const json_t *event)
+on_thread_started(struct conversation *c, const json_t *event)
 {
 	const char *id = json_text(event, "thread_id");
 
 	if (id)
-		talk_name_it(t, id);
+		conversation_name_it(c, id);
 }
 
 static void
-on_text(struct talk *t, const json_t *item)
+on_text(struct conversation *c, const json_t *item)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct str text = json_str(item, "text");
 
 	if (!text.len)
 		return;
 	if (x->has_text)
-		talk_text(t, STR("\n\n"));
+		conversation_text(c, STR("\n\n"));
 	x->has_text = true;
-	talk_text(t, text);
+	conversation_text(c, text);
 }
 
 static void
-on_reasoning(struct talk *t, const json_t *item)
+on_reasoning(struct conversation *c, const json_t *item)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct str text = json_str(item, "text");
 
 	if (!text.len)
 		return;
 	if (x->has_reasoning)
-		talk_reasoning(t, STR("\n\n"));
+		conversation_reasoning(c, STR("\n\n"));
 	x->has_reasoning = true;
-	talk_reasoning(t, text);
+	conversation_reasoning(c, text);
 }
 
 /* Every other item is the use of a tool, except the to-do list. */
@@ -222,7 +223,7 @@ is_tool(const char *type)
 }
 
 static void
-on_item_started(struct talk *t, const json_t *event)
+on_item_started(struct conversation *c, const json_t *event)
 {
 	json_t *item = json_object_get(event, "item"), *arguments;
 	const char *type = json_text(item, "type");
@@ -235,12 +236,13 @@ on_item_started(struct talk *t, const json_t *event)
 	json_object_del(arguments, "status");
 	json_object_del(arguments, "aggregated_output");
 	json_object_del(arguments, "exit_code");
-	talk_tool(t, json_pack("{s:s?, s:s, s:o}", "id", json_text(item, "id"),
-			       "name", type, "arguments", arguments));
+	conversation_tool(c, json_pack("{s:s?, s:s, s:o}", "id",
+				       json_text(item, "id"), "name", type,
+				       "arguments", arguments));
 }
 
 static void
-on_tool_completed(struct talk *t, const json_t *item)
+on_tool_completed(struct conversation *c, const json_t *item)
 {
 	json_t *result = json_object_get(item, "aggregated_output");
 	const char *status = json_text(item, "status");
@@ -249,28 +251,28 @@ on_tool_completed(struct talk *t, const json_t *item)
 		result = json_object_get(item, "result");
 	if (!result)
 		result = json_object_get(item, "status");
-	talk_tool(t,
-		  json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
-			    json_text(item, "id"), "result", result,
-			    "exit_code", json_object_get(item, "exit_code"),
-			    "is_error", status && !strcmp(status, "failed")));
+	conversation_tool(
+		c, json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
+			     json_text(item, "id"), "result", result,
+			     "exit_code", json_object_get(item, "exit_code"),
+			     "is_error", status && !strcmp(status, "failed")));
 }
 
 /* An item of the type "error" is only a warning. */
 static void
-on_item_completed(struct talk *t, const json_t *event)
+on_item_completed(struct conversation *c, const json_t *event)
 {
 	const json_t *item = json_object_get(event, "item");
 	const char *type = json_text(item, "type");
 
 	if (!type)
-		agent_unknown(t->agent, "item", "without a type");
+		instance_unknown(c->instance, "item", "without a type");
 	else if (!strcmp(type, "agent_message"))
-		on_text(t, item);
+		on_text(c, item);
 	else if (!strcmp(type, "reasoning"))
-		on_reasoning(t, item);
+		on_reasoning(c, item);
 	else if (is_tool(type))
-		on_tool_completed(t, item);
+		on_tool_completed(c, item);
 }
 
 static json_int_t
@@ -297,9 +299,9 @@ usage_of(const struct codex_usage *b, const json_t *usage)
 }
 
 static void
-mark(struct talk *t, const json_t *usage)
+mark(struct conversation *c, const json_t *usage)
 {
-	const struct execution *x = t->state;
+	const struct execution *x = c->own;
 	auto_free char *position = copy_format(
 		"%" PRIx64 " %lld %lld %lld %lld", x->system,
 		(long long)used(usage, "input_tokens", 0),
@@ -307,24 +309,24 @@ mark(struct talk *t, const json_t *usage)
 		(long long)used(usage, "output_tokens", 0),
 		(long long)used(usage, "reasoning_output_tokens", 0));
 
-	talk_mark(t, position);
+	conversation_mark(c, position);
 }
 
 static void
-fail(struct talk *t, const json_t *error)
+fail(struct conversation *c, const json_t *error)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	struct error e = { 0 };
 
 	x->is_over = true;
-	codex_explain(error, talk_has_spoken(t), &e);
-	talk_fail(t, &e);
+	codex_explain(error, conversation_has_spoken(c), &e);
+	conversation_fail(c, &e);
 }
 
 static void
-on_turn_completed(struct talk *t, const json_t *event)
+on_turn_completed(struct conversation *c, const json_t *event)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	const json_t *usage = json_object_get(event, "usage");
 	struct error e = { 0 };
 
@@ -332,17 +334,17 @@ on_turn_completed(struct talk *t, const json_t *event)
 	if (!x->has_text) {
 		fail_with(&e, ERR_HARNESS,
 			  "codex: the answer is empty (no stream output)");
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
-	mark(t, usage);
-	talk_finish(t, "stop", usage_of(&x->before, usage), NULL);
+	mark(c, usage);
+	conversation_finish(c, "stop", usage_of(&x->before, usage), NULL);
 }
 
 static void
-on_turn_failed(struct talk *t, const json_t *event)
+on_turn_failed(struct conversation *c, const json_t *event)
 {
-	fail(t, json_object_get(event, "error"));
+	fail(c, json_object_get(event, "error"));
 }
 
 /*
@@ -351,9 +353,9 @@ on_turn_failed(struct talk *t, const json_t *event)
  * of no use.
  */
 static void
-on_error(struct talk *t, const json_t *event)
+on_error(struct conversation *c, const json_t *event)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 	const char *words = json_text(event, "message");
 	enum error_code code = codex_code_of_words(words);
 
@@ -361,12 +363,12 @@ on_error(struct talk *t, const json_t *event)
 	if (words && strstr(words, "url: ws") && x->retries < 6)
 		return;
 	if (code != ERR_NONE && (code != ERR_UPSTREAM || x->retries > 2))
-		fail(t, event);
+		fail(c, event);
 }
 
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } events[] = {
 	{ "thread.started", on_thread_started },
 	{ "turn.started", NULL },
@@ -379,47 +381,50 @@ static const struct {
 };
 
 static void
-hear(struct talk *t, const json_t *event)
+hear(struct conversation *c, const json_t *event)
 {
-	const struct execution *x = t->state;
+	const struct execution *x = c->own;
 	const char *type = json_text(event, "type");
 
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++) {
 		if (strcmp(type, events[i].type) != 0)
 			continue;
 		if (events[i].hear && !x->is_over)
-			events[i].hear(t, event);
+			events[i].hear(c, event);
 		return;
 	}
-	agent_unknown(t->agent, "event", type ? type : "without a type");
+	instance_unknown(c->instance, "event", type ? type : "without a type");
 }
 
 static bool
-line(struct talk *t, struct str said, struct error *e)
+line(struct conversation *c, struct str said, struct error *e)
 {
 	json_t *event = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, NULL);
 
 	if (json_is_object(event))
-		hear(t, event);
+		hear(c, event);
 	else if (str_trim(said).len)
-		agent_unknown(t->agent, "line", "that is no JSON object");
+		instance_unknown(c->instance, "line", "that is no JSON object");
 	json_decref(event);
 	return true;
 }
 
 /* If Codex does not know the thread, its last words name it. */
 static void
-ended(struct talk *t, int status, struct str last_words, struct error *e)
+ended(struct conversation *c, int status, struct str last_words,
+      struct error *e)
 {
 	if (WIFEXITED(status) && last_words.len)
-		fail_with(e, talk_has_spoken(t) ? ERR_TRUNCATED : ERR_HARNESS,
+		fail_with(e,
+			  conversation_has_spoken(c) ? ERR_TRUNCATED
+						     : ERR_HARNESS,
 			  "codex: " STR_FMT, STR_ARG(last_words));
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct execution *x = t->state;
+	struct execution *x = c->own;
 
 	free(x->text);
 	memset(x, 0, sizeof *x);
@@ -442,7 +447,7 @@ static const char *const credentials[] = { "$CODEX_HOME/auth.json",
 
 const struct harness codex_exec = {
 	.tested = "0.169.0",
-	.state = sizeof(struct execution),
+	.own = sizeof(struct execution),
 	.may_see = may_see,
 	.permission_modes = permission_modes,
 	.loads = LOADS_EVERYTHING,
@@ -451,7 +456,7 @@ const struct harness codex_exec = {
 	.log_in = "run codex login",
 	.one_shot = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.line = line,
 	.ended = ended,

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * An error has a message for people, and codexErrorInfo for programs, which is

@@ -33,7 +33,8 @@ link_to(const char *home, const char *own, const char *name, struct error *e)
 }
 
 bool
-codex_private_home(const struct agent *a, struct words *env, struct error *e)
+codex_private_home(const struct instance *inst, struct words *env,
+		   struct error *e)
 {
 	const char *users = words_value(env, "CODEX_HOME");
 	const char *home = words_value(env, "HOME");
@@ -41,7 +42,7 @@ codex_private_home(const struct agent *a, struct words *env, struct error *e)
 		users ? copy(str_of(users))
 		      : copy_format("%s/.codex", home ? home : "");
 	auto_free char *sessions = copy_format("%s/sessions", theirs);
-	auto_free char *own = copy_format("%s/codex-home", a->scratch);
+	auto_free char *own = copy_format("%s/codex-home", inst->scratch);
 	auto_free char *variable = copy_format("CODEX_HOME=%s", own);
 
 	if (!make_directory(theirs, e) || !make_directory(sessions, e) ||

@@ -54,13 +54,13 @@ input_part(const json_t *part)
 }
 
 json_t *
-codex_input(const struct talk *t)
+codex_input(const struct conversation *c)
 {
 	json_t *input = json_array(), *part, *content;
 	size_t k;
 
-	for (size_t i = t->from; i < json_array_size(t->messages); i++) {
-		content = json_object_get(json_array_get(t->messages, i),
+	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
+		content = json_object_get(json_array_get(c->messages, i),
 					  "content");
 		json_array_foreach (content, k, part) {
 			json_t *made = input_part(part);

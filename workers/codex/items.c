@@ -19,110 +19,111 @@ heard_of(struct codex *c, const char *id)
 
 /* An empty line separates the messages of a turn. */
 static json_t *
-begin_message(struct talk *t, const char *id)
+begin_message(struct conversation *c, const char *id)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	json_t *heard =
 		json_pack("[I, I]", (json_int_t)0, (json_int_t)CODEX_NOTHING);
 
-	json_object_set_new(c->items, id, heard);
-	if (c->has_text)
-		talk_text(t, STR("\n\n"));
+	json_object_set_new(own->items, id, heard);
+	if (own->has_text)
+		conversation_text(c, STR("\n\n"));
 	return heard;
 }
 
 static void
-say_of(struct talk *t, json_t *heard, struct str text)
+say_of(struct conversation *c, json_t *heard, struct str text)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	json_t *len = json_array_get(heard, 0);
 	json_t *hash = json_array_get(heard, 1);
 	uint64_t so_far = (uint64_t)json_integer_value(hash);
 
 	json_integer_set(len, json_integer_value(len) + (json_int_t)text.len);
 	json_integer_set(hash, (json_int_t)codex_hash(so_far, text));
-	c->has_text = true;
-	talk_text(t, text);
+	own->has_text = true;
+	conversation_text(c, text);
 }
 
 void
-codex_on_text(struct talk *t, const json_t *params)
+codex_on_text(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const char *id = json_text(params, "itemId");
 	struct str delta = json_str(params, "delta");
 	json_t *heard;
 
 	if (!id || !delta.len)
 		return;
-	heard = heard_of(c, id);
+	heard = heard_of(own, id);
 	if (!heard)
-		heard = begin_message(t, id);
-	say_of(t, heard, delta);
+		heard = begin_message(c, id);
+	say_of(c, heard, delta);
 }
 
 static void
-on_message(struct talk *t, const char *id, const json_t *item)
+on_message(struct conversation *c, const char *id, const json_t *item)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	struct str all = json_str(item, "text");
-	json_t *heard = heard_of(c, id);
+	json_t *heard = heard_of(own, id);
 	size_t len;
 	uint64_t hash;
 
 	if (!heard && !all.len)
 		return;
 	if (!heard)
-		heard = begin_message(t, id);
+		heard = begin_message(c, id);
 	len = (size_t)json_integer_value(json_array_get(heard, 0));
 	hash = (uint64_t)json_integer_value(json_array_get(heard, 1));
 	if (len > all.len ||
 	    codex_hash(CODEX_NOTHING, (struct str){ all.ptr, len }) != hash)
-		agent_unknown(t->agent, "text", "other than its deltas");
+		instance_unknown(c->instance, "text", "other than its deltas");
 	else if (len < all.len)
-		say_of(t, heard, str_from(all, len));
+		say_of(c, heard, str_from(all, len));
 }
 
 /* Thoughts come as a summary in parts, or as they are, or both. */
 
 static void
-begin_thought(struct talk *t, const char *part)
+begin_thought(struct conversation *c, const char *part)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	if (!strcmp(c->reasoning, part))
+	if (!strcmp(own->reasoning, part))
 		return;
-	snprintf(c->reasoning, sizeof c->reasoning, "%s", part);
-	if (c->has_reasoning)
-		talk_reasoning(t, STR("\n\n"));
-	c->has_reasoning = true;
+	snprintf(own->reasoning, sizeof own->reasoning, "%s", part);
+	if (own->has_reasoning)
+		conversation_reasoning(c, STR("\n\n"));
+	own->has_reasoning = true;
 }
 
 void
-codex_on_reasoning(struct talk *t, const json_t *params)
+codex_on_reasoning(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const char *id = json_text(params, "itemId");
 	const json_t *summary = json_object_get(params, "summaryIndex");
 	const json_t *raw = json_object_get(params, "contentIndex");
 	struct str delta = json_str(params, "delta");
-	char part[sizeof c->reasoning];
+	char part[sizeof own->reasoning];
 
 	if (!id || !delta.len)
 		return;
-	if (!heard_of(c, id))
-		json_object_set_new(c->items, id, json_true());
+	if (!heard_of(own, id))
+		json_object_set_new(own->items, id, json_true());
 	snprintf(part, sizeof part, "%c%lld %s", summary ? 's' : 'r',
 		 (long long)json_integer_value(summary ? summary : raw), id);
-	begin_thought(t, part);
-	talk_reasoning(t, delta);
+	begin_thought(c, part);
+	conversation_reasoning(c, delta);
 }
 
 static void
-say_thoughts(struct talk *t, const char *id, char kind, const json_t *parts)
+say_thoughts(struct conversation *c, const char *id, char kind,
+	     const json_t *parts)
 {
 	const json_t *text;
-	char part[sizeof((struct codex *)t->state)->reasoning];
+	char part[sizeof((struct codex *)c->own)->reasoning];
 	size_t i;
 
 	json_array_foreach (parts, i, text) {
@@ -132,22 +133,22 @@ say_thoughts(struct talk *t, const char *id, char kind, const json_t *parts)
 		if (!s.len)
 			continue;
 		snprintf(part, sizeof part, "%c%zu %s", kind, i, id);
-		begin_thought(t, part);
-		talk_reasoning(t, s);
+		begin_thought(c, part);
+		conversation_reasoning(c, s);
 	}
 }
 
 /* A thought without deltas is said as a whole. */
 static void
-on_thought(struct talk *t, const char *id, const json_t *item)
+on_thought(struct conversation *c, const char *id, const json_t *item)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	if (heard_of(c, id))
+	if (heard_of(own, id))
 		return;
-	json_object_set_new(c->items, id, json_true());
-	say_thoughts(t, id, 's', json_object_get(item, "summary"));
-	say_thoughts(t, id, 'r', json_object_get(item, "content"));
+	json_object_set_new(own->items, id, json_true());
+	say_thoughts(c, id, 's', json_object_get(item, "summary"));
+	say_thoughts(c, id, 'r', json_object_get(item, "content"));
 }
 
 /* Tools */
@@ -209,15 +210,17 @@ is_other_item(const char *type)
 }
 
 static void
-on_tool_started(struct talk *t, const struct tool *tool, const json_t *item)
+on_tool_started(struct conversation *c, const struct tool *tool,
+		const json_t *item)
 {
 	json_t *arguments = json_object();
 
 	for (size_t i = 0; i < MAX_PARTS && tool->arguments[i]; i++)
 		json_object_set(arguments, tool->arguments[i],
 				json_object_get(item, tool->arguments[i]));
-	talk_tool(t, json_pack("{s:s?, s:s, s:o}", "id", json_text(item, "id"),
-			       "name", tool->name, "arguments", arguments));
+	conversation_tool(c, json_pack("{s:s?, s:s, s:o}", "id",
+				       json_text(item, "id"), "name",
+				       tool->name, "arguments", arguments));
 }
 
 /* The first of the fields that is there. */
@@ -234,32 +237,33 @@ result_of(const struct tool *tool, const json_t *item)
 }
 
 static void
-on_tool_completed(struct talk *t, const struct tool *tool, const json_t *item)
+on_tool_completed(struct conversation *c, const struct tool *tool,
+		  const json_t *item)
 {
 	const char *status = json_text(item, "status");
 	bool is_error = status && (!strcmp(status, "failed") ||
 				   !strcmp(status, "declined"));
 
-	talk_tool(t, json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
-			       json_text(item, "id"), "result",
-			       result_of(tool, item), "exit_code",
-			       json_object_get(item, "exitCode"), "is_error",
-			       is_error));
+	conversation_tool(c, json_pack("{s:s?, s:O?, s:O*, s:b}", "id",
+				       json_text(item, "id"), "result",
+				       result_of(tool, item), "exit_code",
+				       json_object_get(item, "exitCode"),
+				       "is_error", is_error));
 }
 
 void
-codex_on_item_started(struct talk *t, const json_t *params)
+codex_on_item_started(struct conversation *c, const json_t *params)
 {
 	const json_t *item = json_object_get(params, "item");
 	const char *type = json_text(item, "type");
 	const struct tool *tool = type ? find_tool(type) : NULL;
 
 	if (tool)
-		on_tool_started(t, tool, item);
+		on_tool_started(c, tool, item);
 }
 
 void
-codex_on_item_completed(struct talk *t, const json_t *params)
+codex_on_item_completed(struct conversation *c, const json_t *params)
 {
 	const json_t *item = json_object_get(params, "item");
 	const char *type = json_text(item, "type");
@@ -267,13 +271,13 @@ codex_on_item_completed(struct talk *t, const json_t *params)
 	const struct tool *tool = type ? find_tool(type) : NULL;
 
 	if (!type || !id)
-		agent_unknown(t->agent, "item", "without type and id");
+		instance_unknown(c->instance, "item", "without type and id");
 	else if (!strcmp(type, "agentMessage"))
-		on_message(t, id, item);
+		on_message(c, id, item);
 	else if (!strcmp(type, "reasoning"))
-		on_thought(t, id, item);
+		on_thought(c, id, item);
 	else if (tool)
-		on_tool_completed(t, tool, item);
+		on_tool_completed(c, tool, item);
 	else if (!is_other_item(type))
-		agent_unknown(t->agent, "item", type);
+		instance_unknown(c->instance, "item", type);
 }

@@ -112,16 +112,17 @@ codex_model_ids(const struct codex *c)
 /* The CLI says only of its default provider whether a login is missing; with
  * another provider the turn fails. */
 bool
-codex_lacks_login(const struct talk *t)
+codex_lacks_login(const struct conversation *c)
 {
-	const struct codex *c = t->state;
+	const struct codex *own = c->own;
 	char *provider, *model;
 	bool is_default_provider;
 
-	codex_read_model(c->providers, t->model, &provider, &model);
+	codex_read_model(own->providers, c->model, &provider, &model);
 	is_default_provider = !provider;
 	free(provider);
 	free(model);
-	return is_default_provider && !has_account(c) &&
-	       json_is_true(json_object_get(c->account, "requiresOpenaiAuth"));
+	return is_default_provider && !has_account(own) &&
+	       json_is_true(
+		       json_object_get(own->account, "requiresOpenaiAuth"));
 }

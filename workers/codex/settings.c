@@ -30,15 +30,15 @@ is_known(const json_t *projects, struct str cwd)
 }
 
 static json_t *
-trust_in(const struct talk *t, const struct codex *c)
+trust_in(const struct conversation *c, const struct codex *own)
 {
-	bool nothing = t->agent->loads == LOADS_NOTHING;
+	bool nothing = c->instance->loads == LOADS_NOTHING;
 
-	if (!nothing &&
-	    (!strcmp(t->permission_mode, "read-only") ||
-	     is_known(json_object_get(c->config, "projects"), str_of(t->cwd))))
+	if (!nothing && (!strcmp(c->permission_mode, "read-only") ||
+			 is_known(json_object_get(own->config, "projects"),
+				  str_of(c->cwd))))
 		return NULL;
-	return json_pack("{s:{s:s}}", t->cwd, "trust_level",
+	return json_pack("{s:{s:s}}", c->cwd, "trust_level",
 			 nothing ? "untrusted" : "trusted");
 }
 
@@ -86,13 +86,13 @@ add_patience(const struct codex *c, json_t *settings)
 
 /* The thread's memory must be freed as soon as it is closed. */
 static json_t *
-settings_for(const struct talk *t, const struct codex *c)
+settings_for(const struct conversation *c, const struct codex *own)
 {
 	json_t *settings = json_pack("{s:i, s:o*}", "thread_unload_delay_secs",
-				     0, "projects", trust_in(t, c));
+				     0, "projects", trust_in(c, own));
 
-	add_patience(c, settings);
-	if (t->agent->loads != LOADS_NOTHING)
+	add_patience(own, settings);
+	if (c->instance->loads != LOADS_NOTHING)
 		return settings;
 	json_object_set_new(settings, "project_doc_max_bytes", json_integer(0));
 	json_object_set_new(settings, "skills.include_instructions",
@@ -103,10 +103,10 @@ settings_for(const struct talk *t, const struct codex *c)
 /* Appends ours to the instructions in the settings, which they would replace.
  */
 static json_t *
-instructions_for(const struct talk *t, const struct codex *c)
+instructions_for(const struct conversation *c, const struct codex *own)
 {
-	struct str mine = codex_system(t);
-	struct str theirs = json_str(c->config, "developer_instructions");
+	struct str mine = codex_system(c);
+	struct str theirs = json_str(own->config, "developer_instructions");
 	struct buf both = BUF_INIT(mine.len + theirs.len + 2);
 	struct error e = { 0 };
 	json_t *text = NULL;
@@ -125,12 +125,12 @@ instructions_for(const struct talk *t, const struct codex *c)
 /* There are no approvals: what the sandbox does not allow fails, and the model
  * is told so. */
 json_t *
-codex_settings(const struct talk *t)
+codex_settings(const struct conversation *c)
 {
-	const struct codex *c = t->state;
+	const struct codex *own = c->own;
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o*}", "cwd", t->cwd,
+	return json_pack("{s:s, s:s, s:s, s:o, s:o*}", "cwd", c->cwd,
 			 "approvalPolicy", "never", "sandbox",
-			 t->permission_mode, "config", settings_for(t, c),
-			 "developerInstructions", instructions_for(t, c));
+			 c->permission_mode, "config", settings_for(c, own),
+			 "developerInstructions", instructions_for(c, own));
 }

@@ -29,20 +29,20 @@ forget_answers(struct codex *c)
 
 /* Steps, once there is a thread */
 
-static void next_step(struct talk *);
+static void next_step(struct conversation *);
 
 static void
 on_stepped(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
+	struct conversation *c = whom;
 	struct error e = { 0 };
 
 	if (!error) {
-		next_step(t);
+		next_step(c);
 		return;
 	}
 	codex_explain_refusal(error, &e);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 /* If the turn has ended by itself meanwhile, the answer is an error: that is
@@ -55,11 +55,11 @@ on_calmed(void *whom, const json_t *result, const json_t *error)
 
 /* Takes `items`. */
 static void
-inject(struct talk *t, json_t *items)
+inject(struct conversation *c, json_t *items)
 {
-	rpc_ask(codex_rpc(t), "thread/inject_items",
-		json_pack("{s:s, s:o}", "threadId", t->cli_id, "items", items),
-		on_stepped, t);
+	rpc_ask(codex_rpc(c), "thread/inject_items",
+		json_pack("{s:s, s:o}", "threadId", c->cli_id, "items", items),
+		on_stepped, c);
 }
 
 /*
@@ -67,9 +67,9 @@ inject(struct talk *t, json_t *items)
  * resumed with.  So new instructions are added as a message of the same role.
  */
 static json_t *
-new_instructions(const struct talk *t)
+new_instructions(const struct conversation *c)
 {
-	struct str s = codex_system(t);
+	struct str s = codex_system(c);
 
 	if (!s.len)
 		s = STR("The instructions that were given by the user of this "
@@ -80,42 +80,42 @@ new_instructions(const struct talk *t)
 }
 
 static void
-open_up(struct talk *t)
+open_up(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	c->is_open = true;
-	forget_answers(c);
-	talk_ready(t);
+	own->is_open = true;
+	forget_answers(own);
+	conversation_ready(c);
 }
 
 /* An empty turn id stands for any turn that is under way. */
 static void
-next_step(struct talk *t)
+next_step(struct conversation *c)
 {
-	struct codex *c = t->state;
-	json_t *items = c->history;
+	struct codex *own = c->own;
+	json_t *items = own->history;
 
-	if (c->is_running) {
-		c->is_running = false;
-		rpc_ask(codex_rpc(t), "turn/interrupt",
-			json_pack("{s:s, s:s}", "threadId", t->cli_id, "turnId",
+	if (own->is_running) {
+		own->is_running = false;
+		rpc_ask(codex_rpc(c), "turn/interrupt",
+			json_pack("{s:s, s:s}", "threadId", c->cli_id, "turnId",
 				  ""),
-			on_calmed, t);
-	} else if (c->bad[0]) {
-		rpc_ask(codex_rpc(t), "thread/revert",
-			json_pack("{s:s, s:s}", "threadId", t->cli_id,
-				  "beforeTurnId", c->bad),
-			on_stepped, t);
-		c->bad[0] = '\0';
-	} else if (c->is_told_anew) {
-		c->is_told_anew = false;
-		inject(t, new_instructions(t));
+			on_calmed, c);
+	} else if (own->bad[0]) {
+		rpc_ask(codex_rpc(c), "thread/revert",
+			json_pack("{s:s, s:s}", "threadId", c->cli_id,
+				  "beforeTurnId", own->bad),
+			on_stepped, c);
+		own->bad[0] = '\0';
+	} else if (own->is_told_anew) {
+		own->is_told_anew = false;
+		inject(c, new_instructions(c));
 	} else if (items) {
-		c->history = NULL;
-		inject(t, items);
+		own->history = NULL;
+		inject(c, items);
 	} else {
-		open_up(t);
+		open_up(c);
 	}
 }
 
@@ -127,22 +127,22 @@ next_step(struct talk *t)
  * follow it: the thread is cut before the first of them.
  */
 static void
-find_bad_turn(struct talk *t, const json_t *result)
+find_bad_turn(struct conversation *c, const json_t *result)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const json_t *page = json_object_get(result, "initialTurnsPage");
 	const json_t *turns = json_object_get(page, "data"), *turn;
-	struct str hash, good = str_cut(str_of(t->position), ' ', &hash);
+	struct str hash, good = str_cut(str_of(c->position), ' ', &hash);
 	const char *later = NULL;
 	size_t i;
 
-	c->is_told_anew =
-		hash.ptr && strtoull(hash.ptr, NULL, 16) != c->instructions;
+	own->is_told_anew =
+		hash.ptr && strtoull(hash.ptr, NULL, 16) != own->instructions;
 	json_array_foreach (turns, i, turn) {
 		const char *id = json_text(turn, "id");
 
 		if (id && str_is(good, id)) {
-			snprintf(c->bad, sizeof c->bad, "%s",
+			snprintf(own->bad, sizeof own->bad, "%s",
 				 later ? later : "");
 			return;
 		}
@@ -151,32 +151,32 @@ find_bad_turn(struct talk *t, const json_t *result)
 }
 
 static void
-note_thread(struct talk *t, const json_t *result)
+note_thread(struct conversation *c, const json_t *result)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const json_t *thread = json_object_get(result, "thread");
 	const char *status =
 		json_text(json_object_get(thread, "status"), "type");
 	const char *provider = json_text(result, "modelProvider");
 	struct str model = json_str(result, "model");
 
-	snprintf(c->provider, sizeof c->provider, "%s",
+	snprintf(own->provider, sizeof own->provider, "%s",
 		 provider ? provider : "");
-	free(c->model);
-	c->model = copy(model);
-	c->is_running = status && !strcmp(status, "active");
-	if (t->resumed && t->position)
-		find_bad_turn(t, result);
+	free(own->model);
+	own->model = copy(model);
+	own->is_running = status && !strcmp(status, "active");
+	if (c->resumed && c->position)
+		find_bad_turn(c, result);
 }
 
 /* Whether Codex refuses an id because it does not know it, or because the id is
  * not one of its own. */
 static bool
-is_lost(const struct talk *t, const json_t *error)
+is_lost(const struct conversation *c, const json_t *error)
 {
 	const char *why = json_text(error, "message");
 
-	return t->resumed && why &&
+	return c->resumed && why &&
 	       (strstr(why, "no rollout found") ||
 		strstr(why, "thread not found") ||
 		strstr(why, "invalid session id") ||
@@ -184,16 +184,16 @@ is_lost(const struct talk *t, const json_t *error)
 }
 
 static void
-on_refused(struct talk *t, const json_t *error)
+on_refused(struct conversation *c, const json_t *error)
 {
 	struct error e = { 0 };
 
-	if (is_lost(t, error)) {
-		talk_lost(t);
+	if (is_lost(c, error)) {
+		conversation_lost(c);
 		return;
 	}
 	codex_explain_refusal(error, &e);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 static void
@@ -207,40 +207,40 @@ static void
 on_opened(void *whom, const json_t *result, const json_t *error)
 {
 	struct opening *o = whom;
-	struct codex_agent *a = o->agent->state;
-	struct talk *t = o->talk;
+	struct codex_agent *a = o->instance->own;
+	struct conversation *c = o->conversation;
 	const char *id = json_text(json_object_get(result, "thread"), "id");
 	struct error e = { 0 };
 
 	list_remove(&a->openings, &o->node);
 	free(o);
-	if (!t) {
+	if (!c) {
 		if (id)
 			unsubscribe(&a->rpc, id);
 		return;
 	}
-	((struct codex *)t->state)->opening = NULL;
+	((struct codex *)c->own)->opening = NULL;
 	if (error) {
-		on_refused(t, error);
+		on_refused(c, error);
 	} else if (!id) {
 		fail_with(&e, ERR_HARNESS,
 			  "codex: it opened a thread without an id");
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 	} else {
-		talk_name_it(t, id);
-		note_thread(t, result);
-		next_step(t);
+		conversation_name_it(c, id);
+		note_thread(c, result);
+		next_step(c);
 	}
 }
 
 /* Asking for one */
 
 static void
-add_model(const struct talk *t, const struct codex *c, json_t *params)
+add_model(const struct conversation *c, const struct codex *own, json_t *params)
 {
 	char *provider = NULL, *model = NULL;
 
-	codex_read_model(c->providers, t->model, &provider, &model);
+	codex_read_model(own->providers, c->model, &provider, &model);
 	if (provider)
 		json_object_set_new(params, "modelProvider",
 				    json_string(provider));
@@ -254,25 +254,25 @@ add_model(const struct talk *t, const struct codex *c, json_t *params)
 enum { TURNS_PAGE = 100 };
 
 static void
-open_thread(struct talk *t)
+open_thread(struct conversation *c)
 {
-	struct codex *c = t->state;
-	struct codex_agent *a = t->agent->state;
+	struct codex *own = c->own;
+	struct codex_agent *a = c->instance->own;
 	struct opening *o = xcalloc(1, sizeof *o);
-	json_t *params = codex_settings(t);
+	json_t *params = codex_settings(c);
 
-	o->agent = t->agent;
-	o->talk = t;
-	c->opening = o;
+	o->instance = c->instance;
+	o->conversation = c;
+	own->opening = o;
 	list_append(&a->openings, &o->node);
-	if (!t->resumed) {
-		add_model(t, c, params);
+	if (!c->resumed) {
+		add_model(c, own, params);
 		json_object_set_new(params, "ephemeral",
-				    json_boolean(!t->kept));
+				    json_boolean(!c->kept));
 		rpc_ask(&a->rpc, "thread/start", params, on_opened, o);
 		return;
 	}
-	json_object_set_new(params, "threadId", json_string(t->cli_id));
+	json_object_set_new(params, "threadId", json_string(c->cli_id));
 	json_object_set_new(params, "excludeTurns", json_true());
 	json_object_set_new(params, "initialTurnsPage",
 			    json_pack("{s:i, s:s, s:s}", "limit", TURNS_PAGE,
@@ -284,26 +284,26 @@ open_thread(struct talk *t)
 /* What it is like */
 
 static void
-when_read(struct talk *t)
+when_read(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	struct error e = { 0 };
 	json_t *ids;
 
-	if (--c->unread)
+	if (--own->unread)
 		return;
-	if (codex_lacks_login(t)) {
+	if (codex_lacks_login(c)) {
 		fail_with(&e, ERR_LOGIN,
 			  "codex: not logged in: run codex "
 			  "login");
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
-	ids = codex_model_ids(c);
-	talk_models(t, ids);
-	free(c->default_model);
-	c->default_model = codex_default_model(c);
-	open_thread(t);
+	ids = codex_model_ids(own);
+	conversation_models(c, ids);
+	free(own->default_model);
+	own->default_model = codex_default_model(own);
+	open_thread(c);
 }
 
 /* A missing answer counts as an empty one. */
@@ -317,97 +317,97 @@ keep(json_t **place, const json_t *result)
 static void
 on_config(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 
-	keep(&c->config, json_object_get(result, "config"));
-	when_read(t);
+	keep(&own->config, json_object_get(result, "config"));
+	when_read(c);
 }
 
 static void
 on_providers(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 
-	keep(&c->providers, result);
-	when_read(t);
+	keep(&own->providers, result);
+	when_read(c);
 }
 
 static void
 on_models(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 
-	keep(&c->models, result);
-	when_read(t);
+	keep(&own->models, result);
+	when_read(c);
 }
 
 static void
 on_account(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 
-	keep(&c->account, result);
-	when_read(t);
+	keep(&own->account, result);
+	when_read(c);
 }
 
-/* talk->history is gone once this returns, so it is copied. */
+/* conversation->history is gone once this returns, so it is copied. */
 void
-codex_greet(struct talk *t)
+codex_greet(struct conversation *c)
 {
-	struct codex *c = t->state;
-	struct rpc *r = codex_rpc(t);
+	struct codex *own = c->own;
+	struct rpc *r = codex_rpc(c);
 
-	if (t->history && !t->resumed)
-		c->history = codex_items(t->history);
-	c->instructions = codex_hash(CODEX_NOTHING, codex_system(t));
-	c->unread = 4;
-	rpc_ask(r, "config/read", json_pack("{s:s}", "cwd", t->cwd), on_config,
-		t);
-	rpc_ask(r, "modelProvider/list", json_object(), on_providers, t);
-	rpc_ask(r, "model/list", json_object(), on_models, t);
-	rpc_ask(r, "account/read", json_object(), on_account, t);
+	if (c->history && !c->resumed)
+		own->history = codex_items(c->history);
+	own->instructions = codex_hash(CODEX_NOTHING, codex_system(c));
+	own->unread = 4;
+	rpc_ask(r, "config/read", json_pack("{s:s}", "cwd", c->cwd), on_config,
+		c);
+	rpc_ask(r, "modelProvider/list", json_object(), on_providers, c);
+	rpc_ask(r, "model/list", json_object(), on_models, c);
+	rpc_ask(r, "account/read", json_object(), on_account, c);
 }
 
 /* Closes the thread, and what runs in the background for it. */
 void
-codex_close(struct talk *t)
+codex_close(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	if (c->opening)
-		c->opening->talk = NULL;
-	c->opening = NULL;
-	if (c->is_asked)
-		codex_stop_turn(t);
-	rpc_forget(codex_rpc(t), t);
-	if (!c->is_open)
+	if (own->opening)
+		own->opening->conversation = NULL;
+	own->opening = NULL;
+	if (own->is_asked)
+		codex_stop_turn(c);
+	rpc_forget(codex_rpc(c), c);
+	if (!own->is_open)
 		return;
-	rpc_ask(codex_rpc(t), "thread/backgroundTerminals/clean",
-		json_pack("{s:s}", "threadId", t->cli_id), NULL, NULL);
-	unsubscribe(codex_rpc(t), t->cli_id);
+	rpc_ask(codex_rpc(c), "thread/backgroundTerminals/clean",
+		json_pack("{s:s}", "threadId", c->cli_id), NULL, NULL);
+	unsubscribe(codex_rpc(c), c->cli_id);
 }
 
 void
-codex_clear(struct talk *t)
+codex_clear(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	if (c->opening)
-		c->opening->talk = NULL;
-	forget_answers(c);
-	json_decref(c->providers);
-	json_decref(c->history);
-	json_decref(c->input);
-	json_decref(c->items);
-	free(c->default_model);
-	free(c->model);
-	free(c->asked_model);
-	free(c->answering);
-	memset(c, 0, sizeof *c);
+	if (own->opening)
+		own->opening->conversation = NULL;
+	forget_answers(own);
+	json_decref(own->providers);
+	json_decref(own->history);
+	json_decref(own->input);
+	json_decref(own->items);
+	free(own->default_model);
+	free(own->model);
+	free(own->asked_model);
+	free(own->answering);
+	memset(own, 0, sizeof *own);
 }
 
 void

@@ -25,12 +25,12 @@ forget_turn(struct codex *c)
 
 /* Ends the turn, and frees what belongs to it. */
 static void
-end_turn(struct talk *t, const struct error *e)
+end_turn(struct conversation *c, const struct error *e)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	c->is_asked = false;
-	talk_fail(t, e);
+	own->is_asked = false;
+	conversation_fail(c, e);
 }
 
 /* A second turn/start would steer the turn under way instead of waiting: the
@@ -39,135 +39,136 @@ end_turn(struct talk *t, const struct error *e)
 static void
 on_asked(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 	const char *id = json_text(json_object_get(result, "turn"), "id");
 	struct error e = { 0 };
 
 	if (error) {
 		codex_explain_refusal(error, &e);
-		end_turn(t, &e);
+		end_turn(c, &e);
 		return;
 	}
 	if (id)
-		snprintf(c->turn, sizeof c->turn, "%s", id);
-	free(c->model);
-	c->model = c->asked_model;
-	c->asked_model = NULL;
+		snprintf(own->turn, sizeof own->turn, "%s", id);
+	free(own->model);
+	own->model = own->asked_model;
+	own->asked_model = NULL;
 }
 
 /* A thread keeps the model of its last turn: so the model is named unless it is
  * known to be the same. */
 static void
-start_turn(struct talk *t)
+start_turn(struct conversation *c)
 {
-	struct codex *c = t->state;
-	bool is_same =
-		c->model && c->asked_model && !strcmp(c->model, c->asked_model);
-	json_t *params = json_pack("{s:s, s:o}", "threadId", t->cli_id, "input",
-				   c->input ? c->input : json_array());
+	struct codex *own = c->own;
+	bool is_same = own->model && own->asked_model &&
+		       !strcmp(own->model, own->asked_model);
+	json_t *params = json_pack("{s:s, s:o}", "threadId", c->cli_id, "input",
+				   own->input ? own->input : json_array());
 
-	c->input = NULL;
-	c->is_asked = true;
-	if (c->asked_model && !is_same)
+	own->input = NULL;
+	own->is_asked = true;
+	if (own->asked_model && !is_same)
 		json_object_set_new(params, "model",
-				    json_string(c->asked_model));
-	rpc_ask(codex_rpc(t), "turn/start", params, on_asked, t);
+				    json_string(own->asked_model));
+	rpc_ask(codex_rpc(c), "turn/start", params, on_asked, c);
 }
 
 static void
 on_injected(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 	struct error e = { 0 };
 
-	if (c->is_stopping)
+	if (own->is_stopping)
 		fail_with(&e, ERR_CANCELLED, "cancelled");
 	else if (error)
 		codex_explain_refusal(error, &e);
 	if (e.code)
-		talk_abort(t, &e); /* the message is there, without an answer */
+		conversation_abort(
+			c, &e); /* the message is there, without an answer */
 	else
-		start_turn(t);
+		start_turn(c);
 }
 
 /* See input.c. */
 static void
-inject_and_start(struct talk *t)
+inject_and_start(struct conversation *c)
 {
-	struct codex *c = t->state;
-	json_t *item = codex_item_of_input(c->input);
+	struct codex *own = c->own;
+	json_t *item = codex_item_of_input(own->input);
 
-	json_decref(c->input);
-	c->input = NULL;
-	rpc_ask(codex_rpc(t), "thread/inject_items",
-		json_pack("{s:s, s:[o]}", "threadId", t->cli_id, "items", item),
-		on_injected, t);
+	json_decref(own->input);
+	own->input = NULL;
+	rpc_ask(codex_rpc(c), "thread/inject_items",
+		json_pack("{s:s, s:[o]}", "threadId", c->cli_id, "items", item),
+		on_injected, c);
 }
 
 /* The input waits for this answer. */
 static void
 on_skills(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct codex *c = t->state;
+	struct conversation *c = whom;
+	struct codex *own = c->own;
 	struct error e = { 0 };
 	bool as_item;
 
-	if (c->is_stopping) {
+	if (own->is_stopping) {
 		fail_with(&e, ERR_CANCELLED, "cancelled");
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
-	c->input = codex_make_inert(c->input, result, &as_item);
+	own->input = codex_make_inert(own->input, result, &as_item);
 	if (as_item)
-		inject_and_start(t);
+		inject_and_start(c);
 	else
-		start_turn(t);
+		start_turn(c);
 }
 
 /* A thread keeps the provider that it was begun with: Codex refuses to resume
  * it with another. */
 static bool
-choose_model(struct talk *t, struct error *e)
+choose_model(struct conversation *c, struct error *e)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	char *provider, *model;
 	bool is_other;
 
-	codex_read_model(c->providers, t->model, &provider, &model);
-	is_other = provider && strcmp(provider, c->provider) != 0;
+	codex_read_model(own->providers, c->model, &provider, &model);
+	is_other = provider && strcmp(provider, own->provider) != 0;
 	free(provider);
 	if (is_other) {
 		free(model);
 		return fail_with(e, ERR_UNSUPPORTED,
 				 "codex: this conversation is with the "
 				 "provider %s, and can't go on with another",
-				 c->provider);
+				 own->provider);
 	}
-	free(c->asked_model);
-	c->asked_model = model ? model : copy(str_of(c->default_model));
+	free(own->asked_model);
+	own->asked_model = model ? model : copy(str_of(own->default_model));
 	return true;
 }
 
 void
-codex_say(struct talk *t)
+codex_say(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	struct error e = { 0 };
 
-	forget_turn(c);
-	if (!choose_model(t, &e)) {
-		talk_fail(t, &e);
+	forget_turn(own);
+	if (!choose_model(c, &e)) {
+		conversation_fail(c, &e);
 		return;
 	}
-	c->input = codex_input(t);
-	if (codex_may_name_skills(c->input))
-		rpc_ask(codex_rpc(t), "skills/list",
-			json_pack("{s:[s]}", "cwds", t->cwd), on_skills, t);
+	own->input = codex_input(c);
+	if (codex_may_name_skills(own->input))
+		rpc_ask(codex_rpc(c), "skills/list",
+			json_pack("{s:[s]}", "cwds", c->cwd), on_skills, c);
 	else
-		start_turn(t);
+		start_turn(c);
 }
 
 /*
@@ -175,24 +176,24 @@ codex_say(struct talk *t)
  * know the turn's id; an empty id stands for the turn that is about to begin.
  */
 void
-codex_stop_turn(struct talk *t)
+codex_stop_turn(struct conversation *c)
 {
-	const struct codex *c = t->state;
+	const struct codex *own = c->own;
 
-	rpc_ask(codex_rpc(t), "turn/interrupt",
-		json_pack("{s:s, s:s}", "threadId", t->cli_id, "turnId",
-			  c->is_started ? c->turn : ""),
+	rpc_ask(codex_rpc(c), "turn/interrupt",
+		json_pack("{s:s, s:s}", "threadId", c->cli_id, "turnId",
+			  own->is_started ? own->turn : ""),
 		NULL, NULL);
 }
 
 void
-codex_interrupt(struct talk *t)
+codex_interrupt(struct conversation *c)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	c->is_stopping = true;
-	if (c->is_asked)
-		codex_stop_turn(t);
+	own->is_stopping = true;
+	if (own->is_asked)
+		codex_stop_turn(c);
 }
 
 /* What Codex tells of its turn */
@@ -209,43 +210,43 @@ codex_is_turn(const struct codex *c, const json_t *params)
 
 /* This notification may be the first that has the turn's id. */
 void
-codex_on_turn_started(struct talk *t, const json_t *params)
+codex_on_turn_started(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const char *id = json_text(json_object_get(params, "turn"), "id");
 
-	if (!c->is_asked || !id)
+	if (!own->is_asked || !id)
 		return;
-	if (!c->turn[0])
-		snprintf(c->turn, sizeof c->turn, "%s", id);
-	if (strcmp(c->turn, id) != 0)
+	if (!own->turn[0])
+		snprintf(own->turn, sizeof own->turn, "%s", id);
+	if (strcmp(own->turn, id) != 0)
 		return;
-	c->is_started = true;
-	if (c->is_stopping)
-		codex_stop_turn(t);
+	own->is_started = true;
+	if (own->is_stopping)
+		codex_stop_turn(c);
 }
 
 /* Each request of a turn is told with its own tokens and the sum of the thread.
  * If the sum has not grown, the request was told before. */
 void
-codex_on_usage(struct talk *t, const json_t *params)
+codex_on_usage(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const json_t *usage = json_object_get(params, "tokenUsage");
 	const json_t *last = json_object_get(usage, "last");
 	json_int_t all = json_integer_value(json_object_get(
 		json_object_get(usage, "total"), "totalTokens"));
 
-	if (all == c->usage.seen)
+	if (all == own->usage.seen)
 		return;
-	c->usage.seen = all;
-	c->usage.input +=
+	own->usage.seen = all;
+	own->usage.input +=
 		json_integer_value(json_object_get(last, "inputTokens"));
-	c->usage.cached +=
+	own->usage.cached +=
 		json_integer_value(json_object_get(last, "cachedInputTokens"));
-	c->usage.output +=
+	own->usage.output +=
 		json_integer_value(json_object_get(last, "outputTokens"));
-	c->usage.reasoning += json_integer_value(
+	own->usage.reasoning += json_integer_value(
 		json_object_get(last, "reasoningOutputTokens"));
 }
 
@@ -261,32 +262,32 @@ usage_of(const struct codex_usage *u)
 }
 
 void
-codex_on_rerouted(struct talk *t, const json_t *params)
+codex_on_rerouted(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 
-	free(c->answering);
-	c->answering = copy(json_str(params, "toModel"));
+	free(own->answering);
+	own->answering = copy(json_str(params, "toModel"));
 }
 
 static void
-finish(struct talk *t, const char *reason)
+finish(struct conversation *c, const char *reason)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	auto_free char *position =
-		copy_format("%s %" PRIx64, c->turn, c->instructions);
+		copy_format("%s %" PRIx64, own->turn, own->instructions);
 	struct error e = { 0 };
 
-	if (!c->has_text) {
+	if (!own->has_text) {
 		fail_with(&e, ERR_HARNESS,
 			  "codex: the answer is empty (no stream output)");
-		end_turn(t, &e);
+		end_turn(c, &e);
 		return;
 	}
-	c->is_asked = false;
-	talk_mark(t, position);
-	talk_finish(t, reason, usage_of(&c->usage),
-		    c->answering ? c->answering : c->model);
+	own->is_asked = false;
+	conversation_mark(c, position);
+	conversation_finish(c, reason, usage_of(&own->usage),
+			    own->answering ? own->answering : own->model);
 }
 
 /* To Codex, an answer that reached its maximum length is a failure. */
@@ -303,40 +304,42 @@ reason_in(const json_t *error)
 }
 
 static void
-on_failed(struct talk *t, const json_t *error)
+on_failed(struct conversation *c, const json_t *error)
 {
-	const struct codex *c = t->state;
+	const struct codex *own = c->own;
 	const char *reason = reason_in(error);
 	struct error e = { 0 };
 
-	if (reason && c->has_text) {
-		finish(t, reason);
+	if (reason && own->has_text) {
+		finish(c, reason);
 		return;
 	}
-	codex_explain(error, talk_has_spoken(t), &e);
-	end_turn(t, &e);
+	codex_explain(error, conversation_has_spoken(c), &e);
+	end_turn(c, &e);
 }
 
 void
-codex_on_turn_completed(struct talk *t, const json_t *params)
+codex_on_turn_completed(struct conversation *c, const json_t *params)
 {
-	const struct codex *c = t->state;
+	const struct codex *own = c->own;
 	const json_t *turn = json_object_get(params, "turn");
 	const char *status = json_text(turn, "status");
 	struct error e = { 0 };
 
 	if (status && !strcmp(status, "completed")) {
-		finish(t, "stop");
+		finish(c, "stop");
 	} else if (status && !strcmp(status, "failed")) {
-		on_failed(t, json_object_get(turn, "error"));
-	} else if (c->is_stopping) {
+		on_failed(c, json_object_get(turn, "error"));
+	} else if (own->is_stopping) {
 		fail_with(&e, ERR_CANCELLED, "cancelled");
-		end_turn(t, &e);
+		end_turn(c, &e);
 	} else {
-		fail_with(&e, talk_has_spoken(t) ? ERR_TRUNCATED : ERR_HARNESS,
+		fail_with(&e,
+			  conversation_has_spoken(c) ? ERR_TRUNCATED
+						     : ERR_HARNESS,
 			  "codex: the turn ended as \"%s\"",
 			  status ? status : "");
-		end_turn(t, &e);
+		end_turn(c, &e);
 	}
 }
 
@@ -366,17 +369,17 @@ may_retry(const struct codex *c, const json_t *error)
  * second try would repeat them.
  */
 void
-codex_on_error(struct talk *t, const json_t *params)
+codex_on_error(struct conversation *c, const json_t *params)
 {
-	struct codex *c = t->state;
+	struct codex *own = c->own;
 	const json_t *error = json_object_get(params, "error");
 	struct error e = { 0 };
 
 	if (!json_is_true(json_object_get(params, "willRetry")))
 		return;
-	c->retries++;
-	if (!talk_has_spoken(t) && may_retry(c, error))
+	own->retries++;
+	if (!conversation_has_spoken(c) && may_retry(own, error))
 		return;
-	codex_explain(error, talk_has_spoken(t), &e);
-	talk_abort(t, &e);
+	codex_explain(error, conversation_has_spoken(c), &e);
+	conversation_abort(c, &e);
 }

@@ -6,79 +6,83 @@
  * and the bridge can be measured.  The model says what it does beside
  * repeating: "echo/chunks:100,delay:20".
  */
-#include "workers/harness.h"
+#include "workers/cli/harness.h"
 
 #include "proto/utf8.h"
 
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
-	words_add(argv, t->cli_id);
-	words_add(argv, t->kept ? t->scratch : "");
-	words_add(argv, t->resumed ? "resume" : "new");
+	words_add(argv, c->cli_id);
+	words_add(argv, c->kept ? c->scratch : "");
+	words_add(argv, c->resumed ? "resume" : "new");
 	return true;
 }
 
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	if (t->history)
-		talk_write_json(t, json_pack("{s:s, s:O}", "type", "history",
-					     "messages", t->history));
+	if (c->history)
+		conversation_write_json(c, json_pack("{s:s, s:O}", "type",
+						     "history", "messages",
+						     c->history));
 }
 
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
 	json_t *messages = json_array();
 
-	for (size_t i = t->from; i < json_array_size(t->messages); i++)
-		json_array_append(messages, json_array_get(t->messages, i));
-	talk_write_json(t, json_pack("{s:s, s:s?, s:o}", "type", "turn",
-				     "model", t->model, "messages", messages));
+	for (size_t i = c->from; i < json_array_size(c->messages); i++)
+		json_array_append(messages, json_array_get(c->messages, i));
+	conversation_write_json(c, json_pack("{s:s, s:s?, s:o}", "type", "turn",
+					     "model", c->model, "messages",
+					     messages));
 }
 
 static void
-interrupt(struct talk *t)
+interrupt(struct conversation *c)
 {
-	talk_write_json(t, json_pack("{s:s}", "type", "interrupt"));
+	conversation_write_json(c, json_pack("{s:s}", "type", "interrupt"));
 }
 
 static void
-on_ready(struct talk *t, const json_t *event)
+on_ready(struct conversation *c, const json_t *event)
 {
-	talk_ready(t);
+	conversation_ready(c);
 }
 
 static void
-on_lost(struct talk *t, const json_t *event)
+on_lost(struct conversation *c, const json_t *event)
 {
-	talk_lost(t);
+	conversation_lost(c);
 }
 
 static void
-on_text(struct talk *t, const json_t *event)
+on_text(struct conversation *c, const json_t *event)
 {
-	talk_text(t, json_str(event, "text"));
+	conversation_text(c, json_str(event, "text"));
 }
 
 static void
-on_reasoning(struct talk *t, const json_t *event)
+on_reasoning(struct conversation *c, const json_t *event)
 {
-	talk_reasoning(t, json_str(event, "text"));
+	conversation_reasoning(c, json_str(event, "text"));
 }
 
 static void
-on_tool(struct talk *t, const json_t *event)
+on_tool(struct conversation *c, const json_t *event)
 {
-	talk_tool(t, json_incref(json_object_get(event, "tool")));
+	conversation_tool(c, json_incref(json_object_get(event, "tool")));
 }
 
 static void
-on_done(struct talk *t, const json_t *event)
+on_done(struct conversation *c, const json_t *event)
 {
-	talk_finish(t, "stop", json_incref(json_object_get(event, "usage")),
-		    "echo");
+	conversation_finish(c, "stop",
+			    json_incref(json_object_get(event, "usage")),
+			    "echo");
 }
 
 static enum error_code
@@ -100,7 +104,7 @@ code_of(json_int_t status)
 }
 
 static void
-on_error(struct talk *t, const json_t *event)
+on_error(struct conversation *c, const json_t *event)
 {
 	const json_t *status = json_object_get(event, "status");
 	const json_t *retry = json_object_get(event, "retry_ms");
@@ -109,12 +113,12 @@ on_error(struct talk *t, const json_t *event)
 	fail_with(&e, code_of(json_integer_value(status)), STR_FMT,
 		  STR_ARG(json_str(event, "text")));
 	e.retry_ms = (uint32_t)json_integer_value(retry);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } events[] = {
 	{ "ready", on_ready },	       { "lost", on_lost }, { "text", on_text },
 	{ "reasoning", on_reasoning }, { "tool", on_tool }, { "done", on_done },
@@ -122,7 +126,7 @@ static const struct {
 };
 
 static bool
-line(struct talk *t, struct str said, struct error *e)
+line(struct conversation *c, struct str said, struct error *e)
 {
 	json_error_t why;
 	json_t *event = json_loadb(said.ptr, said.len, JSON_ALLOW_NUL, &why);
@@ -133,13 +137,14 @@ line(struct talk *t, struct str said, struct error *e)
 			  event ? "no type" : why.text);
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(events[i].type, type))
-			events[i].hear(t, event);
+			events[i].hear(c, event);
 	json_decref(event);
 	return type != NULL;
 }
 
 static void
-ended(struct talk *t, int status, struct str last_words, struct error *e)
+ended(struct conversation *c, int status, struct str last_words,
+      struct error *e)
 {
 	if (status == 0)
 		fail_with(e, ERR_TRUNCATED, "echo ended before the answer did");
@@ -152,7 +157,7 @@ static const struct harness echo = {
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
 	.line = line,

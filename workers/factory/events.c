@@ -33,10 +33,10 @@ on_text(struct factory *f, const json_t *n)
 	if (!text.len || !is_heard(f))
 		return;
 	if (f->used_tool && f->has_text)
-		talk_text(f->talk, STR("\n\n"));
+		conversation_text(f->conversation, STR("\n\n"));
 	f->used_tool = false;
 	f->has_text = f->has_said = true;
-	talk_text(f->talk, text);
+	conversation_text(f->conversation, text);
 }
 
 static void
@@ -45,7 +45,7 @@ on_thinking(struct factory *f, const json_t *n)
 	if (!is_heard(f))
 		return;
 	f->has_said = true;
-	talk_reasoning(f->talk, delta_of(n));
+	conversation_reasoning(f->conversation, delta_of(n));
 }
 
 static void
@@ -60,11 +60,12 @@ note_tools(struct factory *f, const json_t *message)
 		if (!type || strcmp(type, "tool_use") != 0)
 			continue;
 		f->used_tool = true;
-		talk_tool(f->talk,
-			  json_pack("{s:s?, s:s?, s:O?}", "id",
-				    json_text(block, "id"), "name",
-				    json_text(block, "name"), "arguments",
-				    json_object_get(block, "input")));
+		conversation_tool(f->conversation,
+				  json_pack("{s:s?, s:s?, s:O?}", "id",
+					    json_text(block, "id"), "name",
+					    json_text(block, "name"),
+					    "arguments",
+					    json_object_get(block, "input")));
 	}
 }
 
@@ -106,11 +107,11 @@ on_tool_result(struct factory *f, const json_t *n)
 	bool is_error = json_is_true(json_object_get(n, "isError"));
 
 	if (is_heard(f))
-		talk_tool(f->talk,
-			  json_pack("{s:s?, s:O?, s:b}", "id",
-				    json_text(n, "toolUseId"), "result",
-				    json_object_get(n, "content"), "is_error",
-				    is_error));
+		conversation_tool(f->conversation,
+				  json_pack("{s:s?, s:O?, s:b}", "id",
+					    json_text(n, "toolUseId"), "result",
+					    json_object_get(n, "content"),
+					    "is_error", is_error));
 }
 
 static void
@@ -127,7 +128,7 @@ static void
 stop(struct factory *f, const struct error *why)
 {
 	f->why = *why;
-	factory_interrupt(f->talk);
+	factory_interrupt(f->conversation);
 }
 
 static void
@@ -185,13 +186,13 @@ finish(struct factory *f, const json_t *n)
 	if (!f->has_text) {
 		fail_with(&why, ERR_HARNESS,
 			  "factory: the answer is empty (no stream output)");
-		talk_fail(f->talk, &why);
+		conversation_fail(f->conversation, &why);
 		return;
 	}
 	json_decref(f->preface);
 	f->preface = NULL;
-	talk_finish(f->talk, "stop", usage_of(n),
-		    f->model[0] ? f->model : NULL);
+	conversation_finish(f->conversation, "stop", usage_of(n),
+			    f->model[0] ? f->model : NULL);
 }
 
 /*
@@ -214,7 +215,7 @@ on_completed(struct factory *f, const json_t *n)
 	}
 	if (!why.code)
 		factory_explain(f, reason, &why);
-	talk_fail(f->talk, &why);
+	conversation_fail(f->conversation, &why);
 }
 
 /* Events without a function are known, and of no interest. */
@@ -257,39 +258,41 @@ on_notification(struct factory *f, const json_t *n)
 			notifications[i].hear(f, n);
 		return;
 	}
-	agent_unknown(f->talk->agent, "event", type ? type : "without type");
+	instance_unknown(f->conversation->instance, "event",
+			 type ? type : "without type");
 }
 
 /* Notifications of sub-agents, which have sessions of their own, are not a part
  * of the answer. */
 void
-factory_told(struct agent *a, const char *method, const json_t *params)
+factory_told(struct instance *inst, const char *method, const json_t *params)
 {
-	struct factory *f = factory_of(a);
+	struct factory *f = factory_of(inst);
 	const char *session = json_text(params, "sessionId");
 
 	if (strcmp(method, "droid.session_notification") != 0)
-		agent_unknown(a, "method", method);
-	else if (!session || !strcmp(session, f->talk->cli_id))
+		instance_unknown(inst, "method", method);
+	else if (!session || !strcmp(session, f->conversation->cli_id))
 		on_notification(f, json_object_get(params, "notification"));
 }
 
 void
-factory_asked(struct agent *a, const json_t *id, const char *method,
+factory_asked(struct instance *inst, const json_t *id, const char *method,
 	      const json_t *params)
 {
-	struct factory *f = factory_of(a);
+	struct factory *f = factory_of(inst);
 
 	if (!strcmp(method, "droid.request_permission")) {
 		rpc_answer(&f->rpc, id,
 			   json_pack("{s:s}", "selectedOption",
-				     factory_allows(f->talk) ? "proceed_once"
-							     : "cancel"));
+				     factory_allows(f->conversation)
+					     ? "proceed_once"
+					     : "cancel"));
 	} else if (!strcmp(method, "droid.ask_user")) {
 		rpc_answer(&f->rpc, id,
 			   json_pack("{s:b, s:[]}", "cancelled", 1, "answers"));
 	} else {
-		agent_unknown(a, "method", method);
+		instance_unknown(inst, "method", method);
 		rpc_refuse(&f->rpc, id, -32601, "not supported by this client");
 	}
 }

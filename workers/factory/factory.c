@@ -4,18 +4,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 /* Our name as a client, and the title of our sessions: without a title droid
  * asks the model for one. */
 #define OUR_NAME "cli-bridge"
 
 struct factory *
-factory_of(struct agent *a)
+factory_of(struct instance *inst)
 {
-	struct talk *t = *(struct talk **)a->state;
+	struct conversation *c = *(struct conversation **)inst->own;
 
-	return t->state;
+	return c->own;
 }
 
 /* Only the presence of these files is checked. */
@@ -55,36 +55,37 @@ dress(json_t *message, const char *type)
 }
 
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
 	static const char *const always[] = { "exec", "--input-format",
 					      "stream-jsonrpc",
 					      "--output-format",
 					      "stream-jsonrpc" };
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
-	*(struct talk **)t->agent->state = t;
-	f->talk = t;
+	*(struct conversation **)c->instance->own = c;
+	f->conversation = c;
 	f->home = copy(str_of(words_value(env, "HOME")));
 	f->has_login = has_login(f, env);
 	f->rpc = (struct rpc){ .dress = dress,
 			       .told = factory_told,
 			       .asked = factory_asked };
-	rpc_init(&f->rpc, t->agent);
+	rpc_init(&f->rpc, c->instance);
 	return true;
 }
 
 /* A conversation is opened */
 
 static void
-fail_to_open(struct talk *t, const char *why)
+fail_to_open(struct conversation *c, const char *why)
 {
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_HARNESS, "factory: %s", why ? why : "no session");
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 /* Without a login the models that the vendor hosts are listed, too, and left
@@ -122,7 +123,7 @@ tell_models(struct factory *f)
 	ids = json_pack("[s]", "default");
 	json_object_foreach (f->models, id, sees)
 		json_array_append_new(ids, json_string(id));
-	talk_models(f->talk, ids);
+	conversation_models(f->conversation, ids);
 	return true;
 }
 
@@ -132,22 +133,22 @@ become_ready(struct factory *f)
 	struct error e = { 0 };
 
 	if (tell_models(f)) {
-		talk_ready(f->talk);
+		conversation_ready(f->conversation);
 		return;
 	}
 	fail_with(&e, ERR_LOGIN, "factory: not logged in: %s", factory.log_in);
-	talk_fail(f->talk, &e);
+	conversation_fail(f->conversation, &e);
 }
 
 static void
 on_history_taken(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
+	struct conversation *c = whom;
 
 	if (error)
-		fail_to_open(t, json_text(error, "message"));
+		fail_to_open(c, json_text(error, "message"));
 	else
-		become_ready(t->state);
+		become_ready(c->own);
 }
 
 /* A session keeps the system prompt that it was begun with; a different one is
@@ -160,9 +161,10 @@ check_system(struct factory *f, const json_t *settings)
 	struct str has = { json_string_value(its), json_string_length(its) };
 	json_t *part;
 
-	if (str_eq(has, (struct str){ f->talk->system, f->talk->system_len }))
+	if (str_eq(has, (struct str){ f->conversation->system,
+				      f->conversation->system_len }))
 		return;
-	part = transcript_system(f->talk);
+	part = transcript_system(f->conversation);
 	if (!part)
 		return;
 	if (!f->preface)
@@ -171,9 +173,9 @@ check_system(struct factory *f, const json_t *settings)
 }
 
 static void
-on_opened(struct talk *t, const json_t *result)
+on_opened(struct conversation *c, const json_t *result)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 	const json_t *settings = json_object_get(result, "settings");
 
 	free(f->default_model);
@@ -189,21 +191,21 @@ on_opened(struct talk *t, const json_t *result)
 static void
 on_begun(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct factory *f = t->state;
+	struct conversation *c = whom;
+	struct factory *f = c->own;
 	json_t *messages = f->waiting;
 	size_t i, n = json_array_size(messages);
 	json_t *message;
 
 	f->waiting = NULL;
 	if (error) {
-		fail_to_open(t, json_text(error, "message"));
+		fail_to_open(c, json_text(error, "message"));
 	} else {
-		on_opened(t, result);
+		on_opened(c, result);
 		json_array_foreach (messages, i, message)
 			rpc_ask(&f->rpc, "droid.add_user_message",
 				json_incref(message),
-				i + 1 == n ? on_history_taken : NULL, t);
+				i + 1 == n ? on_history_taken : NULL, c);
 		if (!n)
 			become_ready(f);
 	}
@@ -214,19 +216,19 @@ static void
 on_loaded(void *whom, const json_t *result, const json_t *error)
 {
 	enum { NOT_FOUND = -32004 };
-	struct talk *t = whom;
-	struct factory *f = t->state;
+	struct conversation *c = whom;
+	struct factory *f = c->own;
 
 	if (error &&
 	    json_integer_value(json_object_get(error, "code")) == NOT_FOUND) {
-		talk_lost(t);
+		conversation_lost(c);
 	} else if (error) {
-		fail_to_open(t, json_text(error, "message"));
+		fail_to_open(c, json_text(error, "message"));
 	} else {
-		on_opened(t, result);
+		on_opened(c, result);
 		rpc_ask(&f->rpc, "droid.update_session_settings",
-			json_pack("{s:s}", "autonomyLevel", t->permission_mode),
-			NULL, t);
+			json_pack("{s:s}", "autonomyLevel", c->permission_mode),
+			NULL, c);
 		become_ready(f);
 	}
 }
@@ -274,10 +276,10 @@ prepare_history(struct factory *f)
 	size_t i;
 
 	f->waiting = json_array();
-	json_array_foreach (f->talk->history, i, message) {
+	json_array_foreach (f->conversation->history, i, message) {
 		if (!old_message(message, &old)) {
 			json_array_clear(f->waiting);
-			f->preface = transcript_history(f->talk);
+			f->preface = transcript_history(f->conversation);
 			return;
 		}
 		if (old)
@@ -286,39 +288,39 @@ prepare_history(struct factory *f)
 }
 
 static void
-begin(struct talk *t)
+begin(struct conversation *c)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 	json_t *params = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "machineId", OUR_NAME,
-		"cwd", t->cwd, "sessionId", t->cli_id, "title", OUR_NAME,
-		"interactionMode", "auto", "autonomyLevel", t->permission_mode,
-		"autoRejectPermissionRequests", !factory_allows(t));
+		"cwd", c->cwd, "sessionId", c->cli_id, "title", OUR_NAME,
+		"interactionMode", "auto", "autonomyLevel", c->permission_mode,
+		"autoRejectPermissionRequests", !factory_allows(c));
 
-	if (t->system)
+	if (c->system)
 		json_object_set_new(
 			params, "systemPrompt",
 			json_pack("{s:s, s:s, s:o}", "type", "preset", "preset",
 				  "droid", "append",
-				  json_stringn(t->system, t->system_len)));
+				  json_stringn(c->system, c->system_len)));
 	prepare_history(f);
-	rpc_ask(&f->rpc, "droid.initialize_session", params, on_begun, t);
+	rpc_ask(&f->rpc, "droid.initialize_session", params, on_begun, c);
 }
 
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 
-	if (!t->resumed) {
-		begin(t);
+	if (!c->resumed) {
+		begin(c);
 		return;
 	}
 	rpc_ask(&f->rpc, "droid.load_session",
-		json_pack("{s:s, s:i, s:b}", "sessionId", t->cli_id,
+		json_pack("{s:s, s:i, s:b}", "sessionId", c->cli_id,
 			  "messageLimit", 1, "autoRejectPermissionRequests",
-			  !factory_allows(t)),
-		on_loaded, t);
+			  !factory_allows(c)),
+		on_loaded, c);
 }
 
 /* A line with half a surrogate pair is no valid JSON, and rpc.c would pass it
@@ -336,9 +338,9 @@ is_damaged(struct str line)
 }
 
 static bool
-line(struct talk *t, struct str said, struct error *e)
+line(struct conversation *c, struct str said, struct error *e)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 
 	if (is_damaged(said))
 		return fail_with(
@@ -354,7 +356,7 @@ static void
 forget_session(const struct factory *f)
 {
 	auto_free char *pattern = copy_format("%s/.factory/sessions/*/%s.*",
-					      f->home, f->talk->cli_id);
+					      f->home, f->conversation->cli_id);
 	glob_t found;
 
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
@@ -364,12 +366,12 @@ forget_session(const struct factory *f)
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 
 	rpc_fini(&f->rpc);
-	if (!t->kept && f->home)
+	if (!c->kept && f->home)
 		forget_session(f);
 	free(f->home);
 	free(f->default_model);
@@ -403,8 +405,8 @@ static const char *const models[] = { "default", NULL };
  */
 const struct harness factory = {
 	.tested = "0.225.2",
-	.state = sizeof(struct factory),
-	.agent_state = sizeof(struct talk *),
+	.own = sizeof(struct factory),
+	.instance_own = sizeof(struct conversation *),
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_EVERYTHING,
@@ -414,7 +416,7 @@ const struct harness factory = {
 		  "~/.factory/settings.json",
 	.has_trial = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = factory_say,
 	.interrupt = factory_interrupt,
 	.line = line,

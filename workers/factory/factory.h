@@ -11,17 +11,17 @@
  * JSON-RPC has, and its ids are text.  One process holds one conversation:
  * droid would send the history of the first to the model in a second one.
  */
-#include "workers/rpc.h"
+#include "workers/cli/rpc.h"
 
 /* The version of the protocol, not of the program. */
 #define FACTORY_API "1.0.0"
 
 enum { MAX_UUID = 36 };
 
-/* talk->state */
+/* conversation->own */
 struct factory {
 	struct rpc rpc;
-	struct talk *talk;
+	struct conversation *conversation;
 	char *home;	     /* of the CLI; NULL: it has none */
 	bool has_login;	     /* for the models that its vendor hosts */
 	json_t *models;	     /* id: whether it can see images */
@@ -42,15 +42,15 @@ struct factory {
 extern const struct harness factory;
 
 /* turn.c */
-void factory_say(struct talk *);
-void factory_interrupt(struct talk *);
+void factory_say(struct conversation *);
+void factory_interrupt(struct conversation *);
 
 /* droid's block for a part; NULL if there is none, and `e` says why. */
 json_t *factory_block(const json_t *part, struct error *e);
 
 /* events.c */
-void factory_told(struct agent *, const char *method, const json_t *params);
-void factory_asked(struct agent *, const json_t *id, const char *method,
+void factory_told(struct instance *, const char *method, const json_t *params);
+void factory_asked(struct instance *, const json_t *id, const char *method,
 		   const json_t *params);
 
 /* failure.c: why a turn failed that ended for `reason`. */
@@ -62,11 +62,11 @@ bool factory_gives_up(const struct factory *, const json_t *retry,
 		      struct error *e);
 
 /* The state of the only conversation in the agent's process. */
-struct factory *factory_of(struct agent *);
+struct factory *factory_of(struct instance *);
 
 /* Whether droid may do what it asks for. */
 static inline bool
-factory_allows(const struct talk *t)
+factory_allows(const struct conversation *c)
 {
-	return !strcmp(t->permission_mode, "high");
+	return !strcmp(c->permission_mode, "high");
 }

@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * A turn ends with a reason, which is a word of droid's.  The vendor's answer
@@ -56,8 +56,8 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 	const char *words = f->words[0] ? f->words
 			    : reason	? reason
 					: "no reason given";
-	enum error_code code =
-		code_of(reason, f->words, talk_has_spoken(f->talk));
+	enum error_code code = code_of(
+		reason, f->words, conversation_has_spoken(f->conversation));
 
 	if (code == ERR_CANCELLED)
 		fail_with(e, code, "cancelled");
@@ -65,7 +65,7 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 		fail_with(e, code,
 			  "factory: it may not do that with the permission "
 			  "mode %s",
-			  f->talk->permission_mode);
+			  f->conversation->permission_mode);
 	else
 		failure_tell(e, code, "factory", str_of(words), factory.log_in);
 }
@@ -109,7 +109,7 @@ factory_gives_up(const struct factory *f, const json_t *retry, struct error *e)
 		return false;
 	if (f->has_said)
 		words = "the vendor's stream broke off";
-	if (talk_has_spoken(f->talk))
+	if (conversation_has_spoken(f->conversation))
 		code = ERR_TRUNCATED;
 	fail_with(e, code, "factory: %s", words);
 	if (code == ERR_RATE_LIMIT)

@@ -78,14 +78,14 @@ add_parts(const json_t *parts, json_t *blocks, struct error *e)
 
 /* NULL on failure. */
 static json_t *
-blocks_of(const struct talk *t, struct error *e)
+blocks_of(const struct conversation *c, struct error *e)
 {
-	const struct factory *f = t->state;
+	const struct factory *f = c->own;
 	json_t *blocks = json_array();
 	bool ok = add_parts(f->preface, blocks, e);
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
-		ok = add_parts(json_object_get(json_array_get(t->messages, i),
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
+		ok = add_parts(json_object_get(json_array_get(c->messages, i),
 					       "content"),
 			       blocks, e);
 	if (ok && json_array_size(blocks) == 0)
@@ -99,13 +99,13 @@ blocks_of(const struct talk *t, struct error *e)
 
 /* "droid" stands for the default, for callers who do not know its models. */
 static const char *
-wanted_model(const struct talk *t)
+wanted_model(const struct conversation *c)
 {
-	const struct factory *f = t->state;
+	const struct factory *f = c->own;
 
-	if (t->model && strcmp(t->model, "default") != 0 &&
-	    strcmp(t->model, "droid") != 0)
-		return t->model;
+	if (c->model && strcmp(c->model, "default") != 0 &&
+	    strcmp(c->model, "droid") != 0)
+		return c->model;
 	return f->default_model;
 }
 
@@ -137,29 +137,29 @@ on_taken(void *whom, const json_t *result, const json_t *error)
 		return;
 	fail_with(&why, ERR_HARNESS, "factory: %s",
 		  json_text(error, "message"));
-	talk_fail(whom, &why);
+	conversation_fail(whom, &why);
 }
 
 /* Takes `blocks`.  The message gets an id of ours, by which its turn is known.
  */
 static void
-send(struct talk *t, json_t *blocks)
+send(struct conversation *c, json_t *blocks)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 	auto_free char *id = new_uuid();
 
 	snprintf(f->turn, sizeof f->turn, "%s", id);
 	rpc_ask(&f->rpc, "droid.add_user_message",
 		json_pack("{s:s, s:s, s:o}", "messageId", f->turn, "text", "",
 			  "content", blocks),
-		on_taken, t);
+		on_taken, c);
 }
 
 static void
 on_model_set(void *whom, const json_t *result, const json_t *error)
 {
-	struct talk *t = whom;
-	struct factory *f = t->state;
+	struct conversation *c = whom;
+	struct factory *f = c->own;
 	json_t *blocks = f->waiting;
 	struct error why = { 0 };
 
@@ -167,7 +167,7 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 	if (!blocks)
 		return;
 	if (!error) {
-		send(t, blocks);
+		send(c, blocks);
 		return;
 	}
 	json_decref(blocks);
@@ -175,7 +175,7 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 	f->said_model = NULL;
 	fail_with(&why, ERR_NO_MODEL, "factory: %s",
 		  json_text(error, "message"));
-	talk_fail(t, &why);
+	conversation_fail(c, &why);
 }
 
 static void
@@ -188,13 +188,13 @@ begin_turn(struct factory *f)
 
 /* Takes `blocks`. */
 static void
-say_with_model(struct talk *t, const char *model, json_t *blocks)
+say_with_model(struct conversation *c, const char *model, json_t *blocks)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 
 	begin_turn(f);
 	if (!model || (f->said_model && !strcmp(model, f->said_model))) {
-		send(t, blocks);
+		send(c, blocks);
 		return;
 	}
 	free(f->said_model);
@@ -202,42 +202,42 @@ say_with_model(struct talk *t, const char *model, json_t *blocks)
 	json_decref(f->waiting);
 	f->waiting = blocks;
 	rpc_ask(&f->rpc, "droid.update_session_settings",
-		json_pack("{s:s}", "modelId", model), on_model_set, t);
+		json_pack("{s:s}", "modelId", model), on_model_set, c);
 }
 
 void
-factory_say(struct talk *t)
+factory_say(struct conversation *c)
 {
 	struct error e = { 0 };
-	json_t *blocks = blocks_of(t, &e);
-	const char *model = wanted_model(t);
+	json_t *blocks = blocks_of(c, &e);
+	const char *model = wanted_model(c);
 
-	if (blocks && check_model(t->state, model, blocks, &e)) {
-		say_with_model(t, model, blocks);
+	if (blocks && check_model(c->own, model, blocks, &e)) {
+		say_with_model(c, model, blocks);
 		return;
 	}
 	json_decref(blocks);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 /* A message that was not sent yet is dropped.  Which model the session has then
  * is not known. */
 void
-factory_interrupt(struct talk *t)
+factory_interrupt(struct conversation *c)
 {
-	struct factory *f = t->state;
+	struct factory *f = c->own;
 	struct error e = { 0 };
 
 	if (!f->waiting) {
 		rpc_ask(&f->rpc, "droid.interrupt_session", json_object(), NULL,
-			t);
+			c);
 		return;
 	}
-	rpc_forget(&f->rpc, t);
+	rpc_forget(&f->rpc, c);
 	json_decref(f->waiting);
 	f->waiting = NULL;
 	free(f->said_model);
 	f->said_model = NULL;
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }

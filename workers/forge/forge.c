@@ -3,19 +3,19 @@
 #include <ctype.h>
 #include <sys/wait.h>
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 /* `model` is "provider/model", and is set by variables. */
 static bool
-add_model(const struct talk *t, struct words *env, struct error *e)
+add_model(const struct conversation *c, struct words *env, struct error *e)
 {
 	auto_free char *provider = NULL, *model = NULL;
 	struct str rest, name;
 
-	if (!t->model || !strcmp(t->model, "default"))
+	if (!c->model || !strcmp(c->model, "default"))
 		return true;
-	name = str_cut(str_of(t->model), '/', &rest);
-	if (!is_plain_model(t->model) || !name.len || !rest.len)
+	name = str_cut(str_of(c->model), '/', &rest);
+	if (!is_plain_model(c->model) || !name.len || !rest.len)
 		return fail_with(e, ERR_NO_MODEL,
 				 "forge: a model is \"provider/model\"");
 	provider = copy_format("FORGE_SESSION__PROVIDER_ID=" STR_FMT,
@@ -32,26 +32,27 @@ add_model(const struct talk *t, struct words *env, struct error *e)
  * as text.
  */
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
-	bool is_restricted = !strcmp(t->permission_mode, "restricted");
-	struct forge *f = t->state;
+	bool is_restricted = !strcmp(c->permission_mode, "restricted");
+	struct forge *f = c->own;
 
-	if (!t->resumed)
-		f->preface = transcript_preface(t);
+	if (!c->resumed)
+		f->preface = transcript_preface(c);
 
 	words_add(argv, "--conversation-id");
-	words_add(argv, t->cli_id);
+	words_add(argv, c->cli_id);
 	words_set(env, is_restricted ? "FORGE_RESTRICTED=true"
 				     : "FORGE_RESTRICTED=false");
-	return add_model(t, env, e);
+	return add_model(c, env, e);
 }
 
 /* forge says nothing before it has read its input, so it counts as ready. */
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	talk_ready(t);
+	conversation_ready(c);
 }
 
 /*
@@ -59,57 +60,58 @@ greet(struct talk *t)
  * to escape it.  So a space is put between the two characters.
  */
 static void
-write_inert(struct talk *t, struct str s)
+write_inert(struct conversation *c, struct str s)
 {
 	const char *at;
 
 	while (s.len && (at = memmem(s.ptr, s.len, "@[", 2))) {
 		struct str before = { s.ptr, (size_t)(at - s.ptr) + 1 };
 
-		talk_write(t, before);
-		talk_write(t, STR(" "));
+		conversation_write(c, before);
+		conversation_write(c, STR(" "));
 		s = str_from(s, before.len);
 	}
-	talk_write(t, s);
+	conversation_write(c, s);
 }
 
 static bool
-write_parts(struct talk *t, const json_t *parts, struct error *e)
+write_parts(struct conversation *c, const json_t *parts, struct error *e)
 {
 	json_t *text = transcript_text(parts);
 
 	if (!text)
 		return fail_with(e, ERR_UNSUPPORTED, "forge takes no images");
-	write_inert(t, (struct str){ json_string_value(text),
+	write_inert(c, (struct str){ json_string_value(text),
 				     json_string_length(text) });
-	talk_write(t, STR("\n"));
+	conversation_write(c, STR("\n"));
 	json_decref(text);
 	return true;
 }
 
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
-	const struct forge *f = t->state;
+	const struct forge *f = c->own;
 	struct error e = { 0 };
 	bool ok =
-		!json_array_size(f->preface) || write_parts(t, f->preface, &e);
+		!json_array_size(f->preface) || write_parts(c, f->preface, &e);
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
-		ok = write_parts(t,
-				 json_object_get(json_array_get(t->messages, i),
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
+		ok = write_parts(c,
+				 json_object_get(json_array_get(c->messages, i),
 						 "content"),
 				 &e);
 	if (ok)
-		talk_end_input(t);
+		conversation_end_input(c);
 	else
-		talk_abort(t, &e); /* forge must not answer half of a prompt */
+		conversation_abort(
+			c, &e); /* forge must not answer half of a prompt */
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 
 	json_decref(f->preface);
 	memset(f, 0, sizeof *f);
@@ -165,12 +167,12 @@ code_of(const char *words)
 }
 
 static void
-explain(const struct talk *t, const char *words, struct error *e)
+explain(const struct conversation *c, const char *words, struct error *e)
 {
 	enum error_code code = code_of(words);
 	const char *at = strstr(words, "ERROR: ");
 
-	if (talk_has_spoken(t) && code != ERR_LOGIN)
+	if (conversation_has_spoken(c) && code != ERR_LOGIN)
 		code = ERR_TRUNCATED;
 	fail_with(e, code, "forge: %s%s", at ? at + strlen("ERROR: ") : words,
 		  code == ERR_LOGIN ? " (run forge provider login)" : "");
@@ -188,20 +190,21 @@ ended_well(const struct forge *f, int status)
  * It says that it has finished before it has stored the conversation.
  */
 static void
-ended(struct talk *t, int status, struct str last_words, struct error *e)
+ended(struct conversation *c, int status, struct str last_words,
+      struct error *e)
 {
-	const struct forge *f = t->state;
+	const struct forge *f = c->own;
 	auto_free char *words = forge_plain(last_words);
 
 	if (f->has_forgotten)
 		fail_with(e, ERR_HARNESS,
 			  "forge has lost the conversation, and begun another");
 	else if (ended_well(f, status))
-		talk_finish(t, "stop", NULL, t->model);
+		conversation_finish(c, "stop", NULL, c->model);
 	else if (WIFSIGNALED(status))
 		return;
 	else if (*words || f->failure[0])
-		explain(t, *words ? words : f->failure, e);
+		explain(c, *words ? words : f->failure, e);
 	else if (f->has_finished)
 		fail_with(e, ERR_HARNESS,
 			  "forge: the answer is empty (no stream output)");
@@ -241,7 +244,7 @@ static const char *const permission_modes[] = { "unrestricted", "restricted",
 /* forge has no option to leave out AGENTS.md and its user's agents and skills.
  */
 static const struct harness forge = {
-	.state = sizeof(struct forge),
+	.own = sizeof(struct forge),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
@@ -251,7 +254,7 @@ static const struct harness forge = {
 	.log_in = "run forge provider login",
 	.one_shot = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.line = forge_line,
 	.clear = clear,

@@ -10,9 +10,9 @@
  * output, rendered for a terminal of 80 columns.  Lines about what forge does
  * stand between, and the last of them says that it has finished.
  */
-#include "workers/harness.h"
+#include "workers/cli/harness.h"
 
-/* talk->state */
+/* conversation->own */
 struct forge {
 	json_t *preface; /* parts before the first message; NULL: none */
 	char failure[MAX_DETAIL]; /* its last complaint */
@@ -26,7 +26,7 @@ struct forge {
 };
 
 /* lines.c */
-bool forge_line(struct talk *, struct str line, struct error *);
+bool forge_line(struct conversation *, struct str line, struct error *);
 
 /* A copy without escape sequences, which the caller frees. */
 char *forge_plain(struct str);

@@ -92,9 +92,9 @@ forge_plain(struct str s)
 /* What the model says */
 
 static void
-on_text(struct talk *t, struct str s)
+on_text(struct conversation *c, struct str s)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 	auto_free char *mended = utf8_valid(s) ? NULL : text_of(s);
 
 	if (!s.len)
@@ -102,29 +102,29 @@ on_text(struct talk *t, struct str s)
 	if (mended)
 		s = str_of(mended);
 	if (f->is_dim) {
-		talk_reasoning(t, s);
+		conversation_reasoning(c, s);
 		return;
 	}
 	if (f->owes_newline && f->has_text)
-		talk_text(t, STR("\n"));
+		conversation_text(c, STR("\n"));
 	f->owes_newline = false;
 	f->has_text = true;
-	talk_text(t, s);
+	conversation_text(c, s);
 }
 
 /* A newline is passed on together with the next line, so that the last line has
  * none. */
 static void
-end_line(struct talk *t)
+end_line(struct conversation *c)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 
 	if (f->is_dim) {
-		talk_reasoning(t, STR("\n"));
+		conversation_reasoning(c, STR("\n"));
 		return;
 	}
 	if (f->owes_newline && f->has_text)
-		talk_text(t, STR("\n"));
+		conversation_text(c, STR("\n"));
 	f->owes_newline = true;
 }
 
@@ -139,9 +139,9 @@ set_style(struct forge *f, struct str style)
 }
 
 static void
-on_words(struct talk *t, struct str line)
+on_words(struct conversation *c, struct str line)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 	struct str style, words = { line.ptr, 0 };
 
 	while (line.len) {
@@ -149,68 +149,68 @@ on_words(struct talk *t, struct str line)
 		words.len = 0;
 		while (words.len < line.len && words.ptr[words.len] != '\x1b')
 			words.len++;
-		on_text(t, words);
+		on_text(c, words);
 		line = str_from(line, words.len);
 		if (!take_escape(&line, &style) && line.len)
 			line = str_from(line, 1);
 		if (style.ptr)
 			set_style(f, style);
 	}
-	end_line(t);
+	end_line(c);
 }
 
 /* What forge does */
 
 /* forge begins a conversation that it does not know without a warning. */
 static void
-on_conversation(struct talk *t, struct str words)
+on_conversation(struct conversation *c, struct str words)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 
-	f->has_forgotten = t->resumed && str_starts(words, STR("Initialize "));
+	f->has_forgotten = c->resumed && str_starts(words, STR("Initialize "));
 	if (f->has_forgotten)
-		talk_lost(t);
+		conversation_lost(c);
 }
 
 static void
-on_finished(struct talk *t, struct str words)
+on_finished(struct conversation *c, struct str words)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 
 	f->has_finished = true;
 }
 
 /* forge asks the vendor again, and repeats the answer from its start. */
 static void
-on_error(struct talk *t, struct str words)
+on_error(struct conversation *c, struct str words)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 	struct error e = { 0 };
 
 	snprintf(f->failure, sizeof f->failure, STR_FMT, STR_ARG(words));
-	if (!talk_has_spoken(t))
+	if (!conversation_has_spoken(c))
 		return;
 	fail_with(&e, ERR_TRUNCATED, "forge: " STR_FMT, STR_ARG(words));
-	talk_abort(t, &e);
+	conversation_abort(c, &e);
 }
 
 static void
-on_tool(struct talk *t, struct str words)
+on_tool(struct conversation *c, struct str words)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 	struct str name, arguments = words;
 
 	name = str_cut(words, ' ', &arguments);
-	talk_tool(t,
-		  json_pack("{s:o, s:s%, s:s%}", "id",
-			    json_sprintf("forge-%u", ++f->tools), "name",
-			    name.ptr, name.len, "arguments",
-			    arguments.ptr ? arguments.ptr : "", arguments.len));
+	conversation_tool(c, json_pack("{s:o, s:s%, s:s%}", "id",
+				       json_sprintf("forge-%u", ++f->tools),
+				       "name", name.ptr, name.len, "arguments",
+				       arguments.ptr ? arguments.ptr : "",
+				       arguments.len));
 }
 
 static const struct {
 	const char *begins;
-	void (*hear)(struct talk *, struct str words);
+	void (*hear)(struct conversation *, struct str words);
 } titles[] = {
 	{ "Initialize ", on_conversation },
 	{ "Continue ", on_conversation },
@@ -222,26 +222,26 @@ static const struct {
 
 /* "Finished ID" has the id of the conversation, which only forge can print. */
 static bool
-is_of_ours(const struct talk *t, struct str words)
+is_of_ours(const struct conversation *c, struct str words)
 {
 	struct str id;
 
 	(void)str_cut(words, ' ', &id);
-	return t->cli_id && id.len && str_is(id, t->cli_id);
+	return c->cli_id && id.len && str_is(id, c->cli_id);
 }
 
 static void
-on_title(struct talk *t, struct str words)
+on_title(struct conversation *c, struct str words)
 {
 	for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
 		struct str begins = str_of(titles[i].begins);
 
 		if (!str_starts(words, begins))
 			continue;
-		if (titles[i].hear == on_finished && !is_of_ours(t, words))
+		if (titles[i].hear == on_finished && !is_of_ours(c, words))
 			continue;
 		if (titles[i].hear)
-			titles[i].hear(t, words);
+			titles[i].hear(c, words);
 		return;
 	}
 }
@@ -275,23 +275,23 @@ has_time(struct str words)
 }
 
 bool
-forge_line(struct talk *t, struct str line, struct error *e)
+forge_line(struct conversation *c, struct str line, struct error *e)
 {
-	struct forge *f = t->state;
+	struct forge *f = c->own;
 	auto_free char *plain = NULL;
 	struct str words;
 
 	if (!is_title(line)) {
-		on_words(t, line);
+		on_words(c, line);
 		return true;
 	}
 	plain = forge_plain(line);
 	words = str_of(plain);
 	if (!has_time(words)) {
-		on_words(t, line);
+		on_words(c, line);
 		return true;
 	}
 	f->is_dim = false;
-	on_title(t, str_from(words, sizeof DISC " [00:00:00] " - 1));
+	on_title(c, str_from(words, sizeof DISC " [00:00:00] " - 1));
 	return true;
 }

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * One stream has the events of all sessions, one event a line: {"directory",
@@ -23,11 +23,11 @@ number(const json_t *object, const char *key)
  * sentence, so the turn is stopped.
  */
 static void
-on_complete(struct talk *t, const json_t *info)
+on_complete(struct conversation *c, const json_t *info)
 {
 	static const char *const known[] = { "stop", "length", "tool-calls",
 					     "content-filter" };
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *finish = json_text(info, "finish");
 	struct error why = { 0 };
 
@@ -41,26 +41,27 @@ on_complete(struct talk *t, const json_t *info)
 	fail_with(&why, ERR_TRUNCATED,
 		  "opencode: the vendor's stream ended "
 		  "in the middle");
-	turn_stop(t, &why);
+	turn_stop(c, &why);
 }
 
 static void
-on_failure(struct talk *t, const json_t *error)
+on_failure(struct conversation *c, const json_t *error)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	/* A content filter ends the answer; that is no failure. */
 	if (text_is(json_text(error, "name"), "ContentFilterError"))
 		return;
 	if (!o->is_stopping && !o->failure.code)
-		opencode_explain(error, talk_has_spoken(t), &o->failure);
+		opencode_explain(error, conversation_has_spoken(c),
+				 &o->failure);
 }
 
 /* A new message after a failure: the CLI goes on. */
 static void
-on_new_message(struct talk *t, const json_t *info, const char *id)
+on_new_message(struct conversation *c, const json_t *info, const char *id)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *provider = json_text(info, "providerID");
 	const char *model = json_text(info, "modelID");
 
@@ -75,9 +76,9 @@ on_new_message(struct talk *t, const json_t *info, const char *id)
 }
 
 static void
-on_message(struct talk *t, const json_t *about)
+on_message(struct conversation *c, const json_t *about)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const json_t *info = json_object_get(about, "info");
 	const char *id = json_text(info, "id");
 
@@ -87,13 +88,13 @@ on_message(struct talk *t, const json_t *about)
 	    !text_is(json_text(info, "role"), "assistant"))
 		return;
 	if (!json_object_get(o->parts, id))
-		on_new_message(t, info, id);
+		on_new_message(c, info, id);
 	if (strcmp(id, o->assistant))
 		return;
 	if (json_object_get(info, "error"))
-		on_failure(t, json_object_get(info, "error"));
+		on_failure(c, json_object_get(info, "error"));
 	if (json_object_get(json_object_get(info, "time"), "completed"))
-		on_complete(t, info);
+		on_complete(c, info);
 }
 
 /* Sessions */
@@ -114,10 +115,10 @@ wait_until(json_int_t then)
  * once, if no text would be repeated and the wait is short.
  */
 static void
-on_retry(struct talk *t, const json_t *status)
+on_retry(struct conversation *c, const json_t *status)
 {
 	enum { LONGEST_WAIT_MS = 4000 };
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *words = json_text(status, "message");
 	enum error_code code = opencode_code_of_words(words);
 	uint32_t wait = wait_until(number(status, "next"));
@@ -129,53 +130,53 @@ on_retry(struct talk *t, const json_t *status)
 	    number(status, "attempt") <= 1 && wait <= LONGEST_WAIT_MS)
 		return;
 	if (o->step_spoke ||
-	    (talk_has_spoken(t) && failure_invites_retry(code)))
+	    (conversation_has_spoken(c) && failure_invites_retry(code)))
 		code = ERR_TRUNCATED;
 	fail_with(&why, code, "opencode: %s", words ? words : "it would retry");
 	if (code == ERR_RATE_LIMIT || code == ERR_QUOTA)
 		why.retry_ms = wait;
-	turn_stop(t, &why);
+	turn_stop(c, &why);
 }
 
 static void
-on_status(struct talk *t, const json_t *about)
+on_status(struct conversation *c, const json_t *about)
 {
-	const struct opencode *o = t->state;
+	const struct opencode *o = c->own;
 	const json_t *status = json_object_get(about, "status");
 	const char *type = json_text(status, "type");
 
 	if (text_is(type, "retry") && turn_is_on(o))
-		on_retry(t, status);
+		on_retry(c, status);
 	else if (text_is(type, "idle"))
-		turn_idle(t);
+		turn_idle(c);
 }
 
 static void
-on_idle(struct talk *t, const json_t *about)
+on_idle(struct conversation *c, const json_t *about)
 {
-	turn_idle(t);
+	turn_idle(c);
 }
 
 /* An error before the turn has begun is the reason why it never will; no other
  * event tells its end. */
 static void
-on_error(struct talk *t, const json_t *about)
+on_error(struct conversation *c, const json_t *about)
 {
 	const json_t *error = json_object_get(about, "error");
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	struct error why = { 0 };
 
 	if (o->phase == BEGUN) {
-		on_failure(t, error);
+		on_failure(c, error);
 	} else if (o->phase == ASKED && !o->is_stopping) {
 		opencode_explain(error, false, &why);
-		turn_stop(t, &why);
+		turn_stop(c, &why);
 	}
 }
 
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *about);
+	void (*hear)(struct conversation *, const json_t *about);
 } events[] = {
 	{ "message.part.delta", parts_delta },
 	{ "message.part.updated", parts_hear },
@@ -187,15 +188,15 @@ static const struct {
 
 /* Only the tokens of a sub-agent's session are counted, as the turn's. */
 static void
-hear_child(struct talk *t, const char *type, const json_t *about)
+hear_child(struct conversation *c, const char *type, const json_t *about)
 {
 	const json_t *part = json_object_get(about, "part");
-	const struct opencode *o = t->state;
+	const struct opencode *o = c->own;
 
 	if (turn_is_on(o) && text_is(type, "message.part.updated") &&
 	    text_is(json_text(part, "type"), "step-finish") &&
 	    json_text(part, "id"))
-		parts_count(t, part);
+		parts_count(c, part);
 }
 
 /* Requests for permission, also those of sub-agents. */
@@ -206,24 +207,24 @@ on_reply(struct errand *x, int status, const json_t *answer)
 }
 
 static void
-on_permission(struct agent *a, const char *id, const char *directory)
+on_permission(struct instance *inst, const char *id, const char *directory)
 {
-	bool may = !strcmp(a->permission_mode, "allow");
+	bool may = !strcmp(inst->permission_mode, "allow");
 	auto_free char *path =
 		copy_format("/permission/%s/reply%s", id, directory);
 
-	errand_run(a, NULL, "POST", path,
+	errand_run(inst, NULL, "POST", path,
 		   json_pack("{s:s}", "reply", may ? "once" : "reject"),
 		   on_reply);
 }
 
 static void
-on_question(struct agent *a, const char *id, const char *directory)
+on_question(struct instance *inst, const char *id, const char *directory)
 {
 	auto_free char *path =
 		copy_format("/question/%s/reject%s", id, directory);
 
-	errand_run(a, NULL, "POST", path, NULL, on_reply);
+	errand_run(inst, NULL, "POST", path, NULL, on_reply);
 }
 
 static bool
@@ -233,7 +234,7 @@ is_plain_id(const char *id)
 }
 
 static bool
-answer_it(struct agent *a, const json_t *event, const char *type,
+answer_it(struct instance *inst, const json_t *event, const char *type,
 	  const json_t *about)
 {
 	const char *id = json_text(about, "id");
@@ -244,9 +245,9 @@ answer_it(struct agent *a, const json_t *event, const char *type,
 	if (!is_plain_id(id))
 		return false;
 	if (!strcmp(type, "permission.asked"))
-		on_permission(a, id, where);
+		on_permission(inst, id, where);
 	else if (!strcmp(type, "question.asked"))
-		on_question(a, id, where);
+		on_question(inst, id, where);
 	else
 		return false;
 	return true;
@@ -287,33 +288,34 @@ is_known(const char *type)
 }
 
 static void
-hear(struct agent *a, const json_t *event)
+hear(struct instance *inst, const json_t *event)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	const json_t *payload = json_object_get(event, "payload");
 	const json_t *about = json_object_get(payload, "properties");
 	const char *type = json_text(payload, "type");
 	const char *session = json_text(about, "sessionID");
 	const char *parent = session ? json_text(s->children, session) : NULL;
-	struct talk *t =
-		session ? agent_talk(a, parent ? parent : session) : NULL;
+	struct conversation *c =
+		session ? instance_conversation(inst, parent ? parent : session)
+			: NULL;
 
-	if (!type || answer_it(a, event, type, about))
+	if (!type || answer_it(inst, event, type, about))
 		return;
 	if (!strcmp(type, "session.created"))
 		note_child(s, about);
-	if (t && parent) {
-		hear_child(t, type, about);
+	if (c && parent) {
+		hear_child(c, type, about);
 		return;
 	}
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type)) {
-			if (t)
-				events[i].hear(t, about);
+			if (c)
+				events[i].hear(c, about);
 			return;
 		}
 	if (!is_known(type))
-		agent_unknown(a, "event", type);
+		instance_unknown(inst, "event", type);
 }
 
 /*
@@ -321,32 +323,32 @@ hear(struct agent *a, const json_t *event)
  * its text is missing from somebody's answer.
  */
 static void
-on_damage(struct agent *a, struct str line)
+on_damage(struct instance *inst, struct str line)
 {
 	static const char key[] = "\"sessionID\":\"";
 	const char *at = memmem(line.ptr, line.len, key, sizeof key - 1);
 	struct error why = { 0 };
 	struct str id = { 0 }, rest;
 	auto_free char *session = NULL;
-	struct talk *t = NULL;
+	struct conversation *c = NULL;
 
 	if (at) {
 		id = str_from(line, (size_t)(at - line.ptr) + sizeof key - 1);
 		session = copy(str_cut(id, '"', &rest));
-		t = agent_talk(a, session);
+		c = instance_conversation(inst, session);
 	}
-	if (!t) {
-		agent_unknown(a, "line", "that can't be read");
+	if (!c) {
+		instance_unknown(inst, "line", "that can't be read");
 		return;
 	}
 	fail_with(&why, ERR_HARNESS,
 		  "opencode: it sent an event that is not valid JSON");
-	turn_stop(t, &why);
+	turn_stop(c, &why);
 }
 
 /* The lines of its stream are "data: " and JSON, or empty. */
 void
-events_line(struct agent *a, struct str line)
+events_line(struct instance *inst, struct str line)
 {
 	json_t *event;
 
@@ -355,8 +357,8 @@ events_line(struct agent *a, struct str line)
 	line = str_trim(str_from(line, 5));
 	event = json_loadb(line.ptr, line.len, JSON_ALLOW_NUL, NULL);
 	if (event)
-		hear(a, event);
+		hear(inst, event);
 	else
-		on_damage(a, line);
+		on_damage(inst, line);
 	json_decref(event);
 }

@@ -1,6 +1,6 @@
 #include "workers/opencode/opencode.h"
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * An error has a name that the CLI gives, and words that are mostly the

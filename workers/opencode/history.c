@@ -24,7 +24,7 @@ enum {
 
 /* A piece of a history that is being written. */
 struct writer {
-	const struct talk *talk;
+	const struct conversation *conversation;
 	struct import *import;
 	json_t *events;
 };
@@ -59,12 +59,13 @@ add_event(struct writer *w, const char *type, json_t *about)
 	size_t seq = SECOND + w->import->events++;
 
 	opencode_id(id, "evt", w->import->when++);
-	json_object_set_new(about, "sessionID", json_string(w->talk->cli_id));
+	json_object_set_new(about, "sessionID",
+			    json_string(w->conversation->cli_id));
 	json_array_append_new(w->events,
 			      json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", id,
-					"aggregateID", w->talk->cli_id, "seq",
-					(json_int_t)seq, "type", type, "data",
-					about));
+					"aggregateID", w->conversation->cli_id,
+					"seq", (json_int_t)seq, "type", type,
+					"data", about));
 }
 
 /* Takes `part`. */
@@ -78,7 +79,8 @@ add_part(struct writer *w, const char *message, json_t *part)
 	opencode_id(id, "prt", w->import->when++);
 	json_object_set_new(part, "id", json_string(id));
 	json_object_set_new(part, "messageID", json_string(message));
-	json_object_set_new(part, "sessionID", json_string(w->talk->cli_id));
+	json_object_set_new(part, "sessionID",
+			    json_string(w->conversation->cli_id));
 	json_object_set_new(
 		part, "time",
 		json_pack("{s:I, s:I}", "start", now_ms, "end", now_ms));
@@ -90,25 +92,25 @@ static json_t *
 user_message(const struct writer *w, const char *id)
 {
 	return json_pack("{s:s, s:s, s:s, s:{s:I}, s:s, s:O}", "id", id,
-			 "sessionID", w->talk->cli_id, "role", "user", "time",
-			 "created", w->import->now_ms, "agent", "build",
+			 "sessionID", w->conversation->cli_id, "role", "user",
+			 "time", "created", w->import->now_ms, "agent", "build",
 			 "model", w->import->model);
 }
 
 static json_t *
 assistant_message(const struct writer *w, const char *id)
 {
-	json_t *message =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I}}",
-			  "id", id, "sessionID", w->talk->cli_id, "parentID",
-			  w->import->user, "role", "assistant", "mode", "build",
-			  "agent", "build", "finish", "stop", "time", "created",
-			  w->import->now_ms, "completed", w->import->now_ms);
+	json_t *message = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I}}", "id", id,
+		"sessionID", w->conversation->cli_id, "parentID",
+		w->import->user, "role", "assistant", "mode", "build", "agent",
+		"build", "finish", "stop", "time", "created", w->import->now_ms,
+		"completed", w->import->now_ms);
 	json_t *rest =
 		json_pack("{s:{s:s, s:s}, s:i, s:{s:i, s:i, s:i, "
 			  "s:{s:i, s:i}}}",
-			  "path", "cwd", directory_of(w->talk), "root", "/",
-			  "cost", 0, "tokens", "input", 0, "output", 0,
+			  "path", "cwd", directory_of(w->conversation), "root",
+			  "/", "cost", 0, "tokens", "input", 0, "output", 0,
 			  "reasoning", 0, "cache", "read", 0, "write", 0);
 
 	json_object_update(message, rest);
@@ -154,9 +156,9 @@ can_tell(const json_t *messages)
 }
 
 bool
-import_begin(struct talk *t, json_t *model)
+import_begin(struct conversation *c, json_t *model)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	json_int_t now_ms = (json_int_t)opencode_now() - 1000;
 
 	if (!model || o->import_was_refused || !can_tell(o->history)) {
@@ -170,10 +172,10 @@ import_begin(struct talk *t, json_t *model)
 }
 
 json_t *
-import_next(struct talk *t)
+import_next(struct conversation *c)
 {
-	struct opencode *o = t->state;
-	struct writer w = { .talk = t,
+	struct opencode *o = c->own;
+	struct writer w = { .conversation = c,
 			    .import = &o->import,
 			    .events = json_array() };
 	size_t end = o->import.messages + PIECE;
@@ -183,7 +185,7 @@ import_next(struct talk *t)
 		add_message(&w,
 			    json_array_get(o->history, o->import.messages++));
 	if (json_array_size(w.events))
-		return json_pack("{s:s, s:o}", "directory", directory_of(t),
+		return json_pack("{s:s, s:o}", "directory", directory_of(c),
 				 "events", w.events);
 	json_decref(w.events);
 	return NULL;

@@ -1,4 +1,4 @@
-#include "workers/models.h"
+#include "workers/cli/models.h"
 #include "workers/opencode/opencode.h"
 
 /*
@@ -82,14 +82,14 @@ model_named(const struct server *s, const char *name)
 }
 
 bool
-model_of(const struct talk *t, json_t **model, struct error *e)
+model_of(const struct conversation *c, json_t **model, struct error *e)
 {
-	const struct server *s = t->agent->state;
-	const struct opencode *o = t->state;
+	const struct server *s = c->instance->own;
+	const struct opencode *o = c->own;
 
 	*model = NULL;
-	if (t->model && strcmp(t->model, "default"))
-		*model = model_named(s, t->model);
+	if (c->model && strcmp(c->model, "default"))
+		*model = model_named(s, c->model);
 	else if (!o->has_default && s->first_model)
 		*model = model_named(s, s->first_model);
 	else if (!o->has_default)

@@ -40,7 +40,7 @@ config_of(const struct words *env)
  * directories.  Its login is elsewhere, and is found nevertheless.
  */
 static void
-load_nothing(const struct agent *a, struct words *env)
+load_nothing(const struct instance *inst, struct words *env)
 {
 	words_set(env, "OPENCODE_CONFIG=");
 	words_set(env, "OPENCODE_CONFIG_DIR=");
@@ -48,8 +48,8 @@ load_nothing(const struct agent *a, struct words *env)
 	words_set(env, "OPENCODE_DISABLE_CLAUDE_CODE=1");
 	words_set(env, "OPENCODE_DISABLE_EXTERNAL_SKILLS=1");
 	words_set(env, "OPENCODE_PURE=1");
-	words_print(env, "XDG_CONFIG_HOME=%s/opencode-config", a->scratch);
-	words_print(env, "OPENCODE_TEST_HOME=%s/opencode-home", a->scratch);
+	words_print(env, "XDG_CONFIG_HOME=%s/opencode-config", inst->scratch);
+	words_print(env, "OPENCODE_TEST_HOME=%s/opencode-home", inst->scratch);
 }
 
 /*
@@ -79,17 +79,17 @@ find_port(struct server *s, unsigned *port, struct error *e)
 }
 
 static bool
-agent_command(struct agent *a, struct words *argv, struct words *env,
-	      struct error *e)
+instance_command(struct instance *inst, struct words *argv, struct words *env,
+		 struct error *e)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	auto_free char *config = config_of(env);
 	auto_free char *password = NULL;
 	unsigned port = 0;
 
 	if (!find_port(s, &port, e))
 		return false;
-	s->http = http_new(a->loop, e);
+	s->http = http_new(inst->loop, e);
 	if (!s->http)
 		return false;
 	list_init(&s->errands);
@@ -103,8 +103,8 @@ agent_command(struct agent *a, struct words *argv, struct words *env,
 	words_set(env, password);
 	words_set(env, "OPENCODE_SERVER_USERNAME=opencode");
 	words_set(env, config);
-	if (a->loads == LOADS_NOTHING)
-		load_nothing(a, env);
+	if (inst->loads == LOADS_NOTHING)
+		load_nothing(inst, env);
 	return true;
 }
 
@@ -134,7 +134,7 @@ static const char *const models[] = { "default", NULL };
  */
 static const struct harness harness = {
 	.tested = "1.18.33",
-	.state = sizeof(struct opencode),
+	.own = sizeof(struct opencode),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
@@ -142,16 +142,16 @@ static const struct harness harness = {
 	.version = version,
 	.log_in = "run: opencode auth login",
 	.has_trial = true,
-	.greet = session_open,
+	.handshake = session_open,
 	.say = turn_say,
 	.interrupt = turn_interrupt,
 	.clear = session_clear,
 	.models = models,
 	.shares = 256,
-	.agent_state = sizeof(struct server),
-	.agent_command = agent_command,
-	.agent_line = server_line,
-	.agent_clear = server_clear,
+	.instance_own = sizeof(struct server),
+	.instance_command = instance_command,
+	.instance_line = server_line,
+	.instance_clear = server_clear,
 	.close = session_close,
 };
 

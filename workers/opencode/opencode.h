@@ -14,8 +14,8 @@
  *
  * Written for version 1.18.33, which describes all of it under GET /doc.
  */
-#include "workers/harness.h"
-#include "workers/http.h"
+#include "workers/cli/harness.h"
+#include "workers/io/http.h"
 
 enum { MAX_OPENCODE_ID = 63 }; /* of its ids: "ses_" and 26 more */
 
@@ -29,7 +29,7 @@ struct import {
 	char user[MAX_OPENCODE_ID + 1]; /* the last message of the user's */
 };
 
-/* agent->state */
+/* instance->own */
 struct server {
 	int holder; /* a socket that keeps the port free for it... */
 	bool holds; /* ...until it listens */
@@ -52,11 +52,11 @@ typedef void errand_fn(struct errand *, int status, const json_t *answer);
 
 struct errand {
 	struct node node; /* in server->errands */
-	struct agent *agent;
-	struct talk *talk; /* NULL: closed meanwhile */
-	uint64_t turn;	   /* of the talk, at that time */
-	bool kept;	   /* as the talk's */
-	char *session;	   /* NULL: not known yet */
+	struct instance *instance;
+	struct conversation *conversation; /* NULL: closed meanwhile */
+	uint64_t turn;			   /* of the talk, at that time */
+	bool kept;			   /* as the talk's */
+	char *session;			   /* NULL: not known yet */
 	char *where;
 	errand_fn *answered;
 };
@@ -65,7 +65,7 @@ struct opencode_usage {
 	json_int_t input, cached, output, reasoning;
 };
 
-/* talk->state */
+/* conversation->own */
 struct opencode {
 	/* Of the session. */
 	bool is_open;
@@ -105,20 +105,20 @@ struct opencode {
 };
 
 /* server.c.  Takes `body`, which may be NULL. */
-void errand_run(struct agent *, struct talk *, const char *method,
+void errand_run(struct instance *, struct conversation *, const char *method,
 		const char *path, json_t *body, errand_fn *);
 
 /* A request behind "/session/<id>", of a talk, or for the session of one that
  * is closed.  Take `body`. */
-void session_ask(struct talk *, const char *method, const char *what,
+void session_ask(struct conversation *, const char *method, const char *what,
 		 json_t *body, errand_fn *);
 void session_ask_later(const struct errand *, const char *method,
 		       const char *what, errand_fn *);
-bool server_line(struct agent *, struct str line, struct error *);
+bool server_line(struct instance *, struct str line, struct error *);
 
 /* Nothing of the talk is heard any more. */
-void server_forget(struct talk *);
-void server_clear(struct agent *);
+void server_forget(struct conversation *);
+void server_clear(struct instance *);
 
 /* False and `e` if `status` is not a success. */
 bool server_agrees(int status, const json_t *answer, struct error *e);
@@ -128,7 +128,7 @@ bool models_read(struct server *, const json_t *answer, struct error *);
 
 /* The turn's model as prompts have it; NULL: the CLI's own choice.  False:
  * there is no model. */
-bool model_of(const struct talk *, json_t **model, struct error *);
+bool model_of(const struct conversation *, json_t **model, struct error *);
 
 /* The same, for "provider/model". */
 json_t *model_named(const struct server *, const char *name);
@@ -136,17 +136,17 @@ json_t *model_named(const struct server *, const char *name);
 /* session.c.  The query that names the directory of a request; the caller frees
  * it. */
 char *opencode_where(const char *directory);
-void session_open(struct talk *);
-void session_close(struct talk *);
-void session_clear(struct talk *);
+void session_open(struct conversation *);
+void session_close(struct conversation *);
+void session_clear(struct conversation *);
 
 /* history.c.  Begins to import o->history, which `model` is said to have
  * answered.  False if the history cannot be imported: the preface is said
  * then.  Takes `model`, which may be NULL. */
-bool import_begin(struct talk *, json_t *model);
+bool import_begin(struct conversation *, json_t *model);
 
 /* The next messages of it, as the server wants to be told; NULL: no more. */
-json_t *import_next(struct talk *);
+json_t *import_next(struct conversation *);
 void import_end(struct opencode *);
 uint64_t opencode_now(void); /* of the clock, in ms */
 
@@ -156,21 +156,21 @@ void opencode_id(char *id, const char *kind, uint64_t when);
 /* turn.c.  opencode's part for one of ours; NULL: there is none, and `e` may
  * say why. */
 json_t *opencode_part(const json_t *part, struct error *);
-void turn_say(struct talk *);
-void turn_interrupt(struct talk *);
-void turn_idle(struct talk *);
-void turn_stop(struct talk *, const struct error *why);
+void turn_say(struct conversation *);
+void turn_interrupt(struct conversation *);
+void turn_idle(struct conversation *);
+void turn_stop(struct conversation *, const struct error *why);
 void turn_is_orphan(struct errand *);
 
 /* events.c: one line of the stream. */
-void events_line(struct agent *, struct str line);
+void events_line(struct instance *, struct str line);
 
 /* parts.c.  A part is new, or has changed; a part has grown. */
-void parts_hear(struct talk *, const json_t *about);
-void parts_delta(struct talk *, const json_t *about);
+void parts_hear(struct conversation *, const json_t *about);
+void parts_delta(struct conversation *, const json_t *about);
 
 /* Counts the tokens of a request to the vendor, once. */
-void parts_count(struct talk *, const json_t *part);
+void parts_count(struct conversation *, const json_t *part);
 
 /* The record of a part or message, which is made if it has none. */
 json_t *parts_record(struct opencode *, const char *id, const char *type);
@@ -180,9 +180,9 @@ void opencode_explain(const json_t *error, bool has_spoken, struct error *);
 enum error_code opencode_code_of_words(const char *words);
 
 static inline const char *
-directory_of(const struct talk *t)
+directory_of(const struct conversation *c)
 {
-	return t->cwd ? t->cwd : t->agent->workspace;
+	return c->cwd ? c->cwd : c->instance->workspace;
 }
 
 /* The turn is heard, and is not being stopped. */

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "workers/conversation.h"
+#include "workers/cli/prompt.h"
 
 /*
  * A message consists of parts: text, reasoning, uses of tools, and marks where
@@ -31,21 +31,21 @@ parts_record(struct opencode *o, const char *id, const char *type)
 
 /* Text after the use of a tool begins on a new line. */
 static void
-say_text(struct talk *t, const char *part, struct str text)
+say_text(struct conversation *c, const char *part, struct str text)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	if (strcmp(o->part, part) && o->has_text)
-		talk_text(t, STR("\n\n"));
+		conversation_text(c, STR("\n\n"));
 	snprintf(o->part, sizeof o->part, "%s", part);
 	o->has_text = true;
-	talk_text(t, text);
+	conversation_text(c, text);
 }
 
 static void
-say(struct talk *t, json_t *record, const char *part, struct str text)
+say(struct conversation *c, json_t *record, const char *part, struct str text)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *type = json_text(record, "type");
 	uint64_t hash = (uint64_t)number(record, "hash");
 
@@ -58,55 +58,56 @@ say(struct talk *t, json_t *record, const char *part, struct str text)
 			    json_integer((json_int_t)answer_add(hash, text)));
 	o->step_spoke = true;
 	if (text_is(type, "reasoning"))
-		talk_reasoning(t, text);
+		conversation_reasoning(c, text);
 	else
-		say_text(t, part, text);
+		say_text(c, part, text);
 }
 
 /* Compares the whole text of a part with the deltas that were heard, and says
  * the rest, if the text begins with them. */
 static void
-catch_up(struct talk *t, json_t *record, const char *part, struct str whole)
+catch_up(struct conversation *c, json_t *record, const char *part,
+	 struct str whole)
 {
 	size_t said = (size_t)number(record, "said");
 	struct str begin = { whole.ptr, said };
 
 	if (whole.len > said &&
 	    answer_add(ANSWER_EMPTY, begin) == (uint64_t)number(record, "hash"))
-		say(t, record, part, str_from(whole, said));
+		say(c, record, part, str_from(whole, said));
 }
 
 static void
-on_text_part(struct talk *t, const json_t *part)
+on_text_part(struct conversation *c, const json_t *part)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *id = json_text(part, "id");
 	json_t *record = parts_record(o, id, json_text(part, "type"));
 
 	if (json_object_get(json_object_get(part, "time"), "end"))
-		catch_up(t, record, id, json_str(part, "text"));
+		catch_up(c, record, id, json_str(part, "text"));
 }
 
 /* Tools, which the CLI uses by itself. */
 
 static void
-on_tool_call(struct talk *t, json_t *record, const json_t *part)
+on_tool_call(struct conversation *c, json_t *record, const json_t *part)
 {
 	const json_t *state = json_object_get(part, "state");
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	if (json_object_get(record, "called"))
 		return;
 	json_object_set_new(record, "called", json_true());
 	o->step_spoke = o->step_called = true;
-	talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id",
-			       json_text(part, "callID"), "name",
-			       json_text(part, "tool"), "arguments",
-			       json_object_get(state, "input")));
+	conversation_tool(c, json_pack("{s:s?, s:s?, s:O?}", "id",
+				       json_text(part, "callID"), "name",
+				       json_text(part, "tool"), "arguments",
+				       json_object_get(state, "input")));
 }
 
 static void
-on_tool_result(struct talk *t, json_t *record, const json_t *part)
+on_tool_result(struct conversation *c, json_t *record, const json_t *part)
 {
 	const json_t *state = json_object_get(part, "state");
 	bool is_error = text_is(json_text(state, "status"), "error");
@@ -114,43 +115,44 @@ on_tool_result(struct talk *t, json_t *record, const json_t *part)
 	if (json_object_get(record, "answered"))
 		return;
 	json_object_set_new(record, "answered", json_true());
-	talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-			       json_text(part, "callID"), "result",
-			       json_object_get(state,
-					       is_error ? "error" : "output"),
-			       "is_error", is_error));
+	conversation_tool(
+		c,
+		json_pack("{s:s?, s:O?, s:b}", "id", json_text(part, "callID"),
+			  "result",
+			  json_object_get(state, is_error ? "error" : "output"),
+			  "is_error", is_error));
 }
 
 static void
-on_tool_part(struct talk *t, const json_t *part)
+on_tool_part(struct conversation *c, const json_t *part)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *status =
 		json_text(json_object_get(part, "state"), "status");
 	json_t *record = parts_record(o, json_text(part, "id"), "tool");
 	bool is_over = text_is(status, "completed") || text_is(status, "error");
 
 	if (is_over || text_is(status, "running"))
-		on_tool_call(t, record, part);
+		on_tool_call(c, record, part);
 	if (is_over)
-		on_tool_result(t, record, part);
+		on_tool_result(c, record, part);
 }
 
 /* A request to the vendor begins.  Until it has said something, the CLI may
  * repeat it. */
 static void
-on_step_start(struct talk *t, const json_t *part)
+on_step_start(struct conversation *c, const json_t *part)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	o->step_spoke = o->step_called = false;
 }
 
 /* The CLI does not count cached tokens and reasoning among the others. */
 void
-parts_count(struct talk *t, const json_t *part)
+parts_count(struct conversation *c, const json_t *part)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const json_t *tokens = json_object_get(part, "tokens");
 	const json_t *cache = json_object_get(tokens, "cache");
 	json_t *record = parts_record(o, json_text(part, "id"), "step-finish");
@@ -166,7 +168,7 @@ parts_count(struct talk *t, const json_t *part)
 
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *part);
+	void (*hear)(struct conversation *, const json_t *part);
 	bool also_aside; /* of what is not said */
 } parts[] = {
 	{ "text", on_text_part, false },
@@ -184,9 +186,9 @@ static const struct {
 };
 
 void
-parts_hear(struct talk *t, const json_t *about)
+parts_hear(struct conversation *c, const json_t *about)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const json_t *part = json_object_get(about, "part");
 	const char *type = json_text(part, "type");
 
@@ -197,17 +199,17 @@ parts_hear(struct talk *t, const json_t *about)
 		if (strcmp(type, parts[i].type))
 			continue;
 		if (parts[i].hear && (!o->is_aside || parts[i].also_aside))
-			parts[i].hear(t, part);
+			parts[i].hear(c, part);
 		return;
 	}
-	agent_unknown(t->agent, "part", type);
+	instance_unknown(c->instance, "part", type);
 }
 
 /* A delta of a part that was not seen is passed over: its type is not known. */
 void
-parts_delta(struct talk *t, const json_t *about)
+parts_delta(struct conversation *c, const json_t *about)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *id = json_text(about, "partID");
 	json_t *record = id ? json_object_get(o->parts, id) : NULL;
 
@@ -215,5 +217,5 @@ parts_delta(struct talk *t, const json_t *about)
 	    !text_is(json_text(about, "messageID"), o->assistant) ||
 	    !text_is(json_text(about, "field"), "text"))
 		return;
-	say(t, record, id, json_str(about, "delta"));
+	say(c, record, id, json_str(about, "delta"));
 }

@@ -19,7 +19,7 @@ static void
 on_answer(void *arg, int status, struct str body, const struct error *e)
 {
 	struct errand *x = arg;
-	struct server *s = x->agent->state;
+	struct server *s = x->instance->own;
 	json_t *answer = json_loadb(body.ptr, body.len,
 				    JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 
@@ -42,10 +42,10 @@ text_of(json_t *body)
 }
 
 static void
-post(struct agent *a, struct errand *x, const char *method, const char *path,
-     json_t *body)
+post(struct instance *inst, struct errand *x, const char *method,
+     const char *path, json_t *body)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	auto_free char *url = copy_format("%s%s", s->origin, path);
 	auto_free char *text = text_of(body);
 	struct http_request r = { .method = method,
@@ -62,33 +62,33 @@ post(struct agent *a, struct errand *x, const char *method, const char *path,
 }
 
 void
-errand_run(struct agent *a, struct talk *t, const char *method,
+errand_run(struct instance *inst, struct conversation *c, const char *method,
 	   const char *path, json_t *body, errand_fn *answered)
 {
-	const struct opencode *o = t ? t->state : NULL;
+	const struct opencode *o = c ? c->own : NULL;
 	struct errand *x = xcalloc(1, sizeof *x);
 
-	x->agent = a;
-	x->talk = t;
+	x->instance = inst;
+	x->conversation = c;
 	x->answered = answered;
-	if (t) {
-		x->turn = t->turn;
-		x->kept = t->kept;
-		x->session = o->is_open ? copy(str_of(t->cli_id)) : NULL;
+	if (c) {
+		x->turn = c->turns;
+		x->kept = c->kept;
+		x->session = o->is_open ? copy(str_of(c->cli_id)) : NULL;
 		x->where = copy(str_of(o->where));
 	}
-	post(a, x, method, path, body);
+	post(inst, x, method, path, body);
 }
 
 void
-session_ask(struct talk *t, const char *method, const char *what, json_t *body,
-	    errand_fn *answered)
+session_ask(struct conversation *c, const char *method, const char *what,
+	    json_t *body, errand_fn *answered)
 {
-	const struct opencode *o = t->state;
+	const struct opencode *o = c->own;
 	auto_free char *path =
-		copy_format("/session/%s%s%s", t->cli_id, what, o->where);
+		copy_format("/session/%s%s%s", c->cli_id, what, o->where);
 
-	errand_run(t->agent, t, method, path, body, answered);
+	errand_run(c->instance, c, method, path, body, answered);
 }
 
 void
@@ -99,12 +99,12 @@ session_ask_later(const struct errand *of, const char *method, const char *what,
 	auto_free char *path =
 		copy_format("/session/%s%s%s", of->session, what, of->where);
 
-	x->agent = of->agent;
+	x->instance = of->instance;
 	x->kept = of->kept;
 	x->session = copy(str_of(of->session));
 	x->where = copy(str_of(of->where));
 	x->answered = answered;
-	post(of->agent, x, method, path, NULL);
+	post(of->instance, x, method, path, NULL);
 }
 
 bool
@@ -127,25 +127,25 @@ server_agrees(int status, const json_t *answer, struct error *e)
 /* The start of the server */
 
 static void
-give_up(struct agent *a, const char *what, const struct error *e)
+give_up(struct instance *inst, const char *what, const struct error *e)
 {
 	struct error why = { 0 };
 
 	fail_with(&why, ERR_CRASHED, "opencode: %s: %s", what, e->text);
-	agent_fail(a, &why);
+	instance_fail(inst, &why);
 }
 
 static void
 on_models(struct errand *x, int status, const json_t *answer)
 {
-	struct agent *a = x->agent;
+	struct instance *inst = x->instance;
 	struct error e = { 0 };
 
 	if (server_agrees(status, answer, &e) &&
-	    models_read(a->state, answer, &e))
-		agent_ready(a);
+	    models_read(inst->own, answer, &e))
+		instance_ready(inst);
 	else
-		give_up(a, "which models there are", &e);
+		give_up(inst, "which models there are", &e);
 }
 
 /* The first event says that the stream is connected: no event after it is
@@ -153,22 +153,22 @@ on_models(struct errand *x, int status, const json_t *answer)
 static void
 on_stream_line(void *arg, struct str line)
 {
-	struct agent *a = arg;
-	struct server *s = a->state;
+	struct instance *inst = arg;
+	struct server *s = inst->own;
 
 	if (!s->models && line.len) {
 		s->models = json_array();
-		errand_run(a, NULL, "GET", "/config/providers", NULL,
+		errand_run(inst, NULL, "GET", "/config/providers", NULL,
 			   on_models);
 	}
-	events_line(a, line);
+	events_line(inst, line);
 }
 
 static void
 on_stream_end(void *arg, int status, struct str body, const struct error *e)
 {
-	struct agent *a = arg;
-	struct server *s = a->state;
+	struct instance *inst = arg;
+	struct server *s = inst->own;
 	struct error why = { 0 };
 
 	s->stream = NULL;
@@ -176,13 +176,13 @@ on_stream_end(void *arg, int status, struct str body, const struct error *e)
 		why = *e;
 	else
 		fail_with(&why, ERR_CRASHED, "it ended (%d)", status);
-	give_up(a, "its events", &why);
+	give_up(inst, "its events", &why);
 }
 
 static void
-listen_to_it(struct agent *a)
+listen_to_it(struct instance *inst)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	auto_free char *url = copy_format("%s/global/event", s->origin);
 	struct http_request r = { .method = "GET",
 				  .url = url,
@@ -190,7 +190,7 @@ listen_to_it(struct agent *a)
 				  .password = s->password,
 				  .line = on_stream_line,
 				  .done = on_stream_end,
-				  .arg = a };
+				  .arg = inst };
 
 	if (s->holds)
 		close(s->holder);
@@ -200,24 +200,24 @@ listen_to_it(struct agent *a)
 
 /* Of the server's output only the line that says where it listens counts. */
 bool
-server_line(struct agent *a, struct str line, struct error *e)
+server_line(struct instance *inst, struct str line, struct error *e)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	size_t len = strlen(s->origin);
 
 	if (!s->stream && line.len > len &&
 	    memmem(line.ptr, line.len, " listening on ", 14) &&
 	    memmem(line.ptr, line.len, s->origin, len))
-		listen_to_it(a);
+		listen_to_it(inst);
 	return true;
 }
 
 /* The end of the server */
 
 void
-server_forget(struct talk *t)
+server_forget(struct conversation *c)
 {
-	struct server *s = t->agent ? t->agent->state : NULL;
+	struct server *s = c->instance ? c->instance->own : NULL;
 	const json_t *parent;
 	const char *child;
 	void *next;
@@ -227,19 +227,19 @@ server_forget(struct talk *t)
 	list_each (&s->errands, n) {
 		struct errand *x = container_of(n, struct errand, node);
 
-		if (x->talk == t)
-			x->talk = NULL;
+		if (x->conversation == c)
+			x->conversation = NULL;
 	}
 	json_object_foreach_safe(
 		s->children, next, child,
-		parent) if (text_is(json_string_value(parent), t->cli_id))
+		parent) if (text_is(json_string_value(parent), c->cli_id))
 		json_object_del(s->children, child);
 }
 
 void
-server_clear(struct agent *a)
+server_clear(struct instance *inst)
 {
-	struct server *s = a->state;
+	struct server *s = inst->own;
 	struct node *n;
 
 	http_free(s->http);

@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-#include "workers/transcript.h"
+#include "workers/cli/transcript.h"
 
 enum { LOOK_BACK = 64 }; /* messages among which the last good turn must be */
 
@@ -31,12 +31,12 @@ opencode_where(const char *directory)
  * The user's own rules apply besides.
  */
 static json_t *
-rules_of(const struct talk *t)
+rules_of(const struct conversation *c)
 {
 	json_t *rules = json_pack("[{s:s, s:s, s:s}]", "permission", "question",
 				  "pattern", "*", "action", "deny");
 
-	if (text_is(t->permission_mode, "deny"))
+	if (text_is(c->permission_mode, "deny"))
 		json_array_append_new(
 			rules, json_pack("{s:s, s:s, s:s}", "permission", "*",
 					 "pattern", "*", "action", "deny"));
@@ -44,123 +44,123 @@ rules_of(const struct talk *t)
 }
 
 static void
-be_ready(struct talk *t)
+be_ready(struct conversation *c)
 {
-	struct server *s = t->agent->state;
-	struct opencode *o = t->state;
+	struct server *s = c->instance->own;
+	struct opencode *o = c->own;
 
 	json_decref(o->history);
 	o->history = NULL;
-	talk_models(t, json_incref(s->models));
-	talk_ready(t);
+	conversation_models(c, json_incref(s->models));
+	conversation_ready(c);
 }
 
 /* Importing a history */
 
-static void make(struct talk *);
+static void make(struct conversation *);
 static void on_deleted(struct errand *, int status, const json_t *answer);
-static void import_more(struct talk *);
+static void import_more(struct conversation *);
 
 /* A part of the history may be in the session now, so another session is made,
  * which gets the history as text. */
 static void
-begin_without_import(struct talk *t)
+begin_without_import(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	import_end(o);
 	o->import_was_refused = true;
-	session_ask(t, "DELETE", "", NULL, on_deleted);
+	session_ask(c, "DELETE", "", NULL, on_deleted);
 	o->is_open = false;
-	make(t);
+	make(c);
 }
 
 static void
 on_imported(struct errand *x, int status, const json_t *answer)
 {
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 
 	if (!o)
 		return;
 	if (status / 100 != 2) {
-		begin_without_import(x->talk);
+		begin_without_import(x->conversation);
 		return;
 	}
-	talk_working(x->talk, "importing the conversation", o->import.messages,
-		     json_array_size(o->history));
-	import_more(x->talk);
+	conversation_working(x->conversation, "importing the conversation",
+			     o->import.messages, json_array_size(o->history));
+	import_more(x->conversation);
 }
 
 /* Hands over the next piece.  A history that was imported is not said as text.
  */
 static void
-import_more(struct talk *t)
+import_more(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	auto_free char *path = copy_format("/sync/replay%s", o->where);
-	json_t *piece = import_next(t);
+	json_t *piece = import_next(c);
 
 	if (piece) {
-		errand_run(t->agent, t, "POST", path, piece, on_imported);
+		errand_run(c->instance, c, "POST", path, piece, on_imported);
 		return;
 	}
 	import_end(o);
 	json_decref(o->preface);
 	o->preface = NULL;
-	be_ready(t);
+	be_ready(c);
 }
 
 /* The session is open, and stands where the last good turn ended.  Takes
  * `model`. */
 static void
-tell_history(struct talk *t, json_t *model)
+tell_history(struct conversation *c, json_t *model)
 {
-	struct server *s = t->agent->state;
-	struct opencode *o = t->state;
+	struct server *s = c->instance->own;
+	struct opencode *o = c->own;
 
 	if (!model && o->its_model)
 		model = model_named(s, o->its_model);
-	if (import_begin(t, model))
-		import_more(t);
+	if (import_begin(c, model))
+		import_more(c);
 	else
-		be_ready(t);
+		be_ready(c);
 }
 
 static void
-check_model(struct talk *t)
+check_model(struct conversation *c)
 {
 	struct error e = { 0 };
 	json_t *model;
 
-	if (model_of(t, &model, &e))
-		tell_history(t, model);
+	if (model_of(c, &model, &e))
+		tell_history(c, model);
 	else
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 }
 
 static void
 on_config(struct errand *x, int status, const json_t *answer)
 {
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	const char *model = json_text(answer, "model");
-	const struct server *s = x->agent->state;
+	const struct server *s = x->instance->own;
 
 	if (!o)
 		return;
 	free(o->its_model);
 	o->its_model = copy(str_of(model));
 	o->has_default = model || (!s->has_free && s->first_model);
-	check_model(x->talk);
+	check_model(x->conversation);
 }
 
 /* The configuration says whether the default model is the user's choice. */
 static void
-find_default(struct talk *t)
+find_default(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	auto_free char *path = copy_format("/config%s", o->where);
 
-	errand_run(t->agent, t, "GET", path, NULL, on_config);
+	errand_run(c->instance, c, "GET", path, NULL, on_config);
 }
 
 /* A new session */
@@ -174,7 +174,7 @@ static void
 on_made(struct errand *x, int status, const json_t *answer)
 {
 	const char *id = json_text(answer, "id");
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
 
 	if (!o) {
@@ -186,24 +186,24 @@ on_made(struct errand *x, int status, const json_t *answer)
 	if (!server_agrees(status, answer, &e) ||
 	    (!id && !fail_with(&e, ERR_HARNESS,
 			       "opencode: it made a session without an id"))) {
-		talk_fail(x->talk, &e);
+		conversation_fail(x->conversation, &e);
 		return;
 	}
 	o->is_open = true;
-	talk_name_it(x->talk, id);
-	find_default(x->talk);
+	conversation_name_it(x->conversation, id);
+	find_default(x->conversation);
 }
 
 /* With a title of ours, opencode does not ask a model for one. */
 static void
-make(struct talk *t)
+make(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	auto_free char *path = copy_format("/session%s", o->where);
 
-	errand_run(t->agent, t, "POST", path,
+	errand_run(c->instance, c, "POST", path,
 		   json_pack("{s:s, s:o}", "title", "cli-bridge", "permission",
-			     rules_of(t)),
+			     rules_of(c)),
 		   on_made);
 }
 
@@ -212,12 +212,12 @@ make(struct talk *t)
 static void
 on_taken_back(struct errand *x, int status, const json_t *answer)
 {
-	if (!x->talk)
+	if (!x->conversation)
 		return;
 	if (status / 100 == 2)
-		find_default(x->talk);
+		find_default(x->conversation);
 	else
-		talk_lost(x->talk);
+		conversation_lost(x->conversation);
 }
 
 static size_t
@@ -240,11 +240,11 @@ on_messages(struct errand *x, int status, const json_t *answer)
 {
 	size_t i;
 
-	if (!x->talk)
+	if (!x->conversation)
 		return;
-	i = find_message(answer, x->talk->position);
+	i = find_message(answer, x->conversation->position);
 	if (i == SIZE_MAX) {
-		talk_lost(x->talk);
+		conversation_lost(x->conversation);
 		return;
 	}
 	while (++i < json_array_size(answer)) {
@@ -254,12 +254,12 @@ on_messages(struct errand *x, int status, const json_t *answer)
 
 		if (!text_is(json_text(info, "role"), "user"))
 			continue;
-		session_ask(x->talk, "POST", "/revert",
+		session_ask(x->conversation, "POST", "/revert",
 			    json_pack("{s:O?}", "messageID", id),
 			    on_taken_back);
 		return;
 	}
-	find_default(x->talk);
+	find_default(x->conversation);
 }
 
 /* A session that was begun under other rules is lost to us: a new one begins.
@@ -267,8 +267,8 @@ on_messages(struct errand *x, int status, const json_t *answer)
 static void
 on_known(struct errand *x, int status, const json_t *answer)
 {
-	struct talk *t = x->talk;
-	struct opencode *o = t ? t->state : NULL;
+	struct conversation *c = x->conversation;
+	struct opencode *o = c ? c->own : NULL;
 	auto_free char *path = NULL;
 	struct error e = { 0 };
 	json_t *rules;
@@ -276,19 +276,19 @@ on_known(struct errand *x, int status, const json_t *answer)
 
 	if (!o)
 		return;
-	rules = rules_of(t);
+	rules = rules_of(c);
 	fits = json_equal(rules, json_object_get(answer, "permission"));
 	json_decref(rules);
 	if (status == 404 || (status == 200 && !fits)) {
-		talk_lost(t);
+		conversation_lost(c);
 	} else if (!server_agrees(status, answer, &e)) {
-		talk_fail(t, &e);
-	} else if (t->position) {
-		path = copy_format("/session/%s/message%s&limit=%d", t->cli_id,
+		conversation_fail(c, &e);
+	} else if (c->position) {
+		path = copy_format("/session/%s/message%s&limit=%d", c->cli_id,
 				   o->where, LOOK_BACK);
-		errand_run(t->agent, t, "GET", path, NULL, on_messages);
+		errand_run(c->instance, c, "GET", path, NULL, on_messages);
 	} else {
-		find_default(t);
+		find_default(c);
 	}
 }
 
@@ -301,20 +301,20 @@ is_its_id(const char *id)
 }
 
 void
-session_open(struct talk *t)
+session_open(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
-	o->where = opencode_where(directory_of(t));
-	o->history = json_incref((json_t *)t->history);
-	o->preface = transcript_history(t);
-	if (!t->resumed) {
-		make(t);
-	} else if (is_its_id(t->cli_id)) {
+	o->where = opencode_where(directory_of(c));
+	o->history = json_incref((json_t *)c->history);
+	o->preface = transcript_history(c);
+	if (!c->resumed) {
+		make(c);
+	} else if (is_its_id(c->cli_id)) {
 		o->is_open = true;
-		session_ask(t, "GET", "", NULL, on_known);
+		session_ask(c, "GET", "", NULL, on_known);
 	} else {
-		talk_lost(t);
+		conversation_lost(c);
 	}
 }
 
@@ -337,27 +337,27 @@ turn_is_orphan(struct errand *x)
 /* If the post of a turn was not answered yet, turn_is_orphan() does the rest
  * later. */
 void
-session_close(struct talk *t)
+session_close(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	bool is_busy = o->phase == ASKED || o->phase == BEGUN;
 
-	server_forget(t);
+	server_forget(c);
 	if (!o->is_open || (is_busy && !o->is_accepted))
 		return;
 	if (is_busy)
-		session_ask(t, "POST", "/abort", NULL, on_last_stop);
-	else if (!t->kept || o->import.model)
-		session_ask(t, "DELETE", "", NULL, on_deleted);
-	server_forget(t);
+		session_ask(c, "POST", "/abort", NULL, on_last_stop);
+	else if (!c->kept || o->import.model)
+		session_ask(c, "DELETE", "", NULL, on_deleted);
+	server_forget(c);
 }
 
 void
-session_clear(struct talk *t)
+session_clear(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
-	server_forget(t);
+	server_forget(c);
 	free(o->where);
 	free(o->its_model);
 	import_end(o);

@@ -66,15 +66,15 @@ add_parts(json_t *parts, const json_t *content, struct error *e)
 /* NULL on failure.  All of it is text for the model: commands and names of
  * files have a meaning only in the CLI's user interface. */
 static json_t *
-parts_of(const struct talk *t, struct error *e)
+parts_of(const struct conversation *c, struct error *e)
 {
-	const struct opencode *o = t->state;
+	const struct opencode *o = c->own;
 	json_t *parts = json_array();
 	bool ok = add_parts(parts, o->preface, e);
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
 		ok = add_parts(parts,
-			       json_object_get(json_array_get(t->messages, i),
+			       json_object_get(json_array_get(c->messages, i),
 					       "content"),
 			       e);
 	if (ok)
@@ -84,61 +84,63 @@ parts_of(const struct talk *t, struct error *e)
 }
 
 static json_t *
-prompt_of(const struct talk *t, struct error *e)
+prompt_of(const struct conversation *c, struct error *e)
 {
-	const struct opencode *o = t->state;
-	json_t *model, *parts = parts_of(t, e), *prompt;
+	const struct opencode *o = c->own;
+	json_t *model, *parts = parts_of(c, e), *prompt;
 
 	if (!parts)
 		return NULL;
-	if (!model_of(t, &model, e)) {
+	if (!model_of(c, &model, e)) {
 		json_decref(parts);
 		return NULL;
 	}
 	prompt = json_pack("{s:s, s:o, s:o*}", "messageID", o->prompt, "parts",
 			   parts, "model", model);
-	if (t->system)
+	if (c->system)
 		json_object_set_new(prompt, "system",
-				    json_stringn(t->system, t->system_len));
+				    json_stringn(c->system, c->system_len));
 	return prompt;
 }
 
 static void
 on_stopped(struct errand *x, int status, const json_t *answer)
 {
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
 
-	if (!o || x->turn != x->talk->turn || o->phase == AT_REST)
+	if (!o || x->turn != x->conversation->turns || o->phase == AT_REST)
 		return;
 	if (!server_agrees(status, answer, &e)) {
 		o->phase = AT_REST;
-		talk_abort(x->talk, o->failure.code ? &o->failure : &e);
+		conversation_abort(x->conversation,
+				   o->failure.code ? &o->failure : &e);
 		return;
 	}
 	o->is_stopped = true;
 	if (o->phase == ASKED)
-		turn_idle(x->talk);
+		turn_idle(x->conversation);
 }
 
 static void
 on_asked(struct errand *x, int status, const json_t *answer)
 {
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
 
 	if (!o) {
 		turn_is_orphan(x);
 		return;
 	}
-	if (x->turn != x->talk->turn || o->phase == AT_REST)
+	if (x->turn != x->conversation->turns || o->phase == AT_REST)
 		return;
 	o->is_accepted = true;
 	if (!server_agrees(status, answer, &e)) {
 		o->phase = AT_REST;
-		talk_abort(x->talk, &e);
+		conversation_abort(x->conversation, &e);
 	} else if (o->is_stopping) {
-		session_ask(x->talk, "POST", "/abort", NULL, on_stopped);
+		session_ask(x->conversation, "POST", "/abort", NULL,
+			    on_stopped);
 	}
 }
 
@@ -159,20 +161,20 @@ begin(struct opencode *o)
 }
 
 void
-turn_say(struct talk *t)
+turn_say(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	struct error e = { 0 };
 	json_t *prompt;
 
 	begin(o);
-	prompt = prompt_of(t, &e);
+	prompt = prompt_of(c, &e);
 	if (!prompt) {
 		o->phase = AT_REST;
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 		return;
 	}
-	session_ask(t, "POST", "/prompt_async", prompt, on_asked);
+	session_ask(c, "POST", "/prompt_async", prompt, on_asked);
 }
 
 /* The end of a turn */
@@ -180,12 +182,12 @@ turn_say(struct talk *t)
 static void on_reverted(struct errand *, int status, const json_t *answer);
 
 static void
-take_back(struct talk *t)
+take_back(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	o->phase = ENDING;
-	session_ask(t, "POST", "/revert",
+	session_ask(c, "POST", "/revert",
 		    json_pack("{s:s}", "messageID", o->prompt), on_reverted);
 }
 
@@ -193,22 +195,23 @@ take_back(struct talk *t)
 static void
 on_reverted(struct errand *x, int status, const json_t *answer)
 {
-	struct opencode *o = x->talk ? x->talk->state : NULL;
+	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error why;
 
-	if (!o || x->turn != x->talk->turn || o->phase != ENDING)
+	if (!o || x->turn != x->conversation->turns || o->phase != ENDING)
 		return;
 	if (status == 409 && ++o->attempts < MAX_ATTEMPTS) {
-		session_ask(x->talk, "POST", "/abort", NULL, on_stopped);
-		take_back(x->talk);
+		session_ask(x->conversation, "POST", "/abort", NULL,
+			    on_stopped);
+		take_back(x->conversation);
 		return;
 	}
 	o->phase = AT_REST;
 	why = o->failure;
 	if (status == 409)
-		talk_abort(x->talk, &why);
+		conversation_abort(x->conversation, &why);
 	else
-		talk_fail(x->talk, &why);
+		conversation_fail(x->conversation, &why);
 }
 
 static json_t *
@@ -253,16 +256,16 @@ explain(const struct opencode *o, bool has_spoken, struct error *e)
 }
 
 static void
-finish(struct talk *t, const char *reason)
+finish(struct conversation *c, const char *reason)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	o->phase = AT_REST;
 	json_decref(o->preface);
 	o->preface = NULL;
-	talk_mark(t, o->assistant);
-	talk_finish(t, reason, usage_of(&o->used),
-		    o->model[0] ? o->model : NULL);
+	conversation_mark(c, o->assistant);
+	conversation_finish(c, reason, usage_of(&o->used),
+			    o->model[0] ? o->model : NULL);
 }
 
 /*
@@ -270,9 +273,9 @@ finish(struct talk *t, const char *reason)
  * the last message is not finished yet.
  */
 void
-turn_idle(struct talk *t)
+turn_idle(struct conversation *c)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 	const char *reason = finish_reason(o);
 
 	if (o->phase != BEGUN && !(o->phase == ASKED && o->is_stopped))
@@ -280,18 +283,18 @@ turn_idle(struct talk *t)
 	if (o->assistant[0] && !o->is_complete)
 		return;
 	if (reason && !o->failure.code) {
-		finish(t, reason);
+		finish(c, reason);
 		return;
 	}
 	if (!o->failure.code)
-		explain(o, talk_has_spoken(t), &o->failure);
-	take_back(t);
+		explain(o, conversation_has_spoken(c), &o->failure);
+	take_back(c);
 }
 
 void
-turn_stop(struct talk *t, const struct error *why)
+turn_stop(struct conversation *c, const struct error *why)
 {
-	struct opencode *o = t->state;
+	struct opencode *o = c->own;
 
 	if (o->phase == AT_REST || o->phase == ENDING || o->is_stopping)
 		return;
@@ -299,12 +302,12 @@ turn_stop(struct talk *t, const struct error *why)
 		o->failure = *why;
 	o->is_stopping = true;
 	if (o->is_accepted)
-		session_ask(t, "POST", "/abort", NULL, on_stopped);
+		session_ask(c, "POST", "/abort", NULL, on_stopped);
 }
 
 /* Stops the turn.  A turn that has failed by itself is about to say so. */
 void
-turn_interrupt(struct talk *t)
+turn_interrupt(struct conversation *c)
 {
-	turn_stop(t, NULL);
+	turn_stop(c, NULL);
 }

@@ -8,7 +8,7 @@
  */
 #include "workers/passthrough/providers.h"
 #include "workers/passthrough/upstream.h"
-#include "workers/rows.h"
+#include "workers/worker/rows.h"
 
 struct shelf;
 

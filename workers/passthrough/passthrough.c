@@ -13,7 +13,7 @@
 #include "proto/log.h"
 #include "workers/passthrough/catalogue.h"
 #include "workers/passthrough/splice.h"
-#include "workers/worker.h"
+#include "workers/worker/worker.h"
 
 /* A turn under way. */
 struct relay {

@@ -5,14 +5,14 @@
 /* Responses to commands of ours; see pi_ask() for their ids. */
 
 static void
-fail(struct talk *t, enum error_code code, const char *words)
+fail(struct conversation *c, enum error_code code, const char *words)
 {
 	struct error e = { 0 };
 	struct str line = str_cut(str_of(words ? words : "no reason given"),
 				  '\n', &(struct str){ 0 });
 
 	fail_with(&e, code, "pi: " STR_FMT, STR_ARG(line));
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 static char *
@@ -27,32 +27,32 @@ model_name(const json_t *model)
 }
 
 static void
-on_new_session(struct talk *t, const json_t *response)
+on_new_session(struct conversation *c, const json_t *response)
 {
-	pi_ask(t, "get_state", NULL);
+	pi_ask(c, "get_state", NULL);
 }
 
 /* pi begins a session that it does not know, with the given id: such a session
  * is empty. */
 static void
-on_state(struct talk *t, const json_t *response)
+on_state(struct conversation *c, const json_t *response)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	const json_t *state = json_object_get(response, "data");
 	const char *id = json_text(state, "sessionId");
 
-	if (t->resumed &&
+	if (c->resumed &&
 	    json_integer_value(json_object_get(state, "messageCount")) == 0) {
-		talk_lost(t);
+		conversation_lost(c);
 		return;
 	}
-	if (id && t->kept && strcmp(id, t->cli_id) != 0)
-		talk_name_it(t, id);
+	if (id && c->kept && strcmp(id, c->cli_id) != 0)
+		conversation_name_it(c, id);
 	free(p->default_model);
 	free(p->said_model);
 	p->default_model = model_name(json_object_get(state, "model"));
 	p->said_model = copy(str_of(p->default_model));
-	pi_ask(t, "get_available_models", NULL);
+	pi_ask(c, "get_available_models", NULL);
 }
 
 static bool
@@ -71,12 +71,12 @@ sees_images(const json_t *model)
 /* pi lists the models that it has a login or a key for.  By now it has read our
  * files; the one that it goes on writing to stays. */
 static void
-on_models(struct talk *t, const json_t *response)
+on_models(struct conversation *c, const json_t *response)
 {
 	const json_t *all =
 		json_object_get(json_object_get(response, "data"), "models");
 	json_t *ids = json_pack("[s]", "default");
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct error e = { 0 };
 	const json_t *model;
 	size_t i;
@@ -98,15 +98,15 @@ on_models(struct talk *t, const json_t *response)
 				    json_boolean(sees_images(model)));
 	}
 	if (json_array_size(ids) > 1) {
-		talk_models(t, ids);
-		if (t->kept)
-			pi_remove_files(t);
-		talk_ready(t);
+		conversation_models(c, ids);
+		if (c->kept)
+			pi_remove_files(c);
+		conversation_ready(c);
 		return;
 	}
 	json_decref(ids);
 	fail_with(&e, ERR_LOGIN, "pi: not logged in: %s", pi.log_in);
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 /* Only the response to the last command for a model counts. */
@@ -118,9 +118,9 @@ is_the_last(struct pi *p)
 }
 
 static void
-on_model_set(struct talk *t, const json_t *response)
+on_model_set(struct conversation *c, const json_t *response)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	if (!is_the_last(p))
 		return;
@@ -128,12 +128,12 @@ on_model_set(struct talk *t, const json_t *response)
 	p->said_model = p->asked_model;
 	p->asked_model = NULL;
 	if (p->prompt)
-		pi_send_prompt(t);
+		pi_send_prompt(c);
 }
 
 static const struct {
 	const char *command;
-	void (*done)(struct talk *, const json_t *);
+	void (*done)(struct conversation *, const json_t *);
 } responses[] = {
 	{ "new_session", on_new_session },
 	{ "get_state", on_state },
@@ -146,9 +146,9 @@ static const struct {
 /* A command was refused.  A prompt is refused only if a login is missing, as
  * far as is known. */
 static void
-on_refusal(struct talk *t, const char *command, const json_t *response)
+on_refusal(struct conversation *c, const char *command, const json_t *response)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	const char *words = json_text(response, "error");
 	bool is_model = !strcmp(command, "set_model");
 	bool no_login = words && (strstr(words, "API key") ||
@@ -162,9 +162,9 @@ on_refusal(struct talk *t, const char *command, const json_t *response)
 	}
 	if (is_model && !p->prompt)
 		return;
-	pi_drop_prompt(t);
+	pi_drop_prompt(c);
 	p->is_busy = false;
-	fail(t,
+	fail(c,
 	     is_model	? ERR_NO_MODEL
 	     : no_login ? ERR_LOGIN
 			: ERR_HARNESS,
@@ -172,7 +172,7 @@ on_refusal(struct talk *t, const char *command, const json_t *response)
 }
 
 static void
-on_response(struct talk *t, const json_t *response)
+on_response(struct conversation *c, const json_t *response)
 {
 	const char *id = json_text(response, "id");
 
@@ -181,12 +181,12 @@ on_response(struct talk *t, const json_t *response)
 		if (strcmp(id, responses[i].command) != 0)
 			continue;
 		if (!json_is_true(json_object_get(response, "success")))
-			on_refusal(t, id, response);
+			on_refusal(c, id, response);
 		else if (responses[i].done)
-			responses[i].done(t, response);
+			responses[i].done(c, response);
 		return;
 	}
-	agent_unknown(t->agent, "response", id ? id : "without id");
+	instance_unknown(c->instance, "response", id ? id : "without id");
 }
 
 /* The turn */
@@ -208,34 +208,34 @@ delta_of(const json_t *event)
 
 /* Text after the use of a tool begins on a new line. */
 static void
-on_text(struct talk *t, struct str text)
+on_text(struct conversation *c, struct str text)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	if (!text.len)
 		return;
 	if (p->used_tool && p->has_text)
-		talk_text(t, STR("\n\n"));
+		conversation_text(c, STR("\n\n"));
 	p->used_tool = false;
 	p->has_text = p->has_said = true;
-	talk_text(t, text);
+	conversation_text(c, text);
 }
 
 /* The event at the end of a block repeats its text, and is passed over. */
 static void
-on_update(struct talk *t, const json_t *line)
+on_update(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	const json_t *event = json_object_get(line, "assistantMessageEvent");
 	const char *type = json_text(event, "type");
 
 	if (!type || !is_listening(p))
 		return;
 	if (!strcmp(type, "text_delta")) {
-		on_text(t, delta_of(event));
+		on_text(c, delta_of(event));
 	} else if (!strcmp(type, "thinking_delta")) {
 		p->has_said = true;
-		talk_reasoning(t, delta_of(event));
+		conversation_reasoning(c, delta_of(event));
 	}
 }
 
@@ -248,9 +248,9 @@ is_assistants(const json_t *message)
 }
 
 static void
-on_message_start(struct talk *t, const json_t *line)
+on_message_start(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	if (is_assistants(json_object_get(line, "message")))
 		p->has_said = false;
@@ -271,9 +271,9 @@ add_usage(struct pi *p, const json_t *usage)
 }
 
 static void
-on_message_end(struct talk *t, const json_t *line)
+on_message_end(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	const json_t *message = json_object_get(line, "message");
 	const char *model = json_text(message, "model");
 	const char *stop = json_text(message, "stopReason");
@@ -289,30 +289,32 @@ on_message_end(struct talk *t, const json_t *line)
 }
 
 static void
-on_tool_start(struct talk *t, const json_t *line)
+on_tool_start(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	p->used_tool = true;
 	if (is_listening(p))
-		talk_tool(t, json_pack("{s:s?, s:s?, s:O?}", "id",
-				       json_text(line, "toolCallId"), "name",
-				       json_text(line, "toolName"), "arguments",
-				       json_object_get(line, "args")));
+		conversation_tool(
+			c, json_pack("{s:s?, s:s?, s:O?}", "id",
+				     json_text(line, "toolCallId"), "name",
+				     json_text(line, "toolName"), "arguments",
+				     json_object_get(line, "args")));
 }
 
 static void
-on_tool_end(struct talk *t, const json_t *line)
+on_tool_end(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	json_t *result = json_object_get(line, "result");
 	bool is_error = json_is_true(json_object_get(line, "isError"));
 
 	if (is_listening(p))
-		talk_tool(t, json_pack("{s:s?, s:O?, s:b}", "id",
-				       json_text(line, "toolCallId"), "result",
-				       json_object_get(result, "content"),
-				       "is_error", is_error));
+		conversation_tool(
+			c, json_pack("{s:s?, s:O?, s:b}", "id",
+				     json_text(line, "toolCallId"), "result",
+				     json_object_get(result, "content"),
+				     "is_error", is_error));
 }
 
 /*
@@ -322,9 +324,9 @@ on_tool_end(struct talk *t, const json_t *line)
  * end that soon.
  */
 static void
-on_retry(struct talk *t, const json_t *line)
+on_retry(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	json_int_t attempt =
 		json_integer_value(json_object_get(line, "attempt"));
 	json_int_t delay = json_integer_value(json_object_get(line, "delayMs"));
@@ -332,7 +334,7 @@ on_retry(struct talk *t, const json_t *line)
 
 	if (!is_listening(p))
 		return;
-	pi_explain(p, talk_has_spoken(t), &why);
+	pi_explain(p, conversation_has_spoken(c), &why);
 	if (why.code == ERR_RATE_LIMIT)
 		why.retry_ms =
 			(uint32_t)(delay > 0 && delay < UINT32_MAX ? delay : 0);
@@ -342,7 +344,7 @@ on_retry(struct talk *t, const json_t *line)
 	else if (strncmp(p->words, "429", 3) != 0 && attempt < 2)
 		return;
 	p->why = why;
-	pi_ask(t, "abort", NULL);
+	pi_ask(c, "abort", NULL);
 }
 
 static json_t *
@@ -358,9 +360,9 @@ usage_of(const struct pi *p)
 
 /* pi has nothing more to do: the turn ended as its last message did. */
 static void
-on_settled(struct talk *t, const json_t *line)
+on_settled(struct conversation *c, const json_t *line)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct error why = p->why;
 	bool ended = !strcmp(p->stop, "stop") || !strcmp(p->stop, "length");
 
@@ -371,18 +373,18 @@ on_settled(struct talk *t, const json_t *line)
 		fail_with(&why, ERR_HARNESS,
 			  "pi: the answer is empty (no stream output)");
 	if (!why.code && ended) {
-		talk_finish(t, p->stop, usage_of(p),
-			    p->model[0] ? p->model : NULL);
+		conversation_finish(c, p->stop, usage_of(p),
+				    p->model[0] ? p->model : NULL);
 		return;
 	}
 	if (!why.code)
-		pi_explain(p, talk_has_spoken(t), &why);
-	talk_fail(t, &why);
+		pi_explain(p, conversation_has_spoken(c), &why);
+	conversation_fail(c, &why);
 }
 
 /* An extension asks its user something, and nobody is there to answer. */
 static void
-on_dialog(struct talk *t, const json_t *line)
+on_dialog(struct conversation *c, const json_t *line)
 {
 	static const char *const dialogs[] = { "select", "confirm", "input",
 					       "editor" };
@@ -390,17 +392,17 @@ on_dialog(struct talk *t, const json_t *line)
 
 	for (size_t i = 0; method && i < sizeof dialogs / sizeof *dialogs; i++)
 		if (!strcmp(method, dialogs[i]))
-			talk_write_json(t,
-					json_pack("{s:s, s:s?, s:b}", "type",
-						  "extension_ui_response", "id",
-						  json_text(line, "id"),
-						  "cancelled", 1));
+			conversation_write_json(
+				c, json_pack("{s:s, s:s?, s:b}", "type",
+					     "extension_ui_response", "id",
+					     json_text(line, "id"), "cancelled",
+					     1));
 }
 
 /* Events without a function are known, and of no interest. */
 static const struct {
 	const char *type;
-	void (*hear)(struct talk *, const json_t *);
+	void (*hear)(struct conversation *, const json_t *);
 } events[] = {
 	{ "message_update", on_update },
 	{ "message_start", on_message_start },
@@ -430,7 +432,7 @@ static const struct {
 };
 
 static void
-hear(struct talk *t, const json_t *line)
+hear(struct conversation *c, const json_t *line)
 {
 	const char *type = json_text(line, "type");
 
@@ -438,10 +440,10 @@ hear(struct talk *t, const json_t *line)
 		if (strcmp(type, events[i].type) != 0)
 			continue;
 		if (events[i].hear)
-			events[i].hear(t, line);
+			events[i].hear(c, line);
 		return;
 	}
-	agent_unknown(t->agent, "event", type ? type : "without type");
+	instance_unknown(c->instance, "event", type ? type : "without type");
 }
 
 /* A line that looks like an event but is no valid JSON, for example because of
@@ -454,7 +456,7 @@ is_damaged(struct str line)
 }
 
 bool
-pi_line(struct talk *t, struct str said, struct error *e)
+pi_line(struct conversation *c, struct str said, struct error *e)
 {
 	json_t *line;
 
@@ -464,9 +466,9 @@ pi_line(struct talk *t, struct str said, struct error *e)
 		return fail_with(e, ERR_HARNESS,
 				 "pi: it wrote a line that is not valid JSON");
 	if (line)
-		hear(t, line);
+		hear(c, line);
 	else if (said.len)
-		agent_unknown(t->agent, "line", "that is no JSON");
+		instance_unknown(c->instance, "line", "that is no JSON");
 	json_decref(line);
 	return true;
 }

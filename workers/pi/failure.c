@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-#include "workers/failure.h"
+#include "workers/cli/failure.h"
 
 /*
  * A message that ended with "error" says why in words.  These are "429: " and

@@ -164,11 +164,11 @@ add_assistant(struct past *past, const json_t *parts)
 }
 
 static void
-write_session(struct past *past, const struct talk *t)
+write_session(struct past *past, const struct conversation *c)
 {
 	json_t *head = json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "session",
-				 "version", 3, "id", t->cli_id, "timestamp",
-				 past->now, "cwd", t->cwd);
+				 "version", 3, "id", c->cli_id, "timestamp",
+				 past->now, "cwd", c->cwd);
 	const json_t *message;
 	size_t i;
 
@@ -210,45 +210,45 @@ finish(FILE *f, const char *path, struct error *e)
 }
 
 bool
-pi_write_past(struct talk *t, struct error *e)
+pi_write_past(struct conversation *c, struct error *e)
 {
-	struct pi *p = t->state;
-	struct past past = { .messages = t->history };
+	struct pi *p = c->own;
+	struct past past = { .messages = c->history };
 	time_t now = time(NULL);
 	struct tm tm;
 
 	strftime(past.now, sizeof past.now, "%Y-%m-%dT%H:%M:%S.000Z",
 		 gmtime_r(&now, &tm));
 	free(p->past);
-	p->past = copy_format("%s/%s.jsonl", t->scratch, t->cli_id);
+	p->past = copy_format("%s/%s.jsonl", c->scratch, c->cli_id);
 	past.file = create(p->past, e);
 	if (!past.file)
 		return false;
-	write_session(&past, t);
+	write_session(&past, c);
 	return finish(past.file, p->past, e);
 }
 
 bool
-pi_write_instructions(struct talk *t, struct error *e)
+pi_write_instructions(struct conversation *c, struct error *e)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	FILE *f;
 
 	if (!p->instructions)
-		p->instructions = copy_format("%s/%s.system.jsonl", t->scratch,
-					      t->cli_id);
+		p->instructions = copy_format("%s/%s.system.jsonl", c->scratch,
+					      c->cli_id);
 	f = create(p->instructions, e);
 	if (!f)
 		return false;
-	if (t->system)
-		fwrite(t->system, 1, t->system_len, f);
+	if (c->system)
+		fwrite(c->system, 1, c->system_len, f);
 	return finish(f, p->instructions, e);
 }
 
 void
-pi_remove_files(struct talk *t)
+pi_remove_files(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	if (p->past)
 		(void)unlink(p->past);

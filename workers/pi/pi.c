@@ -4,19 +4,19 @@
 #include <unistd.h>
 
 static void
-add_tools(const struct talk *t, struct words *argv)
+add_tools(const struct conversation *c, struct words *argv)
 {
-	if (!strcmp(t->permission_mode, "read-only")) {
+	if (!strcmp(c->permission_mode, "read-only")) {
 		words_add(argv, "--tools");
 		words_add(argv, "read,grep,find,ls");
-	} else if (!strcmp(t->permission_mode, "no-tools")) {
+	} else if (!strcmp(c->permission_mode, "no-tools")) {
 		words_add(argv, "--no-tools");
 	}
 }
 
 /* Empty arguments keep pi from its SYSTEM.md and APPEND_SYSTEM.md as well. */
 static void
-add_isolation(const struct talk *t, struct words *argv)
+add_isolation(const struct conversation *c, struct words *argv)
 {
 	static const char *const nothing[] = {
 		"--no-context-files", "--no-extensions",
@@ -25,14 +25,14 @@ add_isolation(const struct talk *t, struct words *argv)
 		"--system-prompt",    "",
 	};
 
-	if (t->agent->loads == LOADS_NOTHING)
+	if (c->instance->loads == LOADS_NOTHING)
 		for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
 			words_add(argv, nothing[i]);
 }
 
 /* Our file replaces the one that pi would look for. */
 static void
-add_own_instructions(const struct talk *t, struct words *argv,
+add_own_instructions(const struct conversation *c, struct words *argv,
 		     const struct words *env)
 {
 	const char *home = words_value(env, "HOME");
@@ -42,7 +42,7 @@ add_own_instructions(const struct talk *t, struct words *argv,
 		: home	  ? copy_format("%s/.pi/agent/APPEND_SYSTEM.md", home)
 			  : NULL;
 
-	if (t->agent->loads == LOADS_NOTHING || !path ||
+	if (c->instance->loads == LOADS_NOTHING || !path ||
 	    access(path, R_OK) != 0)
 		return;
 	words_add(argv, "--append-system-prompt");
@@ -54,17 +54,17 @@ add_own_instructions(const struct talk *t, struct words *argv,
  * goes on in that file, and we remove it.
  */
 static void
-add_session(const struct talk *t, struct words *argv)
+add_session(const struct conversation *c, struct words *argv)
 {
-	const struct pi *p = t->state;
+	const struct pi *p = c->own;
 
 	if (p->past) {
-		words_add(argv, t->kept ? "--fork" : "--session");
+		words_add(argv, c->kept ? "--fork" : "--session");
 		words_add(argv, p->past);
 	}
-	if (t->kept) {
+	if (c->kept) {
 		words_add(argv, "--session-id");
-		words_add(argv, t->cli_id);
+		words_add(argv, c->cli_id);
 	} else if (!p->past) {
 		words_add(argv, "--no-session");
 	}
@@ -73,20 +73,21 @@ add_session(const struct talk *t, struct words *argv)
 /* The file is made even if there is no system prompt yet: a spare gets one
  * later, and then reads the file again. */
 static bool
-command(struct talk *t, struct words *argv, struct words *env, struct error *e)
+command(struct conversation *c, struct words *argv, struct words *env,
+	struct error *e)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
-	if ((t->history && !pi_write_past(t, e)) ||
-	    !pi_write_instructions(t, e))
+	if ((c->history && !pi_write_past(c, e)) ||
+	    !pi_write_instructions(c, e))
 		return false;
-	p->knows_system = t->system != NULL;
+	p->knows_system = c->system != NULL;
 	words_add(argv, "--mode");
 	words_add(argv, "rpc");
-	add_session(t, argv);
-	add_tools(t, argv);
-	add_isolation(t, argv);
-	add_own_instructions(t, argv, env);
+	add_session(c, argv);
+	add_tools(c, argv);
+	add_isolation(c, argv);
+	add_own_instructions(c, argv, env);
 	words_add(argv, "--append-system-prompt");
 	words_add(argv, p->instructions);
 	return true;
@@ -95,27 +96,27 @@ command(struct talk *t, struct words *argv, struct words *env, struct error *e)
 /* Sends a command.  Takes `command`, or NULL.  The response has the same id,
  * which says what it answers. */
 void
-pi_ask(struct talk *t, const char *type, json_t *command)
+pi_ask(struct conversation *c, const char *type, json_t *command)
 {
 	if (!command)
 		command = json_object();
 	json_object_set_new(command, "id", json_string(type));
 	json_object_set_new(command, "type", json_string(type));
-	talk_write_json(t, command);
+	conversation_write_json(c, command);
 }
 
 static void
-greet(struct talk *t)
+handshake(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct error e = { 0 };
 
-	if (!t->system || p->knows_system)
-		pi_ask(t, "get_state", NULL);
-	else if (pi_write_instructions(t, &e))
-		pi_ask(t, "new_session", NULL);
+	if (!c->system || p->knows_system)
+		pi_ask(c, "get_state", NULL);
+	else if (pi_write_instructions(c, &e))
+		pi_ask(c, "new_session", NULL);
 	else
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 }
 
 /* Text and images go into different fields.  False: an image cannot be sent. */
@@ -167,7 +168,7 @@ message_of(const struct buf *text)
 
 /* NULL on failure. */
 static json_t *
-prompt_of(const struct talk *t, struct error *e)
+prompt_of(const struct conversation *c, struct error *e)
 {
 	struct buf text = BUF_INIT(MAX_BODY);
 	json_t *images = json_array(), *prompt = NULL;
@@ -175,9 +176,9 @@ prompt_of(const struct talk *t, struct error *e)
 	bool ok = true;
 	size_t j;
 
-	for (size_t i = t->from; ok && i < json_array_size(t->messages); i++)
+	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
 		json_array_foreach (
-			json_object_get(json_array_get(t->messages, i),
+			json_object_get(json_array_get(c->messages, i),
 					"content"),
 			j, part)
 			ok = ok && add_part(part, &text, images, e);
@@ -190,40 +191,40 @@ prompt_of(const struct talk *t, struct error *e)
 }
 
 void
-pi_drop_prompt(struct talk *t)
+pi_drop_prompt(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	json_decref(p->prompt);
 	p->prompt = NULL;
 }
 
 void
-pi_send_prompt(struct talk *t)
+pi_send_prompt(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
 	p->is_busy = true;
-	pi_ask(t, "prompt", p->prompt);
+	pi_ask(c, "prompt", p->prompt);
 	p->prompt = NULL;
 }
 
 static const char *
-wanted_model(const struct talk *t)
+wanted_model(const struct conversation *c)
 {
-	const struct pi *p = t->state;
+	const struct pi *p = c->own;
 
-	if (t->model && strcmp(t->model, "default") != 0)
-		return t->model;
+	if (c->model && strcmp(c->model, "default") != 0)
+		return c->model;
 	return p->default_model;
 }
 
 /* `model` is "provider/model", and may have further slashes.  Without a
  * provider it is one of the default provider's. */
 static void
-ask_for_model(struct talk *t, const char *model)
+ask_for_model(struct conversation *c, const char *model)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct str rest, provider = str_cut(str_of(model), '/', &rest);
 
 	if (!rest.ptr) {
@@ -233,7 +234,7 @@ ask_for_model(struct talk *t, const char *model)
 			&(struct str){ 0 });
 	}
 	p->asking++;
-	pi_ask(t, "set_model",
+	pi_ask(c, "set_model",
 	       json_pack("{s:s%, s:s%}", "provider", provider.ptr, provider.len,
 			 "modelId", rest.ptr, rest.len));
 }
@@ -267,51 +268,51 @@ begin_turn(struct pi *p)
 }
 
 static void
-say(struct talk *t)
+say(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct error e = { 0 };
-	const char *model = wanted_model(t);
+	const char *model = wanted_model(c);
 
-	pi_drop_prompt(t);
+	pi_drop_prompt(c);
 	begin_turn(p);
-	p->prompt = prompt_of(t, &e);
+	p->prompt = prompt_of(c, &e);
 	if (p->prompt && !check_images(p, model, &e))
-		pi_drop_prompt(t);
+		pi_drop_prompt(c);
 	if (!p->prompt) {
-		talk_fail(t, &e);
+		conversation_fail(c, &e);
 	} else if (!model || has_model(p, model)) {
-		pi_send_prompt(t);
+		pi_send_prompt(c);
 	} else {
 		free(p->asked_model);
 		p->asked_model = copy(str_of(model));
-		ask_for_model(t, model);
+		ask_for_model(c, model);
 	}
 }
 
 /* A prompt that was not sent yet is dropped. */
 static void
-interrupt(struct talk *t)
+interrupt(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 	struct error e = { 0 };
 
 	if (!p->prompt) {
-		pi_ask(t, "abort", NULL);
+		pi_ask(c, "abort", NULL);
 		return;
 	}
-	pi_drop_prompt(t);
+	pi_drop_prompt(c);
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	talk_fail(t, &e);
+	conversation_fail(c, &e);
 }
 
 static void
-clear(struct talk *t)
+clear(struct conversation *c)
 {
-	struct pi *p = t->state;
+	struct pi *p = c->own;
 
-	pi_drop_prompt(t);
-	pi_remove_files(t);
+	pi_drop_prompt(c);
+	pi_remove_files(c);
 	json_decref(p->models);
 	free(p->default_model);
 	free(p->said_model);
@@ -338,7 +339,7 @@ static const char *const models[] = { "default", NULL };
  * at its first start. */
 const struct harness pi = {
 	.tested = "0.87.1",
-	.state = sizeof(struct pi),
+	.own = sizeof(struct pi),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
@@ -348,7 +349,7 @@ const struct harness pi = {
 		  "PI_ENV_ANTHROPIC_API_KEY",
 	.has_trial = true,
 	.command = command,
-	.greet = greet,
+	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
 	.line = pi_line,

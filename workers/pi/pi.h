@@ -10,9 +10,9 @@
  * Written for version 0.87.1.  Each line is a command of ours, a response with
  * the same id, or an event.  Lines end with LF only, and may contain U+2028.
  */
-#include "workers/harness.h"
+#include "workers/cli/harness.h"
 
-/* talk->state */
+/* conversation->own */
 struct pi {
 	char *past;	     /* path of a session file to begin from; or NULL */
 	char *instructions;  /* path of the file that is added to its system
@@ -40,17 +40,17 @@ struct pi {
 extern const struct harness pi;
 
 /* events.c */
-bool pi_line(struct talk *, struct str line, struct error *);
+bool pi_line(struct conversation *, struct str line, struct error *);
 
 /* pi.c: sends the prompt that waits, or drops it. */
-void pi_send_prompt(struct talk *);
-void pi_drop_prompt(struct talk *);
-void pi_ask(struct talk *, const char *type, json_t *command);
+void pi_send_prompt(struct conversation *);
+void pi_drop_prompt(struct conversation *);
+void pi_ask(struct conversation *, const char *type, json_t *command);
 
 /* failure.c: why the last message failed. */
 void pi_explain(const struct pi *, bool has_spoken, struct error *e);
 
 /* files.c: false on failure. */
-bool pi_write_past(struct talk *, struct error *);
-bool pi_write_instructions(struct talk *, struct error *);
-void pi_remove_files(struct talk *);
+bool pi_write_past(struct conversation *, struct error *);
+bool pi_write_instructions(struct conversation *, struct error *);
+void pi_remove_files(struct conversation *);

@@ -1,0 +1,234 @@
+#include "tests/unit/conversation_notes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct notes notes = { .heard = BUF_INIT(8u << 20),
+		       .written = BUF_INIT(8u << 20) };
+
+struct conversation *notes_talk;
+
+void
+notes_clear(void)
+{
+	buf_fini(&notes.heard);
+	buf_fini(&notes.written);
+	notes.last = '\0';
+	notes.has_spoken = notes.input_ended = false;
+}
+
+static void note(const char *fmt, ...) printf_like(1);
+
+static void
+note(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	if (notes.last)
+		buf_print(&notes.heard, "\n");
+	notes.last = '\0';
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	buf_print(&notes.heard, "%s\n", line);
+}
+
+static void
+note_piece(char kind, const char *name, struct str s)
+{
+	struct error e;
+
+	if (!s.len)
+		return;
+	notes.has_spoken = true;
+	if (notes.last != kind) {
+		if (notes.last)
+			buf_print(&notes.heard, "\n");
+		buf_print(&notes.heard, "%s ", name);
+	}
+	notes.last = kind;
+	(void)!buf_add(&notes.heard, s, &e);
+}
+
+void
+instance_write(struct instance *inst, struct str s)
+{
+	struct error e;
+
+	(void)!buf_add(&notes.written, s, &e);
+}
+
+void
+instance_write_json(struct instance *inst, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	buf_print(&notes.written, "%s\n", text);
+	free(text);
+	json_decref(json);
+}
+
+void
+instance_ready(struct instance *inst)
+{
+	note("agent ready");
+}
+
+void
+instance_fail(struct instance *inst, const struct error *e)
+{
+	note("agent fail %s %s", error_name(e->code), e->text);
+}
+
+struct conversation *
+instance_conversation(struct instance *inst, const char *cli_id)
+{
+	return notes_talk && notes_talk->cli_id && cli_id &&
+			       !strcmp(notes_talk->cli_id, cli_id)
+		       ? notes_talk
+		       : NULL;
+}
+
+void
+instance_unknown(struct instance *inst, const char *kind, const char *what)
+{
+	note("unknown %s %s", kind, what);
+}
+
+bool
+is_plain_model(const char *model)
+{
+	return model && *model != '-';
+}
+
+void
+conversation_write(struct conversation *c, struct str s)
+{
+	instance_write(c->instance, s);
+}
+
+void
+conversation_write_json(struct conversation *c, json_t *json)
+{
+	instance_write_json(c->instance, json);
+}
+
+void
+conversation_end_input(struct conversation *c)
+{
+	notes.input_ended = true;
+}
+
+void
+conversation_name_it(struct conversation *c, const char *cli_id)
+{
+	static char given[128];
+
+	snprintf(given, sizeof given, "%s", cli_id);
+	c->cli_id = given;
+	note("name %s", cli_id);
+}
+
+void
+conversation_ready(struct conversation *c)
+{
+	note("ready");
+}
+
+void
+conversation_working(struct conversation *c, const char *what, size_t done,
+		     size_t all)
+{
+	note("working %s %zu of %zu", what, done, all);
+}
+
+void
+conversation_text(struct conversation *c, struct str s)
+{
+	note_piece('t', "text", s);
+}
+
+void
+conversation_reasoning(struct conversation *c, struct str s)
+{
+	note_piece('r', "reasoning", s);
+}
+
+void
+conversation_tool(struct conversation *c, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	notes.has_spoken = true;
+	note("tool %s", text);
+	free(text);
+	json_decref(json);
+}
+
+void
+conversation_lost(struct conversation *c)
+{
+	note("lost");
+}
+
+void
+conversation_finish(struct conversation *c, const char *reason, json_t *usage,
+		    const char *model)
+{
+	note("finish %s, %lld + %lld tokens, by %s", reason,
+	     (long long)json_integer_value(
+		     json_object_get(usage, "prompt_tokens")),
+	     (long long)json_integer_value(
+		     json_object_get(usage, "completion_tokens")),
+	     model ? model : "?");
+	json_decref(usage);
+	notes.has_spoken = false;
+}
+
+void
+conversation_fail(struct conversation *c, const struct error *e)
+{
+	note("fail %s%s %s", error_name(e->code), e->retry_ms ? " later" : "",
+	     e->text);
+	notes.has_spoken = false;
+}
+
+void
+conversation_abort(struct conversation *c, const struct error *e)
+{
+	note("abort %s%s %s", error_name(e->code), e->retry_ms ? " later" : "",
+	     e->text);
+	notes.has_spoken = false;
+}
+
+void
+conversation_mark(struct conversation *c, const char *position)
+{
+	note("mark");
+}
+
+void
+conversation_models(struct conversation *c, json_t *ids)
+{
+	note("models %zu", json_array_size(ids));
+	json_decref(ids);
+}
+
+const char *
+conversation_name(const struct conversation *c)
+{
+	return "test";
+}
+
+bool
+conversation_has_spoken(const struct conversation *c)
+{
+	return notes.has_spoken;
+}
+
+char *
+new_uuid(void)
+{
+	return copy(STR("00000000-0000-4000-8000-000000000000"));
+}

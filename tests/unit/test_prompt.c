@@ -1,0 +1,300 @@
+/* What workers/conversation promises. */
+#include "tests/unit/unit.h"
+
+#include <glob.h>
+
+#include "workers/cli/prompt.h"
+
+static struct prompt c;
+
+static int
+fini(void **state)
+{
+	prompt_fini(&c);
+	return 0;
+}
+
+#define reads(body) must(prompt_read(&c, STR(body), &e))
+#define refuses(code, why, body) \
+	must_fail(code, why, prompt_read(&c, STR(body), &e))
+
+static void
+messages_are(const char *want)
+{
+	char *got = json_dumps(c.messages, JSON_COMPACT);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+/* Every tests/data/conversation/NAME.json: a body, and what is heard of it. */
+static void
+is_heard_as_it_says(const char *path)
+{
+	json_error_t why;
+	json_t *all = json_load_file(path, 0, &why);
+	char *body = json_dumps(json_object_get(all, "body"), JSON_COMPACT);
+	char *want = json_dumps(json_object_get(all, "messages"), JSON_COMPACT);
+	const json_t *system = json_object_get(all, "system");
+
+	print_message("%s\n", path);
+	assert_non_null(all);
+	must(prompt_read(&c, str_of(body), &e));
+	messages_are(want);
+	assert_int_equal(c.goes_on, strstr(want, "Go on from exactly") != NULL);
+	assert_string_equal(c.ignored ? c.ignored : "",
+			    json_string_value(json_object_get(all, "ignored")));
+	if (json_is_null(system))
+		assert_null(c.system);
+	else
+		assert_string_equal(c.system, json_string_value(system));
+	free(want);
+	free(body);
+	json_decref(all);
+	prompt_fini(&c);
+}
+
+static void
+whatever_clients_send_is_heard(void **state)
+{
+	glob_t found;
+
+	assert_int_equal(glob(DATA "/conversation/*.json", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc > 30);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		is_heard_as_it_says(found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void
+a_string_and_an_array_of_parts_say_the_same(void **state)
+{
+	static const char want[] = "[{\"role\":\"user\",\"content\":"
+				   "[{\"type\":\"text\",\"text\":\"hi\"}]}]";
+
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	messages_are(want);
+	fini(state);
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":"
+	      "[{\"type\":\"text\",\"text\":\"hi\"}]}]}");
+	messages_are(want);
+}
+
+static void
+all_system_and_developer_messages_are_the_system_prompt(void **state)
+{
+	reads("{\"messages\":[{\"role\":\"system\",\"content\":\"a\"},"
+	      "{\"role\":\"user\",\"content\":\"hi\"},"
+	      "{\"role\":\"developer\",\"content\":"
+	      "[{\"type\":\"text\",\"text\":\"b\"}]}]}");
+	assert_string_equal(c.system, "a\n\nb");
+	assert_int_equal(json_array_size(c.messages), 1);
+}
+
+static void
+calls_of_tools_and_their_results_are_kept(void **state)
+{
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+	      "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":"
+	      "[{\"id\":\"c1\",\"type\":\"function\",\"function\":"
+	      "{\"name\":\"look\",\"arguments\":\"{}\"}}]},"
+	      "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+	      "\"content\":\"seen\"}]}");
+	assert_int_equal(json_array_size(c.messages), 3);
+	assert_int_equal(prompt_unanswered(&c), 2);
+}
+
+static void
+what_nobody_honours_is_named(void **state)
+{
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+	      "\"temperature\":0.5,\"n\":1,\"seed\":null,\"tools\":[],"
+	      "\"logprobs\":true,\"user\":\"me\",\"stream\":true}");
+	assert_string_equal(c.ignored, "temperature, logprobs");
+}
+
+static void
+an_error_names_the_place(void **state)
+{
+	refuses(ERR_INVALID,
+		"messages[1].role must be system, developer, user, assistant "
+		"or tool",
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+		"{\"role\":\"robot\",\"content\":\"hi\"}]}");
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[1].type is not supported: text, "
+		"image_url, input_text and input_image are",
+		"{\"messages\":[{\"role\":\"user\",\"content\":"
+		"[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"video\"}]}]}");
+}
+
+static void
+an_image_that_cannot_be_one_is_refused_by_its_name(void **state)
+{
+#define IMAGE(url)                                                          \
+	"{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_" \
+	"url\","                                                            \
+	"\"image_url\":{\"url\":\"" url "\"}}]}]}"
+
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image without a media type: it "
+		"must be data:image/png;base64,... or the like",
+		IMAGE("data:;base64,AAAA"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that is not valid base64",
+		IMAGE("data:image/png;base64,A\\u0000A"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that is not valid base64",
+		IMAGE("data:image/png;base64,"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is a data URL, but not of base64",
+		IMAGE("data:image/svg+xml,%3Csvg/%3E"));
+	refuses(ERR_INVALID, "messages[0].content[0] has no image URL",
+		IMAGE(""));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has an image URL that is neither "
+		"http:, https: nor data:",
+		IMAGE("file:///etc/passwd"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is of a type that is not an image's: "
+		"PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and HEIF can be sent",
+		IMAGE("data:application/pdf;base64,iVBORw0KGgo="));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that cannot be decoded: it "
+		"begins like none of PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and "
+		"HEIF",
+		IMAGE("data:image/png;base64,aGVsbG8sIHdvcmxk"));
+}
+
+/* What each kind of image begins with, and what it is called then. */
+static void
+an_image_has_the_type_that_its_bytes_have(void **state)
+{
+	static const struct {
+		const char *begins, *type;
+	} images[] = {
+		{ "iVBORw0KGgo=", "image/png" },
+		{ "iVBO\\nRw0K\\nGgo=", "image/png" },
+		{ "/9j/4AAQ", "image/jpeg" },
+		{ "_9j_4AAQ", "image/jpeg" },
+		{ "R0lGODlh", "image/gif" },
+		{ "UklGRiQAAABXRUJQ", "image/webp" },
+		{ "Qk0AAAAA", "image/bmp" },
+		{ "AAAAIGZ0eXBhdmlm", "image/avif" },
+		{ "AAAAGGZ0eXBoZWlj", "image/heic" },
+	};
+
+	for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+		auto_free char *body = copy_format(
+			IMAGE("data:image/jpg;base64,%s"), images[i].begins);
+		const json_t *part;
+
+		must(prompt_read(&c, str_of(body), &e));
+		part = json_array_get(
+			json_object_get(json_array_get(c.messages, 0),
+					"content"),
+			0);
+		assert_string_equal(
+			json_string_value(json_object_get(part, "media_type")),
+			images[i].type);
+		prompt_fini(&c);
+	}
+}
+
+static void
+a_request_that_asks_nothing_is_refused(void **state)
+{
+	static const char why[] =
+		"messages: nothing is asked: the last message is blank";
+
+	refuses(ERR_INVALID, why,
+		"{\"messages\":[{\"role\":\"user\",\"content\":\" \\n \"}]}");
+	refuses(ERR_INVALID, why,
+		"{\"messages\":[{\"role\":\"system\",\"content\":\" \"}]}");
+	refuses(ERR_INVALID, why,
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+		"{\"role\":\"assistant\",\"content\":\"ho\"},"
+		"{\"role\":\"user\",\"content\":\" \"}]}");
+}
+
+static void
+says(const char *text)
+{
+	const json_t *message = json_array_get(c.messages, 0);
+	const json_t *part =
+		json_array_get(json_object_get(message, "content"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(part, "text")),
+			    text);
+	prompt_fini(&c);
+}
+
+#define SAYING(text) \
+	"{\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]}"
+
+static void
+half_a_character_costs_no_more_than_itself(void **state)
+{
+	reads(SAYING("a\\ud83d"));
+	says("a\xef\xbf\xbd");
+	reads(SAYING("\\ud83d\\ud83d\\ude00\\ude00!"));
+	says("\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd!");
+	reads(SAYING("\\uDC00\\n\\u00e9"));
+	says("\xef\xbf\xbd\n\xc3\xa9");
+	reads(SAYING("\\\\ud83d\\ud83dx"));
+	says("\\ud83d\xef\xbf\xbdx");
+	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u12")),
+				 &(struct error){ 0 }));
+	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u")),
+				 &(struct error){ 0 }));
+}
+
+static void
+integers_of_any_size_are_no_fault(void **state)
+{
+	reads("{\"seed\":123456789012345678901234567890,\"messages\":"
+	      "[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	assert_string_equal(c.ignored, "seed");
+}
+
+static void
+an_answer_is_known_again_whatever_its_white_space(void **state)
+{
+	uint64_t said = answer_add(answer_add(ANSWER_EMPTY, STR("Hello, ")),
+				   STR("world.\n"));
+
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+	      "{\"role\":\"assistant\",\"content\":\"Hello,\\nworld.\"},"
+	      "{\"role\":\"user\",\"content\":\"hi\"}]}");
+	assert_true(prompt_answer(&c, 1) == said);
+	assert_true(prompt_answer(&c, 0) == 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_clients_send_is_heard),
+		cmocka_unit_test_teardown(
+			a_string_and_an_array_of_parts_say_the_same, fini),
+		cmocka_unit_test_teardown(
+			all_system_and_developer_messages_are_the_system_prompt,
+			fini),
+		cmocka_unit_test_teardown(
+			calls_of_tools_and_their_results_are_kept, fini),
+		cmocka_unit_test_teardown(what_nobody_honours_is_named, fini),
+		cmocka_unit_test(an_error_names_the_place),
+		cmocka_unit_test(
+			an_image_that_cannot_be_one_is_refused_by_its_name),
+		cmocka_unit_test(an_image_has_the_type_that_its_bytes_have),
+		cmocka_unit_test(a_request_that_asks_nothing_is_refused),
+		cmocka_unit_test(half_a_character_costs_no_more_than_itself),
+		cmocka_unit_test_teardown(integers_of_any_size_are_no_fault,
+					  fini),
+		cmocka_unit_test_teardown(
+			an_answer_is_known_again_whatever_its_white_space,
+			fini),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,331 @@
+#pragma once
+/*
+ * harness - what the CLI engine must know about one coding CLI
+ *
+ * To add a harness, define harness_of() in a folder of its own and name the
+ * folder in workers/CMakeLists.txt and harnesses.def.  A harness turns
+ * requests into the input of its CLI, and the CLI's output into calls of the
+ * functions below.  It never blocks, never exits, keeps no state outside
+ * conversation->state and instance->own, and knows nothing of messages, sockets
+ * or processes.
+ *
+ * An agent is one process of the CLI.  A talk is one conversation with it, and
+ * is kept warm between turns.  With most CLIs each talk has an agent of its
+ * own:
+ *
+ *      command, handshake -> conversation_ready      the process has started
+ *      say -> conversation_text... conversation_finish   a turn; then the next
+ * one
+ *
+ * Where one process can hold many conversations, talks share an agent:
+ *
+ *      instance_command, instance_handshake -> instance_ready    the process
+ * has started handshake -> conversation_name_it, conversation_ready a
+ * conversation is open say -> conversation_text... conversation_finish a turn;
+ * then the next one close                                        the
+ * conversation is over
+ */
+#include "proto/buf.h"
+#include "proto/error.h"
+#include "proto/loop.h"
+#include "proto/str.h"
+#include "workers/io/json.h"
+#include "workers/io/program.h"
+#include "workers/io/words.h"
+
+/* Which of its user's configuration a CLI may load beside the login. */
+enum loads {
+	LOADS_NOTHING = 1,    /* none: the CLI works as its makers ship it */
+	LOADS_PROJECT = 2,    /* the files in the working directory */
+	LOADS_EVERYTHING = 4, /* all that it would load for its user */
+};
+
+struct pool;
+struct turn;
+
+enum instance_state {
+	INSTANCE_STARTING, /* the handshake is not over */
+	INSTANCE_UP,
+	INSTANCE_CLOSED, /* gets no further conversation */
+	INSTANCE_ENDING, /* was asked to end, or was killed */
+};
+
+/* One process of the CLI. */
+struct instance {
+	const char *name;	     /* of the harness: "claude" */
+	const char *workspace;	     /* where a shared instance runs */
+	const char *scratch;	     /* a directory for the harness's files */
+	const char *permission_mode; /* one of harness->permission_modes */
+	enum loads loads;	     /* one of harness->loads */
+	struct loop *loop;
+	void *own; /* harness->instance_own bytes, zeroed */
+
+	/* instance.c's own. */
+	struct node node; /* in pool->instances */
+	struct pool *pool;
+	struct program program;
+	enum instance_state state;
+	uint64_t number;	   /* counts the instances of the pool from 1 */
+	struct list conversations; /* that are in it */
+	unsigned joined;	   /* conversations that it ever had */
+	unsigned references;	   /* conversations that still point to it */
+	unsigned generation; /* of the settings that it was started with */
+	bool killed;
+	uint64_t began;		 /* loop_now() */
+	uint64_t last_use;	 /* loop_now() of the last turn */
+	struct timer clock;	 /* the idle time, or the time it has to end */
+	struct timer free_later; /* when no callback of it is under way */
+};
+
+enum conversation_state {
+	CONVERSATION_SPARE,    /* started ahead; belongs to no session yet */
+	CONVERSATION_STARTING, /* the CLI has not said that it is ready */
+	CONVERSATION_IDLE,     /* ready, without a turn */
+	CONVERSATION_BUSY,     /* its turn is under way */
+	CONVERSATION_STOPPING, /* its turn is being interrupted */
+	CONVERSATION_LEAVING,  /* over: it has no turn; no session finds it */
+};
+
+/* One conversation with the CLI. */
+struct conversation {
+	struct instance *instance; /* NULL: never had one */
+
+	/* For the whole life of the conversation; not the harness's to change.
+	 */
+	const char
+		*cli_id; /* the CLI's id of the conversation: a new UUID
+			  * unless it is resumed; see conversation_name_it() */
+	bool resumed;	 /* the CLI knows the conversation already... */
+	/* ...up to here, where its last good turn ended; NULL: all of it */
+	const char *position;
+	bool kept; /* it is resumed later; otherwise nothing may be left */
+	const char *cwd;
+	const char *permission_mode; /* as the instance's */
+	const char *scratch;	     /* as the instance's */
+	const char *system;	     /* system prompt; NULL: none */
+	size_t system_len;
+	const json_t *history; /* messages that begin the conversation, as in
+				* prompt.h; NULL: none.  Gone once handshake()
+				* has returned. */
+
+	/* For say(); the model is also there before. */
+	const char *model;	/* NULL: the default */
+	const json_t *messages; /* all that the caller has sent... */
+	/* ...of which the CLI must hear those from here on, all the user's */
+	size_t from;
+	uint64_t turns; /* counts the turns of this conversation from 1 */
+
+	void *own; /* harness->own bytes, zeroed */
+
+	/* conversation.c's own. */
+	struct node node;	 /* in pool->conversations */
+	struct node in_instance; /* in instance->conversations */
+	struct pool *pool;
+	enum conversation_state state;
+	struct turn *turn;   /* NULL: none */
+	char *session;	     /* the caller's id; NULL: stands alone */
+	uint64_t unanswered; /* hash of the messages of the last turn, which
+			      * failed; 0: the last turn ended well */
+	uint64_t answer;     /* hash of what the turn has answered so far, as in
+			      * prompt.h */
+	bool said_something;
+	bool is_trial; /* begun to see that the CLI works; nobody's turn is
+			* ever said in it, and how it went is not told yet */
+	bool had_handshake;
+	bool was_ready;	  /* a spare whose CLI was ready without handshake() */
+	struct error why; /* why the turn is being stopped */
+	struct timer clock;	 /* the deadline of the state */
+	struct timer free_later; /* when no callback of it is under way */
+};
+
+struct harness {
+	const char *tested; /* MAY be NULL: the version it was tested with */
+	size_t own;	    /* sizeof *conversation->own */
+
+	/* MAY be NULL: variables of ours that the CLI may see: names, or
+	 * beginnings of names that end with "_". */
+	const char *const *may_see;
+
+	/* MAY be NULL: NAME=value that the CLI gets; <NAME>_ENV_<VARIABLE>
+	 * overrides it. */
+	const char *const *environment;
+
+	/* MUST be set, ending with NULL: the values of <NAME>_PERMISSION_MODE;
+	 * the first is the default. */
+	const char *const *permission_modes;
+
+	/* MUST be set: every enum loads that the CLI can be held to, or'ed. */
+	unsigned loads;
+
+	/*
+	 * How to find out whether the CLI is logged in without asking its
+	 * vendor; all MAY be NULL.
+	 *
+	 * version      arguments that make it print its version
+	 * logged_in    arguments that make it exit with 0 if it is logged in
+	 * credentials  signs of a login, of which one is enough: a variable
+	 *              that is set ("$NAME"), or a file that is there
+	 *              ("~/file", "$NAME/file"); it is never read
+	 * log_in       what to do if it is not logged in
+	 *
+	 * What it needs besides, such as its program, is in harnesses.def.
+	 */
+	const char *const *version, *const *logged_in, *const *credentials;
+	const char *log_in;
+
+	/* MAY be NULL: arguments with which the program exits with 0, unless
+	 * it is an older version, which `fallback` can talk with. */
+	const char *const *needs;
+	const struct harness *fallback;
+
+	/* A talk becomes ready without the vendor, and has listed its models
+	 * by then: a trial is begun, and ended, to see that the CLI works. */
+	bool has_trial;
+
+	/* The process reads one turn, up to the end of its input, and exits. */
+	bool one_shot;
+
+	/* MUST be set if each talk has an agent: appends arguments and
+	 * NAME=value.  Nothing of the caller's may be in the arguments, except
+	 * a model that is_plain_model().  If this fails, so does the turn. */
+	bool (*command)(struct conversation *, struct words *argv,
+			struct words *env, struct error *);
+
+	/* MAY be NULL: writes the input that leads to conversation_ready();
+	 * without it the CLI says by itself that it is ready. */
+	void (*handshake)(struct conversation *);
+
+	/* MUST be set: writes the turn's messages. */
+	void (*say)(struct conversation *);
+
+	/* MAY be NULL: asks the CLI to stop the turn, which must then lead to
+	 * conversation_fail() or conversation_finish().  Without it the process
+	 * is killed. */
+	void (*interrupt)(struct conversation *);
+
+	/* MUST be set if each talk has an agent: hears one line.  If this
+	 * fails, the process is killed and the turn fails. */
+	bool (*line)(struct conversation *, struct str line, struct error *);
+
+	/* MAY be NULL: the talk is over, or was never begun: frees what is in
+	 * conversation->state, and removes files that command() has made. */
+	void (*clear)(struct conversation *);
+
+	/* MAY be NULL: the CLI has ended by itself: explains why, if it was no
+	 * crash.  One that is one_shot may call conversation_finish() here. */
+	void (*ended)(struct conversation *, int status, struct str last_words,
+		      struct error *);
+
+	/* MUST be set: model ids without the harness's name, ending with
+	 * NULL; what conversation_models() says replaces them. */
+	const char *const *models;
+
+	/*
+	 * For a CLI whose talks share agents; otherwise 0 and NULL.  `shares`
+	 * is how many talks an agent can hold.  The rest is as above, but of
+	 * the agent.
+	 */
+	unsigned shares;
+	size_t instance_own;
+	bool (*instance_command)(struct instance *, struct words *argv,
+				 struct words *env, struct error *);
+	void (*instance_handshake)(
+		struct instance *); /* MAY be NULL, as handshake */
+	bool (*instance_line)(struct instance *, struct str line,
+			      struct error *);
+	void (*instance_clear)(struct instance *);
+
+	/* MUST be set if talks share agents: the talk is over.  Tells the CLI
+	 * to stop a turn that is under way.  clear() follows, so nothing may
+	 * point at the talk any more.  Not called if the process has ended. */
+	void (*close)(struct conversation *);
+};
+
+/* The harness of the worker `name`; NULL on failure.  Every harness defines
+ * this; the result lives as long as the process. */
+const struct harness *harness_of(const char *name, struct error *);
+
+/* What a harness calls, of a talk. */
+void conversation_write(struct conversation *, struct str);
+
+/* One JSON value on a line of its own.  Takes `json`. */
+void conversation_write_json(struct conversation *, json_t *json);
+
+/* Closes the input, for a CLI that is one_shot. */
+void conversation_end_input(struct conversation *);
+
+/* The conversation is open, and has this id at the CLI: before
+ * conversation_ready(). */
+void conversation_name_it(struct conversation *, const char *cli_id);
+void conversation_ready(struct conversation *);
+
+/*
+ * The CLI is at work on something long, and has just finished another part of
+ * it: the deadline of the start, or of silence, begins anew.  A client may see
+ * "<what>: <done> of <all>".
+ */
+void conversation_working(struct conversation *, const char *what, size_t done,
+			  size_t all);
+void conversation_text(struct conversation *, struct str);
+void conversation_reasoning(struct conversation *, struct str);
+
+/* Takes `json`: {"id","name","arguments"}, or {"id","result"}. */
+void conversation_tool(struct conversation *, json_t *json);
+
+/* The CLI does not know cli_id.  May be called while the turn has said
+ * nothing. */
+void conversation_lost(struct conversation *);
+
+/*
+ * The turn ended well, or failed; the talk can go on in both cases.  `usage` is
+ * OpenAI's object, which is taken, or NULL; `model` is who has answered, or
+ * NULL.  Before conversation_ready() a failure ends the talk.
+ */
+void conversation_finish(struct conversation *, const char *reason,
+			 json_t *usage, const char *model);
+void conversation_fail(struct conversation *, const struct error *);
+
+/* The turn failed, and the talk cannot go on after that. */
+void conversation_abort(struct conversation *, const struct error *);
+
+/* Where in the CLI's own records the turn that is to finish ended. */
+void conversation_mark(struct conversation *, const char *position);
+
+/*
+ * Takes `models`, an array of all that the CLI can address: ids, or objects of
+ * an "id" and of what else is known: "name", for people; "context_length", in
+ * tokens; "created", in Unix time.
+ */
+void conversation_models(struct conversation *, json_t *models);
+
+/* The name of the harness, such as "claude", for error texts. */
+const char *conversation_name(const struct conversation *);
+
+/* Whether the client may have seen something of the turn. */
+bool conversation_has_spoken(const struct conversation *);
+
+/* What a harness calls, of an agent. */
+void instance_write(struct instance *, struct str);
+void instance_write_json(struct instance *,
+			 json_t *); /* as conversation_write_json() */
+void instance_ready(struct instance *);
+
+/* The agent cannot be used: its talks fail, and it is killed. */
+void instance_fail(struct instance *, const struct error *);
+
+/* The talk with this id at the CLI, which has just shown a sign of life; NULL:
+ * there is none. */
+struct conversation *instance_conversation(struct instance *,
+					   const char *cli_id);
+
+/*
+ * The CLI has said something of a kind that the harness does not know, such as
+ * "event foo": that is counted, and logged once.
+ */
+void instance_unknown(struct instance *, const char *kind, const char *what);
+
+/* As an argument, `model` cannot be taken for anything but a name. */
+bool is_plain_model(const char *model);
+
+/* A random UUID, as RFC 4122, section 4.4 has it.  The caller frees it. */
+char *new_uuid(void);

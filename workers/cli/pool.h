@@ -1,0 +1,116 @@
+#pragma once
+/*
+ * pool - the conversations of a worker with its CLI, and their processes
+ *
+ * A warm conversation belongs to one session for its whole life, or to one
+ * turn without a session.  Between turns it is idle.  It is ended after its
+ * idle time, when there are too many idle ones, or when the machine is short
+ * of memory; the one that has been idle longest goes first.  The next turn of
+ * its session then resumes it in a new conversation.  run.h says which
+ * conversations share a process.
+ *
+ * When a process ends, the processes that it has started and that carry its
+ * mark (proto/sweep.h) are killed.
+ */
+#include "workers/cli/conversation.h"
+
+struct pool {
+	struct worker *worker;
+	const struct harness *harness;
+	const char *permission_mode;
+	enum loads loads;
+	struct error unfit; /* a setting that the CLI cannot keep to; code 0:
+			     * there is none */
+	struct list conversations; /* all conversations; the idle ones in the
+				    * order in which they became idle */
+	struct list instances;	   /* all processes */
+	uint64_t last_number;	   /* of a run */
+	unsigned generation;	   /* counts changes of how they are started */
+	char *program;		   /* NULL: not found */
+	char *workspace;	   /* directory of turns that name none */
+	char *scratch;		   /* for the harness's own files */
+	struct words environment;  /* of the CLI, without the mark */
+	json_t *models;	 /* as conversation_models() has it; NULL: not told so
+			    far */
+	json_t *unknown; /* kinds of events that the harness does not know */
+	uint64_t unknown_count; /* such events */
+	struct timer sweep_timer, spare_timer, tick;
+	bool wants_spare[2]; /* [0] of conversations that are not kept, [1] of
+			      * those that are */
+	uint64_t sweep_cost; /* ms that the last sweep took */
+	struct list leavings, ended_instances; /* to be freed */
+	unsigned sweeps;     /* in a row that have found something */
+	unsigned crashes;    /* in a row; see pool_note_crash() */
+	uint64_t crashed_at; /* loop_now() of the last crash */
+
+	/* The prober's process: a child that is not of the pool. */
+	const struct process *other;
+
+	/* The conversation can hear the messages of its turn now; a turn has
+	 * ended. */
+	void (*ready)(struct conversation *);
+	void (*spoke)(struct conversation *); /* the first words of a turn */
+	void (*over)(struct conversation *, const struct outcome *);
+
+	/* How pool_try() has ended; NULL: the CLI was ready. */
+	void (*tried)(struct pool *, const struct error *);
+	bool is_trying;
+};
+
+/* The callbacks and `other` must be set, and the rest zero. */
+must_check bool pool_init(struct pool *, struct worker *, struct error *);
+void pool_fini(struct pool *);
+
+/*
+ * The worker's settings have changed.  If that makes a difference to how a CLI
+ * is started, those that do nothing end, and those that work end when they
+ * have done it.
+ */
+must_check bool pool_configure(struct pool *, struct error *);
+
+/* The CLI is talked with by another harness from now on. */
+void pool_use(struct pool *, const struct harness *);
+
+/* No process runs, and nothing waits to be freed. */
+bool pool_is_empty(const struct pool *);
+
+/* Looks for the program again: it may have been installed meanwhile. */
+void pool_find_program(struct pool *);
+
+/* Says why there is no program, and what to do about it. */
+bool pool_fail_missing(const struct pool *, struct error *);
+
+/* Begins a trial conversation, and ends it when it is ready; `tried` follows.
+ */
+void pool_try(struct pool *);
+
+/* The idle process of a session, or NULL. */
+struct conversation *pool_find(struct pool *, const char *session);
+
+/* A spare, if there is one that suits, or a new one.  NULL on failure. */
+struct conversation *pool_start(struct pool *, const struct conversation_plan *,
+				struct error *);
+
+/* How many ms the start of the next process must wait: a CLI that always
+ * crashes must not keep the machine busy. */
+uint64_t pool_pause(const struct pool *);
+
+/* The number of processes. */
+unsigned pool_count(const struct pool *);
+
+/*
+ * For warm.c, run.c and talk.c: a conversation has become idle; processes may
+ * have been left behind; how a process has ended; what a CLI has said.
+ */
+void pool_become_idle(struct conversation *);
+void pool_limit_idle_runs(struct pool *);
+
+/* Ends every idle process, to make room for another one.  True as long as one
+ * is ending. */
+bool pool_make_room(struct pool *);
+void pool_sweep_later(struct pool *);
+void pool_trial_is_over(struct pool *, const struct error *);
+void pool_note_crash(struct pool *, uint64_t began);
+void pool_explain_end(const struct instance *, struct error *);
+void pool_learn_models(struct pool *, json_t *models); /* takes them */
+void pool_note_unknown(struct pool *, const char *kind, const char *what);

@@ -1,0 +1,46 @@
+#pragma once
+/*
+ * probe - finds out whether a CLI could work, without spending anything
+ *
+ * A probe is a few steps, for which the harness names the commands and files:
+ * which version is it, does it have what we need, is it logged in, does the
+ * server that it needs answer.  The first step that fails ends it, with a
+ * detail that says what happened and what to do.  A command that does not
+ * answer is killed after PROBE_MS.
+ */
+#include "workers/io/program.h"
+#include "workers/cli/harness.h"
+#include "workers/worker/worker.h"
+
+struct prober {
+	struct worker *worker;
+	const struct harness *harness;
+	struct program running_command;
+	struct timer deadline, next;
+	char *const *environment; /* NAME=value, ending with NULL */
+	char *program;
+	int step;
+	bool running;
+	bool too_late;	     /* the step's command was killed for its silence */
+	bool is_older;	     /* it lacks what its harness needs */
+	uint64_t step_began; /* loop_now() */
+	char command[128];   /* of the step, as one would type it */
+	char last_line[256]; /* that the command has printed */
+	char version[MAX_NAME + 1];
+
+	/* MUST be set: what was found.  `detail` is NULL if it is ready. */
+	void (*found)(struct prober *, enum health, const char *detail);
+};
+
+void prober_init(struct prober *, struct worker *);
+void prober_fini(struct prober *);
+
+/*
+ * Goes through all steps; `found` follows.  If it is at it already, that
+ * counts.  Copies `program`, and borrows the rest for good.
+ */
+void prober_start(struct prober *, const struct harness *, const char *program,
+		  char *const *environment);
+
+/* While it runs: which command has not answered, and for how long. */
+void prober_describe(const struct prober *, char *to, size_t size);

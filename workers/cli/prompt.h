@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * conversation - a chat request, as a harness wants to see it
+ *
+ * OpenAI's messages come in many shapes: strings, null, arrays of parts, old
+ * and new names for the same.  Here they become one: the text of all system
+ * and developer messages, and a list of messages of the roles "user" and
+ * "assistant", each an array of parts:
+ *
+ *      {"type":"text","text":T}
+ *      {"type":"image","media_type":M,"data":BASE64}
+ *      {"type":"image","url":U}
+ *      {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
+ *      {"type":"tool_result","id":I,"text":T}
+ *
+ * Nothing is cut or joined that the caller kept apart.  What can't be said to
+ * a CLI is an error that names where it stands, or is listed as ignored.
+ *
+ * The last message is always the user's, for that is what a CLI answers.  Of a
+ * request that ends with instructions only, these are the question; one that
+ * ends with words of the assistant's gets a request to go on behind them.
+ */
+#include <jansson.h>
+
+#include "proto/buf.h"
+#include "proto/error.h"
+
+struct prompt {
+	char *system; /* NULL: none; may have NULs in it, hence: */
+	size_t system_len;
+	json_t *messages; /* as above */
+	bool goes_on;	  /* the last message is ours: the answer is to go on */
+	char *ignored; /* fields that nobody honours: "n, seed"; NULL: none */
+};
+
+must_check bool prompt_read(struct prompt *, struct str body, struct error *);
+void prompt_fini(struct prompt *);
+
+/* Behind the last message of the assistant: what it has not answered yet. */
+size_t prompt_unanswered(const struct prompt *);
+
+/* The first `n` messages, which the caller json_decref()s; NULL if n is 0. */
+json_t *prompt_begin(const struct prompt *, size_t n);
+
+/* A hash of the messages from `from` on: the same for the same messages. */
+uint64_t prompt_hash(const struct prompt *, size_t from);
+
+/*
+ * A hash of what a message says, without regard to white space, which
+ * clients like to trim: 0 if it is not the assistant's or says nothing.
+ */
+uint64_t prompt_answer(const struct prompt *, size_t message);
+
+/* The same hash, of text that comes in pieces: begin with ANSWER_EMPTY. */
+#define ANSWER_EMPTY UINT64_C(0xcbf29ce484222325)
+uint64_t answer_add(uint64_t answer, struct str text);

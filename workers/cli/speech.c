@@ -1,0 +1,241 @@
+/* What harness.h offers to a harness, done with a process of the pool. */
+#include "workers/cli/harness.h"
+
+#include <assert.h>
+#include <ctype.h>
+
+#include "proto/utf8.h"
+#include "workers/cli/prompt.h"
+#include "workers/cli/pool.h"
+
+const char *
+conversation_name(const struct conversation *c)
+{
+	return c->pool->worker->name;
+}
+
+void
+instance_write_json(struct instance *inst, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	assert(text);
+	instance_write(inst, str_of(text));
+	instance_write(inst, STR("\n"));
+	free(text);
+	json_decref(json);
+}
+
+void
+conversation_write(struct conversation *c, struct str s)
+{
+	instance_write(c->instance, s);
+}
+
+void
+conversation_write_json(struct conversation *c, json_t *json)
+{
+	instance_write_json(c->instance, json);
+}
+
+void
+conversation_end_input(struct conversation *c)
+{
+	program_close_input(&c->instance->program);
+}
+
+/* Such an argument cannot be an option, nor more than one word. */
+bool
+is_plain_model(const char *model)
+{
+	const char *s = model;
+
+	if (!s || !isalnum((unsigned char)*s))
+		return false;
+	while (isalnum((unsigned char)*s) || (*s && strchr("-_.:/@+[]", *s)))
+		s++;
+	return *s == '\0';
+}
+
+void
+conversation_name_it(struct conversation *c, const char *cli_id)
+{
+	free((char *)c->cli_id);
+	c->cli_id = copy(str_of(cli_id));
+	c->cli_id = c->cli_id;
+}
+
+void
+conversation_ready(struct conversation *c)
+{
+	c->was_ready |= c->state == CONVERSATION_SPARE;
+	if (c->state == CONVERSATION_STARTING)
+		conversation_became_ready(c);
+}
+
+/*
+ * A process that is not shared is not read while its client is slow.  A shared
+ * process is read on, for the sake of its other conversations, and so much of
+ * an answer is kept in memory until the turn is given up.
+ */
+static void
+check_backlog(struct conversation *c)
+{
+	struct error e = { 0 };
+
+	if (!c->pool->harness->shares || turn_backlog(c->turn) <= MAX_BACKLOG)
+		return;
+	fail_with(&e, ERR_TRUNCATED,
+		  "the client reads too slowly: %u MiB of the answer wait "
+		  "for it, and the rest is given up",
+		  MAX_BACKLOG >> 20);
+	conversation_stop(c, &e);
+}
+
+void
+conversation_working(struct conversation *c, const char *what, size_t done,
+		     size_t all)
+{
+	auto_free char *note = copy_format("%s: %zu of %zu", what, done, all);
+
+	conversation_is_alive(c);
+	if (c->turn)
+		turn_note(c->turn, str_of(note));
+}
+
+/* From here on its session cannot be found lost. */
+static void
+note_speech(struct conversation *c)
+{
+	if (c->said_something)
+		return;
+	c->said_something = true;
+	c->pool->spoke(c);
+}
+
+void
+conversation_text(struct conversation *c, struct str s)
+{
+	if (c->state != CONVERSATION_BUSY)
+		return;
+	c->answer = answer_add(c->answer, s);
+	note_speech(c);
+	turn_text(c->turn, s);
+	check_backlog(c);
+}
+
+void
+conversation_reasoning(struct conversation *c, struct str s)
+{
+	if (c->state != CONVERSATION_BUSY)
+		return;
+	note_speech(c);
+	turn_reasoning(c->turn, s);
+	check_backlog(c);
+}
+
+/* A tool's call or result that is too long for one event becomes an excerpt,
+ * which says that it is one. */
+static json_t *
+excerpt_of(const json_t *tool, struct str all)
+{
+	struct str part = { all.ptr, MAX_DELTA / 4 };
+
+	part.len = utf8_whole(part);
+	return json_pack("{s:O?, s:O?, s:b, s:s%}", "id",
+			 json_object_get(tool, "id"), "name",
+			 json_object_get(tool, "name"), "truncated", 1,
+			 "excerpt", part.ptr, part.len);
+}
+
+void
+conversation_tool(struct conversation *c, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+	json_t *excerpt;
+
+	if (text && strlen(text) > MAX_DELTA) {
+		excerpt = excerpt_of(json, str_of(text));
+		free(text);
+		text = json_dumps(excerpt, JSON_COMPACT);
+		json_decref(excerpt);
+	}
+	if (c->state == CONVERSATION_BUSY && text) {
+		note_speech(c);
+		turn_tool(c->turn, str_of(text));
+		check_backlog(c);
+	}
+	free(text);
+	json_decref(json);
+}
+
+void
+conversation_lost(struct conversation *c)
+{
+	if (c->state == CONVERSATION_STARTING ||
+	    (c->state == CONVERSATION_BUSY && !c->said_something))
+		conversation_was_lost(c);
+}
+
+void
+conversation_finish(struct conversation *c, const char *reason, json_t *usage,
+		    const char *model)
+{
+	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
+	struct error e = c->why;
+	struct outcome o = {
+		.error = c->state == CONVERSATION_STOPPING ? &e : NULL,
+		.reason = reason,
+		.usage = text,
+		.model = model,
+	};
+
+	json_decref(usage);
+	if (c->state == CONVERSATION_BUSY || c->state == CONVERSATION_STOPPING)
+		conversation_conclude(c, &o);
+	free(text);
+}
+
+void
+conversation_fail(struct conversation *c, const struct error *why)
+{
+	struct error e = c->state == CONVERSATION_STOPPING ? c->why : *why;
+	const struct outcome o = { .error = &e };
+
+	if (c->state == CONVERSATION_STARTING)
+		conversation_give_up(c, &e);
+	else if (c->state == CONVERSATION_BUSY ||
+		 c->state == CONVERSATION_STOPPING)
+		conversation_conclude(c, &o);
+}
+
+void
+conversation_abort(struct conversation *c, const struct error *why)
+{
+	struct error e = c->state == CONVERSATION_STOPPING ? c->why : *why;
+
+	if (c->state != CONVERSATION_LEAVING)
+		conversation_give_up(c, &e);
+}
+
+void
+conversation_mark(struct conversation *c, const char *position)
+{
+	free((char *)c->position);
+	c->position = copy(str_of(position));
+	c->position = c->position;
+}
+
+bool
+conversation_has_spoken(const struct conversation *c)
+{
+	return c->said_something;
+}
+
+void
+conversation_models(struct conversation *c, json_t *models)
+{
+	struct pool *p = c->pool;
+
+	pool_learn_models(p, models);
+}

@@ -1,0 +1,162 @@
+#pragma once
+/*
+ * engine - what a worker knows of how its turns are really done
+ *
+ * worker.c hears the gateway, admits, queues, counts and reports; an engine
+ * does the work of one turn.  There is an engine for coding CLIs (cli_engine.c
+ * with a harness.h) and one for vendors' APIs (passthrough/).  A program is
+ * worker.c linked with one `const struct engine engine`.
+ *
+ * A turn is the worker's object and lives until the engine has called
+ * turn_finish() or turn_fail(), exactly once, which may free it at once.  The
+ * other turn_...() functions send events in the order of the calls.  All of
+ * it happens in the worker's one loop; nothing blocks.
+ */
+#include "proto/loop.h"
+#include "proto/msg.h"
+#include "proto/settings.h"
+#include "workers/worker/rows.h"
+
+struct worker;
+
+struct turn {
+	struct worker *worker;
+	uint64_t id;
+	enum turn_kind kind;
+	bool streamed;
+	char *harness;	 /* the prefix that was used: "claude", "openai" */
+	char *model;	 /* NULL: the default */
+	char *session;	 /* NULL: the turn stands alone */
+	char *cwd;	 /* NULL: not said */
+	struct str body; /* the request as the caller sent it, model included;
+			  * absent after turn_drop_body() */
+
+	/* The engine's own; NULL until it sets it. */
+	void *work;
+
+	/* worker.c's own. */
+	enum { TURN_WAITING, TURN_RUNNING, TURN_ENDED } state;
+	bool cancelled;
+	bool is_read;	  /* engine.accept() was called for the work there is */
+	bool was_read;	  /* and what it says has been told */
+	bool was_cut;	  /* the client was told that it has failed */
+	nng_msg *order;	  /* owned: what `body` is in; NULL: it is a copy */
+	size_t owed;	  /* bytes of the order, for which ROOM is to be told */
+	struct node node; /* in the worker's list of its state */
+	uint64_t seq;	  /* of the last event */
+	int64_t credit;	  /* bytes that may still be sent; < 0: too many were */
+	struct list outbox;    /* events that wait for credit... */
+	size_t backlog;	       /* ...and so many bytes of it that they cost */
+	struct timer deadline; /* of its time in the queue */
+	uint64_t submitted;    /* loop_now() */
+};
+
+/* What an engine says of a turn that it will do.  Strings are lent. */
+struct acceptance {
+	bool relay;	     /* a HEAD will begin the answer */
+	const char *session; /* NULL: none */
+	const char *how;    /* "new", "resumed", "replayed"; NULL: no session */
+	const char *reason; /* why that; NULL: obvious */
+	char ignored[MAX_DETAIL]; /* parameters that can't be honoured: "n,
+				     seed" */
+};
+
+struct engine {
+	/* MAY be false: turns are not limited by max_running, do not wait for
+	 * their session, and accept() does not read their body. */
+	bool has_slots;
+
+	/* MAY be false: a turn's session is nothing to wait for. */
+	bool has_sessions;
+
+	/* MUST be set.  `worker` is the engine's to keep.  fini comes also
+	 * after a failed init; it ends everything that runs, at once, and
+	 * leaves the turns to the worker. */
+	bool (*init)(struct worker *, struct error *);
+	void (*fini)(void);
+
+	/* MUST be set.  The worker's settings and the environment are others
+	 * now: turns under way go on with what they began with, and whatever
+	 * begins from here on is done by the new ones.  On failure the worker
+	 * is started again. */
+	bool (*configure)(struct error *);
+
+	/* MUST be set.  Checks the request, without side effects, and makes
+	 * turn->work of it; on failure the turn is refused.  Called before the
+	 * turn may have to wait, unless its body is large, and, after
+	 * forget(), again before start(): what waits is kept as bytes. */
+	bool (*accept)(struct turn *, struct acceptance *, struct error *);
+
+	/* MUST be set.  The turn has its slot and its session to itself. */
+	void (*start)(struct turn *);
+
+	/* MUST be set.  Only of turns that were started and have not ended:
+	 * they must soon, with turn_fail(ERR_CANCELLED). */
+	void (*cancel)(struct turn *);
+
+	/* MAY be NULL.  Frees turn->work, if there is any: the turn has
+	 * ended, or will be accept()ed again. */
+	void (*forget)(struct turn *);
+
+	/* MUST be set.  turn_is_blocked() has become false again. */
+	void (*unblock)(struct turn *);
+
+	/* MUST be set.  Find out whether the harness could work, without
+	 * spending anything, and then call worker_set_health(), or, if nobody
+	 * has asked and it is as it was, worker_keep_health(). */
+	void (*probe)(bool asked);
+
+	/* MUST be set.  Adds objects with {"id","owned_by",...}; ids begin
+	 * with the harness's name. */
+	void (*list_models)(struct rows *);
+
+	/* MAY be NULL: there are no sessions. */
+	void (*list_sessions)(struct rows *, unsigned limit);
+	unsigned (*forget_session)(const char *session);
+
+	/* MAY be NULL.  How many warm processes there are. */
+	unsigned (*count_warm)(void);
+};
+
+extern const struct engine engine;
+
+/* For engines to call. */
+
+/* `how`, `session` and `reason` as in struct acceptance. */
+void turn_started(struct turn *, const char *session, const char *how,
+		  const char *reason);
+
+/* Any length; cut into events between characters.  UTF-8. */
+void turn_text(struct turn *, struct str);
+void turn_reasoning(struct turn *, struct str);
+void turn_tool(struct turn *, struct str json);
+
+/* One line about how far something is that takes long.  Not a part of the
+ * answer; UTF-8. */
+void turn_note(struct turn *, struct str text);
+
+/* A relayed answer: its head, then its body.  `last` ends the turn. */
+void turn_head(struct turn *, int status, struct str headers_json,
+	       struct str bytes, bool last);
+void turn_body(struct turn *, struct str bytes, bool last);
+
+/* `usage` is OpenAI's object as JSON, `model` who has answered; may be
+ * NULL. */
+void turn_finish(struct turn *, const char *reason, const char *usage,
+		 const char *model);
+void turn_fail(struct turn *, const struct error *);
+
+/* The body was read, and its memory is free. */
+void turn_drop_body(struct turn *);
+
+/*
+ * So is whatever was made of it: the gateway may send others.  Comes by itself
+ * at the turn's end; of use where turns take long and bodies are sent on.
+ */
+void turn_give_room(struct turn *);
+
+/* How many bytes of memory wait for the client to read on. */
+size_t turn_backlog(const struct turn *);
+
+/* The client is slower than the harness: stop reading until unblock(). */
+bool turn_is_blocked(const struct turn *);

@@ -1,0 +1,36 @@
+/* main - of every worker; what it works with is what it is linked with */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "proto/descriptors.h"
+#include "proto/log.h"
+#include "proto/variables.h"
+#include "workers/worker/worker.h"
+
+int
+main(int argc, char *argv[])
+{
+	static struct worker w;
+	char who[MAX_NAME + sizeof "worker."];
+	auto_free char *level_name = copy(variable_value("BRIDGE_LOG_LEVEL"));
+	enum log_level level = LOG_INFO;
+	struct error e = { 0 };
+	bool ok;
+
+	if (argc != 2) {
+		fprintf(stderr, "cli-bridge starts this: cli-bridge serve\n");
+		return EXIT_FAILURE;
+	}
+	snprintf(who, sizeof who, "worker.%s", argv[1]);
+	(void)log_level_read(level_name, &level);
+	log_open(who, level);
+	descriptors_raise();
+	/* What a CLI leaves behind becomes our child, not that of init. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1UL);
+	ok = worker_init(&w, argv[1], &e) && loop_run(&w.loop, &e);
+	if (!ok)
+		log_error("%s", e.text);
+	worker_fini(&w);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
