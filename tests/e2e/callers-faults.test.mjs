@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { startBridge } from './bridge.mjs';
+import { startBridge, test } from './bridge.mjs';
 
 test('a directory that cannot be worked in', async t => {
   const bridge = await startBridge(t, { env: { ECHO_MAX_RUNNING: '1' } });

@@ -6,11 +6,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
-import { BUILD, PLAIN_BUILD, descriptorsOf, isAlive, isGone, memoryOf, numbers, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, PLAIN_BUILD, descriptorsOf, isAlive, isGone, memoryOf, numbers, startBridge, test, waitFor } from './bridge.mjs';
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 60);
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
@@ -281,7 +280,7 @@ function isNoMore(after, before, { memory }) {
 }
 
 for (const [what, build] of [['with sanitizers', BUILD], ['as it is used', PLAIN_BUILD]])
-  test(`chaos, ${what}: services and CLIs die and hang, and the bridge keeps its promises`, { timeout: (SECONDS + 600) * 1000 }, async t => {
+  test(`chaos, ${what}: services and CLIs die and hang, and the bridge keeps its promises`, { timeout: (SECONDS + 900) * 1000 }, async t => {
     const all = await start(t, build);
     const { bridge } = all;
     const number = counter(), hits = [];
@@ -307,7 +306,7 @@ for (const [what, build] of [['with sanitizers', BUILD], ['as it is used', PLAIN
     }
   });
 
-test('chaos: the supervisor stops for a while, and dies, and is started again', { timeout: 600_000 }, async t => {
+test('chaos: the supervisor stops for a while, and dies, and is started again', async t => {
   const all = await start(t, BUILD);
   const { bridge } = all;
   const random = numbers(SEED), number = counter();

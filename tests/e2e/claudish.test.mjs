@@ -4,10 +4,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
-import { CLAUDE_BIN, startBridge, waitFor } from './bridge.mjs';
+import { CLAUDE_BIN, comes, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -15,9 +14,9 @@ const MODEL = 'll@fake-large';
 
 async function freePort() {
   const server = http.createServer();
-  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  await comes('a port to listen at', new Promise(done => server.listen(0, '127.0.0.1', done)));
   const { port } = server.address();
-  await new Promise(done => server.close(done));
+  await comes('the port is free again', new Promise(done => server.close(done)));
   return port;
 }
 
@@ -58,7 +57,7 @@ async function startLine(cloud, url) {
     onward.on('error', () => res.destroy());
     req.pipe(onward);
   });
-  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  await comes('a port to listen at', new Promise(done => server.listen(0, '127.0.0.1', done)));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     get openStreams() { return [...open].filter(({ before }) => cloud.requests.length > before).length; },

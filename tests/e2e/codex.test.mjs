@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 
-import { isGone, says, startBridge, waitFor } from './bridge.mjs';
+import { isGone, says, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 

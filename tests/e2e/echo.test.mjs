@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 
-import { isGone, onThisMachine, says, startBridge } from './bridge.mjs';
+import { isGone, onThisMachine, says, startBridge, test } from './bridge.mjs';
 
 test('echo says what it is told', async t => {
   const bridge = await startBridge(t);

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { says, startBridge } from './bridge.mjs';
+import { says, startBridge, test } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
-import { startBridge } from './bridge.mjs';
+import { startBridge, test } from './bridge.mjs';
 import { fake } from './clis.mjs';
 import { suite } from './suite.mjs';
 

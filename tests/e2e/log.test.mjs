@@ -5,9 +5,8 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { BUILD, onThisMachine, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, comes, onThisMachine, startBridge, test, waitFor } from './bridge.mjs';
 
 const TERMINAL = join(BUILD, 'test-terminal');
 const AT_ONCE = onThisMachine(5000); // what waits for a reader waits for ever
@@ -43,9 +42,9 @@ function fullPipe(t) {
 
 async function freePort() {
   const server = createServer();
-  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  await comes('a port to listen at', new Promise(done => server.listen(0, '127.0.0.1', done)));
   const { port } = server.address();
-  await new Promise(done => server.close(done));
+  await comes('the port is free again', new Promise(done => server.close(done)));
   return port;
 }
 
@@ -129,7 +128,7 @@ test('what a client says can not command the terminal', async t => {
   const { hostname, port } = new URL(bridge.url);
   const socket = connect(Number(port), hostname, () => socket.write('G\x1b]0;owned\x07T /\x1b[31m HTTP/1.1\r\nHost: x\r\n\r\n'));
   socket.on('error', () => {});
-  await waitFor('it is answered, or refused', () => new Promise(done => { socket.once('data', done); socket.once('close', done); }).then(() => true));
+  await comes('an answer, or a refusal', new Promise(done => { socket.once('data', done); socket.once('close', done); }));
   socket.destroy();
   await bridge.answers('echo', 'hi');
   // eslint-disable-next-line no-control-regex

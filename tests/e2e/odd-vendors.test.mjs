@@ -1,11 +1,10 @@
 // Vendors that answer oddly.  What can be relayed is, and what cannot is a typed error that is true.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { startRawVendor } from '../fakes/raw-vendor.mjs';
-import { PATIENCE, says, startBridge } from './bridge.mjs';
+import { PATIENCE, comes, says, startBridge, test } from './bridge.mjs';
 
 async function start(t, options) {
   const vendor = await startRawVendor(options);
@@ -16,7 +15,7 @@ async function start(t, options) {
 
 // { status, headers, list, bytes, isWhole }; `list` has every header as it came.  `hears` is called with the first bytes.
 function asks(bridge, { stream = false, text = 'hi', hears = () => {} } = {}) {
-  return new Promise((done, failed) => {
+  return comes('an answer', new Promise((done, failed) => {
     const body = JSON.stringify({ model: 'acme/m', stream, messages: says(text) });
     const request = http.request(new URL('/v1/chat/completions', bridge.url), {
       method: 'POST', agent: false, timeout: PATIENCE, maxHeaderSize: 1 << 20,
@@ -30,7 +29,7 @@ function asks(bridge, { stream = false, text = 'hi', hears = () => {} } = {}) {
     });
     request.on('timeout', () => request.destroy(new Error('no answer'))).on('error', failed);
     request.end(body);
-  });
+  }));
 }
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';
@@ -155,7 +154,7 @@ test('what is no answer is a typed error', async t => {
     for (const type of ['text/event-stream', 'Text/Event-Stream; Charset=UTF-8']) {
       let hears;
       const isHeard = new Promise(done => { hears = done; });
-      vendor.next(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`, chunk(EVENT), () => isHeard, cuts);
+      vendor.next(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`, chunk(EVENT), () => comes('the client hears the first bytes', isHeard), cuts);
       const { status, bytes, isWhole } = await asks(bridge, { stream: true, hears });
       assert.equal(status, 200);
       assert.equal(isWhole, false);
@@ -175,7 +174,7 @@ test('a request is sent once', async t => {
       const isClosed = new Promise(done => { closed = done; });
       vendor.next(whole('200 OK'), socket => socket.end(closed));
       assert.equal((await asks(bridge)).status, 200);
-      await isClosed;
+      await comes('the vendor has closed its connection', isClosed);
     }
     assert.equal(asked(), 5);
   });

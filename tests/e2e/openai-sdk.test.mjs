@@ -1,13 +1,12 @@
 // The official client, as its users use it.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import OpenAI from 'openai';
 
-import { isGone, says, startBridge, stopwatch } from './bridge.mjs';
+import { PATIENCE, isGone, says, startBridge, stopwatch, test } from './bridge.mjs';
 
 test('the official openai client works', async t => {
   const bridge = await startBridge(t, { env: { BRIDGE_BEARER: 'a-secret' } });
-  const client = new OpenAI({ baseURL: `${bridge.url}/v1`, apiKey: 'a-secret', timeout: 20_000 });
+  const client = new OpenAI({ baseURL: `${bridge.url}/v1`, apiKey: 'a-secret', timeout: PATIENCE });
   const messages = says('hello there');
 
   await t.test('a whole answer', async () => {

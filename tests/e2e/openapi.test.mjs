@@ -8,12 +8,11 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
 import Ajv from 'ajv/dist/2020.js';
 
 import { startAnthropic, startOpenAI } from '../fakes/vendors.mjs';
-import { claudeEnv, says, startBridge, waitFor } from './bridge.mjs';
+import { claudeEnv, comes, says, startBridge, test, waitFor } from './bridge.mjs';
 
 const DOCUMENT = join(import.meta.dirname, '../data/openai/openapi.json');
 const PRISM = join(import.meta.dirname, '../node_modules/@stoplight/prism-cli/dist/index.js');
@@ -28,10 +27,10 @@ function fits(schema, value) {
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await comes('a free port', once(server, 'listening'));
   const { port } = server.address();
   server.close();
-  await once(server, 'close');
+  await comes('the port is free again', once(server, 'close'));
   return port;
 }
 
@@ -44,7 +43,7 @@ async function startPrism(t, upstream) {
   prism.stderr.on('data', text => { said += text; });
   t.after(async () => {
     if (prism.exitCode === null && prism.kill())
-      await once(prism, 'exit');
+      await comes('Prism ends', once(prism, 'exit'));
   });
   await waitFor('Prism listens', () => {
     assert.equal(prism.exitCode, null, said);
@@ -65,15 +64,15 @@ test('Prism refuses what is not as described', async t => {
   const vendor = http.createServer((request, response) => response.setHeader('content-type', 'application/json')
     .end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices: [choice] })));
   vendor.listen(0, '127.0.0.1');
-  t.after(() => vendor.close());
-  await once(vendor, 'listening');
+  t.after(() => { vendor.closeAllConnections(); vendor.close(); });
+  await comes('the vendor listens', once(vendor, 'listening'));
   const prism = await startPrism(t, `http://127.0.0.1:${vendor.address().port}`);
-  const answer = await fetch(`${prism}/chat/completions`, {
+  const answer = await comes('the answer of Prism', fetch(`${prism}/chat/completions`, {
     method: 'POST', headers: { 'content-type': 'application/json', connection: 'close' }, body: JSON.stringify({ model: 'm', messages: says('hi') }),
-  });
+  }));
 
   assert.equal(answer.status, 500);
-  assert.match(await answer.text(), /logprobs/);
+  assert.match(await comes('its end', answer.text()), /logprobs/);
   assert.throws(() => fits('CreateChatCompletionStreamResponse', { id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm' }), /choices/);
 });
 

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 
-import { PATIENCE, says, startBridge, waitFor } from './bridge.mjs';
+import { PATIENCE, comes, says, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -187,7 +186,7 @@ test('opencode: one server for all, which nobody else can use', async t => {
     const port = command.match(/--port=(\d+)/)[1];
     const password = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
       .find(v => v.startsWith('OPENCODE_SERVER_PASSWORD=')).split('=')[1];
-    assert.equal((await fetch(`http://127.0.0.1:${port}/config`)).status, 401);
+    assert.equal((await comes('its answer', fetch(`http://127.0.0.1:${port}/config`))).status, 401);
     assert.ok(password.length >= 32);
     assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(password), false);
     const listening = readFileSync('/proc/net/tcp', 'latin1').split('\n').filter(line => line.includes(` 0A `))
@@ -236,11 +235,11 @@ test('opencode: one server for all, which nobody else can use', async t => {
     const [{ pid, command }] = bridge.clisOf('opencode');
     const port = command.match(/--port=(\d+)/)[1];
     const password = readFileSync(`/proc/${pid}/environ`, 'latin1').match(/OPENCODE_SERVER_PASSWORD=([^\0]+)/)[1];
-    const sessions = async () => (await fetch(`http://127.0.0.1:${port}/session?directory=${encodeURIComponent(cwd)}`,
-      { headers: { authorization: `Basic ${btoa(`opencode:${password}`)}` } })).json();
+    const sessions = async () => (await comes('the list', fetch(`http://127.0.0.1:${port}/session?directory=${encodeURIComponent(cwd)}`,
+      { headers: { authorization: `Basic ${btoa(`opencode:${password}`)}` } }))).json();
     const before = (await sessions()).length;
     await bridge.answers('opencode', 'once', { cwd });
-    await waitFor('it is deleted', async () => (await sessions()).length === before, 3000);
+    await waitFor('it is deleted', async () => (await sessions()).length === before);
   });
 });
 

@@ -4,10 +4,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { PLAIN_BUILD, isGone, memoryOf, onThisMachine, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, comes, isGone, memoryOf, onThisMachine, startBridge, test, waitFor } from './bridge.mjs';
 
 const MB = 1 << 20;
 
@@ -114,7 +113,7 @@ test('a body that a vendor has is no more in the way of others', async t => {
       response.write('data: {"choices":[{"index":0,"delta":{"content":"begun"}}]}\n\n'); // and goes on for ever
     });
   });
-  await new Promise(done => vendor.listen(0, '127.0.0.1', done));
+  await comes('the vendor listens', new Promise(done => vendor.listen(0, '127.0.0.1', done)));
   t.after(() => { vendor.closeAllConnections(); vendor.close(); });
   const bridge = await startBridge(t, {
     backends: ['passthrough'],
@@ -277,14 +276,14 @@ function runDirectory(pid) {
 
 // Resolves when it is connected, or refused.
 function connects(path, protocol, ...then) {
-  return new Promise(done => {
+  return comes('a connection, or a refusal', new Promise(done => {
     const socket = net.connect(path, () => {
       socket.write(Buffer.concat([header(protocol), ...then]));
       setTimeout(() => done(socket), 200);
     });
     socket.on('error', () => done(socket));
     socket.on('data', () => {});
-  });
+  }));
 }
 
 test('nobody else gets our events, or makes us allocate what it likes', async t => {

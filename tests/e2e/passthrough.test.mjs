@@ -1,24 +1,22 @@
 // A vendor's API through the bridge: as if the bridge were not there.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { test } from 'node:test';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
-import { PATIENCE, isGone, says, startBridge, waitFor } from './bridge.mjs';
+import { comes, isGone, says, startBridge, test, waitFor } from './bridge.mjs';
 
 // Every byte of an answer, headers as they came, and when its pieces came.
 function relayed(url, path, body, headers = {}) {
-  return new Promise((done, failed) => {
+  return comes(`the answer of ${path} ends`, new Promise((done, failed) => {
     const request = http.request(new URL(path, url), { method: 'POST', agent: false, headers: { 'content-type': 'application/json', ...headers } }, response => {
       const pieces = [];
       response.on('data', piece => pieces.push(piece));
       response.on('error', () => {});
       response.on('close', () => done({ status: response.statusCode, headers: response.headers, bytes: Buffer.concat(pieces), isWhole: response.complete }));
     });
-    request.setTimeout(PATIENCE, () => request.destroy(new Error(`${path}: no answer`)));
     request.on('error', failed);
     request.end(body);
-  });
+  }));
 }
 
 async function start(t, env = {}) {

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 
-import { isGone, isThere, says, startBridge, waitFor } from './bridge.mjs';
+import { isGone, isThere, says, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 

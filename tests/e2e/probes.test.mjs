@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 
-import { startBridge, waitFor } from './bridge.mjs';
+import { startBridge, test, waitFor } from './bridge.mjs';
 import { fake } from './clis.mjs';
 
 // A program of a few lines of shell.

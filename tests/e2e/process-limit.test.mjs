@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { test } from 'node:test';
 
-import { PLAIN_BUILD, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, startBridge, test, waitFor } from './bridge.mjs';
 
 const USER = 64533; // of whom nothing else runs: the limit counts all that he has
 

@@ -4,9 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { startBridge, waitFor } from './bridge.mjs';
+import { comes, startBridge, test, waitFor } from './bridge.mjs';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/recipes.md'), 'utf8');
 const recipes = new Map([...page.matchAll(/<!-- recipe: (\S+) -->\n```sh\n(.*?)```/gs)].map(([, name, text]) => [name, text]));
@@ -24,7 +23,8 @@ function cook(t, name, { args = [], input = '', url = 'http://127.0.0.1:9', env 
     child[stream].setEncoding('utf8').on('data', text => { heard[stream] += text; onText?.(heard); });
   child.stdin.on('error', () => {}); // it may not want it
   child.stdin.end(input);
-  return once(child, 'close').then(([code]) => ({ code, ...heard }));
+  t.after(() => child.kill('SIGKILL'));
+  return comes(`${name} ends`, once(child, 'close')).then(([code]) => ({ code, ...heard }));
 }
 
 test('the page has its recipes', () => assert.deepEqual([...recipes.keys()], ['ask', 'ask-live', 'wait-ready']));

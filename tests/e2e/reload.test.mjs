@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
-import { isAlive, startBridge, waitFor } from './bridge.mjs';
+import { isAlive, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 
 const WORDS = 'abcdefghijklmnopqrst';

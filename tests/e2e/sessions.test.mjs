@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 
-import { isGone, says, startBridge, waitFor } from './bridge.mjs';
+import { isGone, says, startBridge, test, waitFor } from './bridge.mjs';
 
 // "pid 7 turn 2 of session abc; heard 2"
 function heardBy({ content }) {

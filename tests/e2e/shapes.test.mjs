@@ -4,10 +4,9 @@ import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
-import { claudeEnv, says, startBridge } from './bridge.mjs';
+import { claudeEnv, comes, says, startBridge, test } from './bridge.mjs';
 
 const directory = join(import.meta.dirname, '../data/conversation');
 const shapes = readdirSync(directory).map(file => ({ file, ...JSON.parse(readFileSync(join(directory, file))) }));
@@ -53,7 +52,7 @@ async function exchange(url, text) {
   let heard = '';
   socket.setEncoding('utf8').on('data', piece => { heard += piece; });
   socket.write(text);
-  await once(socket, 'close');
+  await comes('the connection ends', once(socket, 'close'));
   return heard;
 }
 

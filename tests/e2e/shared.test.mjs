@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { test } from 'node:test';
 
-import { PLAIN_BUILD, isAlive, isGone, memoryOf, onThisMachine, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, isAlive, isGone, memoryOf, onThisMachine, startBridge, test, waitFor } from './bridge.mjs';
 
 const FAKE = resolve(import.meta.dirname, '../fakes/acp.mjs');
 const START_MS = 2000; // of a node on a busy machine

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
 
 import { startOpenAI } from '../fakes/vendors.mjs';
-import { PATIENCE, onThisMachine, says, startBridge, waitFor } from './bridge.mjs';
+import { PATIENCE, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
 
 const SILENCE_MS = onThisMachine(3000);
 const LARGE = 30_000_000; // more than the buffers of two sockets

@@ -1,9 +1,8 @@
 // A thousand turns that nobody waited for leave nothing behind.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { PLAIN_BUILD, descriptorsOf, memoryOf, numbers, startBridge, waitFor } from './bridge.mjs';
+import { PLAIN_BUILD, descriptorsOf, memoryOf, numbers, startBridge, test, waitFor } from './bridge.mjs';
 
 const models = ['echo/silent', 'echo/chunks:200,delay:2', 'echo/silent_after:2,chunks:4', 'echo/text:2000000', 'echo'];
 
@@ -32,7 +31,7 @@ async function inventory(bridge) {
   return found;
 }
 
-test('1,000 turns aborted at random moments: no process, descriptor or memory gained', { timeout: 300_000 }, async t => {
+test('1,000 turns aborted at random moments: no process, descriptor or memory gained', async t => {
   const bridge = await startBridge(t, { build: PLAIN_BUILD, env: { ECHO_MAX_IDLE: '4', BRIDGE_LOG_LEVEL: 'warn' } });
   const random = numbers(7);
   await abortTurns(bridge, 200, random);

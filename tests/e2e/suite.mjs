@@ -20,9 +20,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 
-import { isGone, isThere, onThisMachine, says, startBridge, waitFor } from './bridge.mjs';
+import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 

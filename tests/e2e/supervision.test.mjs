@@ -4,10 +4,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { BUILD, PLAIN_BUILD, isAlive, isGone, onThisMachine, startBridge, stopwatch, waitFor } from './bridge.mjs';
+import { BUILD, PLAIN_BUILD, comes, isAlive, isGone, onThisMachine, startBridge, stopwatch, test, waitFor } from './bridge.mjs';
 
 // One that nobody asks anything: passthrough is not ready without any.
 const PROVIDER = { BRIDGE_PROVIDER_LOCAL_BASE_URL: 'http://127.0.0.1:9/v1' };
@@ -72,11 +71,11 @@ test('the command line shows and changes what runs', async t => {
     await client.hears(/a/);
     const restart = spawn(bridge.command, ['restart', 'echo'], { env: bridge.env, cwd: bridge.directory, stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
-    const wasAlive = await new Promise(done => restart.stdout.on('data', text => {
+    const wasAlive = await comes('it says that it has stopped', new Promise(done => restart.stdout.on('data', text => {
       said += text;
       if (/stopped/.test(said))
         done(isAlive(old));
-    }));
+    })));
     await client.ends();
     assert.equal(wasAlive, false);
     await bridge.isReplaced('echo', old);

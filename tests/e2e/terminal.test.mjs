@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
-import { BUILD, startBridge, waitFor } from './bridge.mjs';
+import { BUILD, startBridge, test, waitFor } from './bridge.mjs';
 
 const ON_TERMINAL = { within: [join(BUILD, 'test-terminal')], stdio: ['pipe', 'pipe', 'pipe'] };
 
