@@ -37,15 +37,23 @@ static bool left;
 
 /* The engine */
 
+struct engine_self {
+	bool has_ended;
+};
+
 static bool
 fake_init(struct worker *w, struct error *e)
 {
+	static struct engine_self self;
+
+	w->self = &self;
 	return true;
 }
 
 static void
-fake_fini(void)
+fake_fini(struct engine_self *self)
 {
+	self->has_ended = true;
 }
 
 static bool
@@ -55,6 +63,8 @@ fake_accept(struct turn *t, struct acceptance *a, struct error *e)
 	assert_non_null(t->body.ptr);
 	if (str_starts(t->body, STR("bad")))
 		return fail_with(e, ERR_INVALID, "it is bad");
+	if (str_starts(t->body, STR("lane ")))
+		t->lane = (unsigned)(t->body.ptr[5] - '0');
 	snprintf(a->ignored, sizeof a->ignored, "seed");
 	return true;
 }
@@ -95,12 +105,12 @@ fake_unblock(struct turn *t)
 }
 
 static void
-fake_probe(bool asked)
+fake_probe(struct engine_self *self, bool asked)
 {
 }
 
 static void
-fake_list_models(struct rows *to)
+fake_list_models(struct engine_self *self, struct rows *to)
 {
 }
 
@@ -267,6 +277,15 @@ submits(uint64_t turn, struct str body)
 {
 	const struct msg_submit m = order(turn, body);
 
+	outlet_send(&orders, MSG_SUBMIT, &m);
+}
+
+static void
+submits_to(const char *session, uint64_t turn, struct str body)
+{
+	struct msg_submit m = order(turn, body);
+
+	m.session = str_of(session);
 	outlet_send(&orders, MSG_SUBMIT, &m);
 }
 
@@ -520,6 +539,59 @@ turns_that_are_cut_off_are_told_so(void **state)
 	assert_int_equal(did.starts, 2);
 }
 
+static bool
+is_running(uint64_t turn)
+{
+	list_each (&worker.running, n)
+		if (container_of(n, struct turn, node)->id == turn)
+			return true;
+	return false;
+}
+
+/* Turn 2 has another conversation than turn 1; turn 3 may have that of either,
+ * and turn 4 must not overtake it. */
+static void
+turns_of_one_session_wait_for_each_other_in_their_lane(void **state)
+{
+	submits_to("s", 1, STR("lane 1"));
+	submits_to("s", 2, STR("lane 2"));
+	have_started(2);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	submits_to("s", 3, STR("unknown"));
+	submits_to("s", 4, STR("lane 1"));
+	submits_to("other", 5, STR("unknown"));
+	have_started(3);
+	assert_true(is_running(2) && is_running(5));
+	turn_finish(did.running[2], "stop", NULL, NULL);
+	is_accepted(5);
+	wait_ms(&worker.loop, 20);
+	assert_int_equal(did.starts, 3);
+	turn_finish(did.running[1], "stop", NULL, NULL);
+	have_started(4);
+	assert_true(is_running(3));
+	turn_finish(did.running[3], "stop", NULL, NULL);
+	have_started(5);
+	assert_true(is_running(4));
+}
+
+/* A large body is read when its turn could begin: only then its lane is known.
+ */
+static void
+a_lane_that_becomes_known_late_counts_as_well(void **state)
+{
+	auto_free char *body = xcalloc(1, 2 * MB);
+
+	submits_to("s", 1, STR("unknown"));
+	have_started(1);
+	memcpy(body, "lane 2", 6);
+	submits_to("s", 2, (struct str){ body, 2 * MB });
+	submits_to("s", 3, STR("lane 3"));
+	is_accepted(3);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	have_started(3);
+	assert_true(is_running(2) && is_running(3));
+}
+
 #define worker_test(name) cmocka_unit_test_setup_teardown(name, begins, ends)
 
 int
@@ -538,6 +610,9 @@ main(void)
 		worker_test(
 			who_is_being_stopped_leaves_when_the_last_client_has_left),
 		worker_test(turns_that_are_cut_off_are_told_so),
+		worker_test(
+			turns_of_one_session_wait_for_each_other_in_their_lane),
+		worker_test(a_lane_that_becomes_known_late_counts_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, opens, closes);

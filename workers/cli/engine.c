@@ -43,8 +43,19 @@ struct job {
 	char *cwd;
 };
 
-static struct pool pool;
-static struct sessions sessions;
+/* All that the engine of one worker has. */
+struct engine_self {
+	struct worker *worker;
+	struct pool pool;
+	struct sessions sessions;
+	struct cli_health health;
+};
+
+static struct engine_self *
+self_of(const struct turn *t)
+{
+	return t->worker->self;
+}
 
 static struct job *
 job_of(const struct turn *t)
@@ -93,8 +104,8 @@ look_up(struct turn *t, struct error *e)
 
 	session_fini(&job->session);
 	job->resumed = false;
-	if (t->session && !sessions_find(&sessions, t->session, &job->session,
-					 &job->resumed, e))
+	if (t->session && !sessions_find(&self_of(t)->sessions, t->session,
+					 &job->session, &job->resumed, e))
 		return false;
 	job->reason = job->resumed ? NULL : "no such session before";
 	if (!job->resumed) {
@@ -103,9 +114,10 @@ look_up(struct turn *t, struct error *e)
 		job->session.created_at = unix_ms();
 	}
 	free(job->cwd);
-	job->cwd = copy(str_of(t->cwd		  ? t->cwd
-			       : job->session.cwd ? job->session.cwd
-						  : pool.workspace));
+	job->cwd =
+		copy(str_of(t->cwd	       ? t->cwd
+			    : job->session.cwd ? job->session.cwd
+					       : self_of(t)->pool.workspace));
 	return true;
 }
 
@@ -147,12 +159,12 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (t->kind != TURN_CHAT)
 		return fail_with(e, ERR_UNSUPPORTED, "%s is for chat only",
 				 t->worker->name);
-	if (!health_is_set_up(e))
+	if (!health_is_set_up(&self_of(t)->health, e))
 		return false;
-	if (!pool.program)
-		pool_find_program(&pool);
-	if (!pool.program)
-		return pool_fail_missing(&pool, e);
+	if (!self_of(t)->pool.program)
+		pool_find_program(&self_of(t)->pool);
+	if (!self_of(t)->pool.program)
+		return pool_fail_missing(&self_of(t)->pool, e);
 	if (!prompt_read(&job->prompt, t->body, e))
 		return false;
 	if (!look_up(t, e) || !check_cwd(t, e))
@@ -226,7 +238,8 @@ make_room(struct turn *t)
 {
 	struct job *job = job_of(t);
 
-	if (!pool_make_room(&pool) || job->waits_for_room == MAKE_ROOM_WAITS)
+	if (!pool_make_room(&self_of(t)->pool) ||
+	    job->waits_for_room == MAKE_ROOM_WAITS)
 		return false;
 	if (job->waits_for_room++ == 0)
 		log_warn("no more processes are allowed: idle CLIs are ended "
@@ -253,7 +266,7 @@ start_process(struct turn *t)
 	};
 	struct error e = { 0 };
 
-	job->conversation = pool_start(&pool, &plan, &e);
+	job->conversation = pool_start(&self_of(t)->pool, &plan, &e);
 	if (!job->conversation) {
 		if (e.code == ERR_NO_PROCESS && make_room(t))
 			return;
@@ -279,7 +292,8 @@ first_new(const struct turn *t)
 
 	for (size_t n = unanswered; n > 0; n--) {
 		answer = prompt_answer(p, n - 1);
-		if (answer && sessions_knows(&sessions, t->session, answer))
+		if (answer &&
+		    sessions_knows(&self_of(t)->sessions, t->session, answer))
 			return n;
 	}
 	if (unanswered)
@@ -315,7 +329,8 @@ goes_on_elsewhere(const struct turn *t)
 	if (!p->goes_on)
 		return false;
 	answer = prompt_answer(p, unanswered - 1);
-	return !answer || !sessions_knows(&sessions, t->session, answer);
+	return !answer ||
+	       !sessions_knows(&self_of(t)->sessions, t->session, answer);
 }
 
 /*
@@ -357,7 +372,7 @@ find_process(const struct turn *t)
 	const struct job *job = job_of(t);
 	struct conversation *c;
 
-	while (t->session && (c = pool_find(&pool, t->session))) {
+	while (t->session && (c = pool_find(&self_of(t)->pool, t->session))) {
 		if (job->resumed && suits(c, job) && may_hear(c, job))
 			return c;
 		conversation_retire(c);
@@ -378,8 +393,8 @@ start(struct turn *t)
 	struct error e = { 0 };
 
 	turn_drop_body(t);
-	health_choose_harness();
-	if (!health_is_set_up(&e)) {
+	health_choose_harness(&self_of(t)->health);
+	if (!health_is_set_up(&self_of(t)->health, &e)) {
 		fail(t, &e);
 		return;
 	}
@@ -393,9 +408,9 @@ start(struct turn *t)
 	job->conversation = find_process(t);
 	if (job->conversation)
 		conversation_give(job->conversation, t);
-	else if (pool_pause(&pool))
-		loop_set(&t->worker->loop, &job->pause, pool_pause(&pool),
-			 on_pause_over);
+	else if (pool_pause(&self_of(t)->pool))
+		loop_set(&t->worker->loop, &job->pause,
+			 pool_pause(&self_of(t)->pool), on_pause_over);
 	else
 		start_process(t);
 }
@@ -443,7 +458,7 @@ save(struct turn *t, const struct conversation *c)
 	s.position = (char *)c->position;
 	s.turns++;
 	s.last_used_at = unix_ms();
-	if (!sessions_save(&sessions, &s,
+	if (!sessions_save(&self_of(t)->sessions, &s,
 			   c->answer == ANSWER_EMPTY ? 0 : c->answer, &e))
 		log_error("%s", e.text);
 }
@@ -534,25 +549,25 @@ unblock(struct turn *t)
 /* Everything else */
 
 static void
-list_sessions(struct rows *to, unsigned limit)
+list_sessions(struct engine_self *self, struct rows *to, unsigned limit)
 {
-	sessions_list(&sessions, to, limit, pool.worker->name);
+	sessions_list(&self->sessions, to, limit, self->worker->name);
 }
 
 static unsigned
-forget_session(const char *id)
+forget_session(struct engine_self *self, const char *id)
 {
-	struct conversation *c = pool_find(&pool, id);
+	struct conversation *c = pool_find(&self->pool, id);
 
 	if (c)
 		conversation_retire(c);
-	list_each (&pool.worker->running, n) {
+	list_each (&self->worker->running, n) {
 		struct turn *t = container_of(n, struct turn, node);
 
 		if (t->session && !strcmp(t->session, id))
 			job_of(t)->forgotten = true;
 	}
-	return sessions_forget(&sessions, id);
+	return sessions_forget(&self->sessions, id);
 }
 
 /* Takes `row`.  False if there is no room for it. */
@@ -569,36 +584,36 @@ add_model(struct rows *to, json_t *row)
 
 /* Whether the CLI can work, as far as is known. */
 static bool
-can_work(void)
+can_work(const struct engine_self *self)
 {
-	enum health health = pool.worker->health;
+	enum health health = self->worker->health;
 
-	return pool.program &&
+	return self->pool.program &&
 	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
 }
 
 /* The models that the harness names, until the CLI has listed its own. */
 static json_t *
-known_models(void)
+known_models(const struct engine_self *self)
 {
 	json_t *ids = json_array();
 
-	for (const char *const *m = pool.harness->models; *m; m++)
+	for (const char *const *m = self->pool.harness->models; *m; m++)
 		json_array_append_new(ids, json_string(*m));
 	return ids;
 }
 
 static void
-list_models(struct rows *to)
+list_models(struct engine_self *self, struct rows *to)
 {
-	json_t *models =
-		pool.models ? json_incref(pool.models) : known_models();
+	json_t *models = self->pool.models ? json_incref(self->pool.models)
+					   : known_models(self);
 	json_t *told, *row;
 	size_t i;
 
-	if (can_work())
+	if (can_work(self))
 		json_array_foreach (models, i, told) {
-			row = models_row(pool.worker->name, told);
+			row = models_row(self->worker->name, told);
 			if (row && !add_model(to, row))
 				break;
 		}
@@ -606,46 +621,55 @@ list_models(struct rows *to)
 }
 
 static unsigned
-count_warm(void)
+count_warm(const struct engine_self *self)
 {
-	return pool_count(&pool);
+	return pool_count(&self->pool);
+}
+
+static void
+probe(struct engine_self *self, bool asked)
+{
+	health_probe(&self->health, asked);
 }
 
 static bool
 init(struct worker *w, struct error *e)
 {
+	struct engine_self *self = w->self = xcalloc(1, sizeof *self);
 	auto_free char *directory =
 		ours_make_path(w->settings.data_dir, "sessions", NULL, e);
 	auto_free char *path =
 		directory ? copy_format("%s/%s.sqlite", directory, w->name)
 			  : NULL;
 
-	pool.ready = on_ready;
-	pool.spoke = on_spoke;
-	pool.over = on_over;
-	health_init(&pool, w);
-	if (!path || !sessions_open(&sessions, path, e) ||
-	    !pool_init(&pool, w, e))
+	self->worker = w;
+	self->pool.ready = on_ready;
+	self->pool.spoke = on_spoke;
+	self->pool.over = on_over;
+	health_init(&self->health, &self->pool, w);
+	if (!path || !sessions_open(&self->sessions, path, e) ||
+	    !pool_init(&self->pool, w, e))
 		return false;
-	health_begin();
+	health_begin(&self->health);
 	return true;
 }
 
 static bool
-configure(struct error *e)
+configure(struct engine_self *self, struct error *e)
 {
-	if (!pool_configure(&pool, e))
+	if (!pool_configure(&self->pool, e))
 		return false;
-	health_configure();
+	health_configure(&self->health);
 	return true;
 }
 
 static void
-fini(void)
+fini(struct engine_self *self)
 {
-	health_fini();
-	pool_fini(&pool);
-	sessions_close(&sessions);
+	health_fini(&self->health);
+	pool_fini(&self->pool);
+	sessions_close(&self->sessions);
+	free(self);
 }
 
 const struct engine engine = {
@@ -659,7 +683,7 @@ const struct engine engine = {
 	.cancel = cancel,
 	.forget = forget,
 	.unblock = unblock,
-	.probe = health_probe,
+	.probe = probe,
 	.list_models = list_models,
 	.list_sessions = list_sessions,
 	.forget_session = forget_session,

@@ -12,65 +12,50 @@ enum {
 	MAX_DOUBLINGS = 5,
 };
 
-static struct pool *pool;
-static struct prober prober;
-static const struct harness *newest; /* and not one to fall back to */
-static struct timer refresh;	     /* of the list of models */
-static struct timer retry;	     /* of a probe that failed */
-static struct timer slow;	     /* while something is waited for */
-static unsigned failed_probes;	     /* in a row */
-
-/* Trial conversations. */
-static struct {
-	bool is_asked_for;
-	unsigned failures; /* in a row */
-	uint64_t next_at;  /* loop_now() before which there is none */
-	uint64_t began_at; /* loop_now() of the last one */
-} trial;
-
 static struct worker *
-worker(void)
+worker_of(const struct cli_health *h)
 {
-	return pool->worker;
+	return h->pool->worker;
 }
 
 bool
-health_is_set_up(struct error *e)
+health_is_set_up(const struct cli_health *h, struct error *e)
 {
-	if (!needs_are_met(worker()->name, e))
+	if (!needs_are_met(worker_of(h)->name, e))
 		return false;
-	if (!pool->unfit.code)
+	if (!h->pool->unfit.code)
 		return true;
-	*e = pool->unfit;
+	*e = h->pool->unfit;
 	return false;
 }
 
 /* What is said */
 
 static void
-tell(enum health health, const char *detail)
+tell(struct cli_health *h, enum health health, const char *detail)
 {
-	loop_unset(&worker()->loop, &slow);
-	worker_set_health(worker(), health, prober.version, detail);
+	loop_unset(&worker_of(h)->loop, &h->slow);
+	worker_set_health(worker_of(h), health, h->prober.version, detail);
 }
 
 /* A version that is not the one we know may have its surprises. */
 static void
-tell_ready(void)
+tell_ready(struct cli_health *h)
 {
-	const char *tested = pool->harness->tested;
+	const char *tested = h->pool->harness->tested;
 	struct buf detail = BUF_INIT(MAX_DETAIL);
 	auto_free char *text = NULL;
 
-	if (tested && prober.version[0] && strcmp(tested, prober.version) != 0)
+	if (tested && h->prober.version[0] &&
+	    strcmp(tested, h->prober.version) != 0)
 		buf_print(&detail, "%s is the version that was tested", tested);
-	if (pool->unknown_count)
+	if (h->pool->unknown_count)
 		buf_print(&detail, "%s%ju events of %zu unknown kinds",
 			  detail.len ? "; " : "",
-			  (uintmax_t)pool->unknown_count,
-			  json_object_size(pool->unknown));
+			  (uintmax_t)h->pool->unknown_count,
+			  json_object_size(h->pool->unknown));
 	text = detail.len ? copy(buf_str(&detail)) : NULL;
-	tell(HEALTH_READY, text);
+	tell(h, HEALTH_READY, text);
 	buf_fini(&detail);
 }
 
@@ -78,19 +63,20 @@ tell_ready(void)
 static void
 on_slow(struct timer *t)
 {
+	struct cli_health *h = container_of(t, struct cli_health, slow);
 	char detail[MAX_DETAIL];
 
-	if (prober.running)
-		prober_describe(&prober, detail, sizeof detail);
+	if (h->prober.running)
+		prober_describe(&h->prober, detail, sizeof detail);
 	else
 		snprintf(detail, sizeof detail,
 			 "%s was started %ju seconds ago and is not ready; it "
 			 "gets %ju",
-			 pool->program,
-			 (uintmax_t)(loop_now() - trial.began_at) / 1000,
-			 (uintmax_t)worker()->harness.start_ms / 1000);
-	worker_wait_for_health(worker(), detail);
-	loop_set(&worker()->loop, t, SLOW_MS, on_slow);
+			 h->pool->program,
+			 (uintmax_t)(loop_now() - h->trial.began_at) / 1000,
+			 (uintmax_t)worker_of(h)->harness.start_ms / 1000);
+	worker_wait_for_health(worker_of(h), detail);
+	loop_set(&worker_of(h)->loop, t, SLOW_MS, on_slow);
 }
 
 /* A trial */
@@ -98,37 +84,41 @@ on_slow(struct timer *t)
 /* Starting a CLI to see whether it works costs seconds of the machine's time:
  * one that does not is tried again after longer and longer pauses. */
 static void
-plan_next_trial(bool failed)
+plan_next_trial(struct cli_health *h, bool failed)
 {
-	uint64_t pause = worker()->harness.models_ms;
+	uint64_t pause = worker_of(h)->harness.models_ms;
 
-	trial.failures = failed ? trial.failures + 1 : 0;
+	h->trial.failures = failed ? h->trial.failures + 1 : 0;
 	if (failed)
-		pause = worker()->settings.probe_ms
-			<< (trial.failures <= MAX_DOUBLINGS ? trial.failures - 1
-							    : MAX_DOUBLINGS);
-	trial.next_at = loop_now() + pause;
+		pause = worker_of(h)->settings.probe_ms
+			<< (h->trial.failures <= MAX_DOUBLINGS
+				    ? h->trial.failures - 1
+				    : MAX_DOUBLINGS);
+	h->trial.next_at = loop_now() + pause;
 }
 
 static void
 on_trial_over(struct pool *p, const struct error *e)
 {
-	plan_next_trial(e != NULL);
+	struct cli_health *h = p->health;
+
+	plan_next_trial(h, e != NULL);
 	if (!e)
-		tell_ready();
+		tell_ready(h);
 	else
-		tell(e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP
+		tell(h,
+		     e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP
 			     ? HEALTH_UNAVAILABLE
 			     : HEALTH_ERROR,
 		     e->text);
 }
 
 static void
-begin_trial(void)
+begin_trial(struct cli_health *h)
 {
-	trial.is_asked_for = false;
-	trial.began_at = loop_now();
-	pool_try(pool);
+	h->trial.is_asked_for = false;
+	h->trial.began_at = loop_now();
+	pool_try(h->pool);
 }
 
 /* A probe */
@@ -136,124 +126,135 @@ begin_trial(void)
 static void
 on_retry(struct timer *t)
 {
-	worker_probe(worker(), false);
+	struct cli_health *h = container_of(t, struct cli_health, retry);
+
+	worker_probe(worker_of(h), false);
 }
 
 /* A busy machine may be all that was wrong, and the next regular look is far
  * away. */
 static void
-retry_soon(void)
+retry_soon(struct cli_health *h)
 {
-	uint64_t most = worker()->settings.probe_ms;
-	uint64_t pause = (uint64_t)RETRY_FIRST_MS << failed_probes;
+	uint64_t most = worker_of(h)->settings.probe_ms;
+	uint64_t pause = (uint64_t)RETRY_FIRST_MS << h->failed_probes;
 
-	if (failed_probes < MAX_DOUBLINGS)
-		failed_probes++;
+	if (h->failed_probes < MAX_DOUBLINGS)
+		h->failed_probes++;
 	if (pause < most)
-		loop_set(&worker()->loop, &retry, pause, on_retry);
+		loop_set(&worker_of(h)->loop, &h->retry, pause, on_retry);
 }
 
 /* A CLI that has conversations keeps its harness until they have ended. */
 void
-health_choose_harness(void)
+health_choose_harness(struct cli_health *h)
 {
-	const struct harness *wanted =
-		prober.is_older && newest->fallback ? newest->fallback : newest;
+	const struct harness *wanted = h->prober.is_older && h->newest->fallback
+					       ? h->newest->fallback
+					       : h->newest;
 
-	if (pool->harness == wanted || prober.running || !pool_is_empty(pool))
+	if (h->pool->harness == wanted || h->prober.running ||
+	    !pool_is_empty(h->pool))
 		return;
-	pool_use(pool, wanted);
-	log_info("%s is %s one", prober.program,
-		 prober.is_older ? "an older" : "a newer");
+	pool_use(h->pool, wanted);
+	log_info("%s is %s one", h->prober.program,
+		 h->prober.is_older ? "an older" : "a newer");
 }
 
 static void
 on_found(struct prober *p, enum health health, const char *detail)
 {
+	struct cli_health *h = container_of(p, struct cli_health, prober);
 	struct error e = { 0 };
 
-	health_choose_harness();
+	health_choose_harness(h);
 	if (health == HEALTH_ERROR)
-		retry_soon();
+		retry_soon(h);
 	else
-		failed_probes = 0;
-	if (health != HEALTH_READY || !health_is_set_up(&e)) {
-		trial.next_at = trial.failures = 0;
-		tell(e.code ? HEALTH_UNAVAILABLE : health,
+		h->failed_probes = 0;
+	if (health != HEALTH_READY || !health_is_set_up(h, &e)) {
+		h->trial.next_at = h->trial.failures = 0;
+		tell(h, e.code ? HEALTH_UNAVAILABLE : health,
 		     e.code ? e.text : detail);
-	} else if (!pool->harness->has_trial) {
-		tell_ready();
-	} else if (trial.is_asked_for || loop_now() >= trial.next_at) {
-		begin_trial();
+	} else if (!h->pool->harness->has_trial) {
+		tell_ready(h);
+	} else if (h->trial.is_asked_for || loop_now() >= h->trial.next_at) {
+		begin_trial(h);
 	} else {
-		loop_unset(&worker()->loop, &slow);
-		worker_keep_health(worker());
+		loop_unset(&worker_of(h)->loop, &h->slow);
+		worker_keep_health(worker_of(h));
 	}
 }
 
 void
-health_probe(bool asked)
+health_probe(struct cli_health *h, bool asked)
 {
 	struct error e = { 0 };
 
-	trial.is_asked_for |= asked;
-	loop_unset(&worker()->loop, &retry);
-	pool_find_program(pool);
-	if (!health_is_set_up(&e) ||
-	    (!pool->program && !pool_fail_missing(pool, &e))) {
-		worker_set_health(worker(), HEALTH_UNAVAILABLE, NULL, e.text);
+	h->trial.is_asked_for |= asked;
+	loop_unset(&worker_of(h)->loop, &h->retry);
+	pool_find_program(h->pool);
+	if (!health_is_set_up(h, &e) ||
+	    (!h->pool->program && !pool_fail_missing(h->pool, &e))) {
+		worker_set_health(worker_of(h), HEALTH_UNAVAILABLE, NULL,
+				  e.text);
 		return;
 	}
-	loop_set(&worker()->loop, &slow, SLOW_MS, on_slow);
-	prober_start(&prober, newest, pool->program, pool->environment.ptr);
+	loop_set(&worker_of(h)->loop, &h->slow, SLOW_MS, on_slow);
+	prober_start(&h->prober, h->newest, h->pool->program,
+		     h->pool->environment.ptr);
 }
 
 /* What it can address changes while it runs: vendors bring new models. */
 static void
 on_refresh(struct timer *t)
 {
-	loop_set(&worker()->loop, t, worker()->harness.models_ms, on_refresh);
-	if (pool->harness->has_trial)
-		worker_probe(worker(), true);
-}
+	struct cli_health *h = container_of(t, struct cli_health, refresh);
 
-void
-health_init(struct pool *p, struct worker *w)
-{
-	pool = p;
-	pool->other = &prober.running_command.process;
-	pool->tried = on_trial_over;
-	prober.found = on_found;
-	prober_init(&prober, w);
-}
-
-void
-health_begin(void)
-{
-	newest = pool->harness;
-	loop_set(&worker()->loop, &refresh, worker()->harness.models_ms,
+	loop_set(&worker_of(h)->loop, t, worker_of(h)->harness.models_ms,
 		 on_refresh);
+	if (h->pool->harness->has_trial)
+		worker_probe(worker_of(h), true);
+}
+
+void
+health_init(struct cli_health *h, struct pool *p, struct worker *w)
+{
+	h->pool = p;
+	p->health = h;
+	h->pool->other = &h->prober.running_command.process;
+	h->pool->tried = on_trial_over;
+	h->prober.found = on_found;
+	prober_init(&h->prober, w);
+}
+
+void
+health_begin(struct cli_health *h)
+{
+	h->newest = h->pool->harness;
+	loop_set(&worker_of(h)->loop, &h->refresh,
+		 worker_of(h)->harness.models_ms, on_refresh);
 }
 
 /* A look that is under way goes on with the environment that it borrows. */
 void
-health_configure(void)
+health_configure(struct cli_health *h)
 {
-	prober.environment = pool->environment.ptr;
-	loop_set(&worker()->loop, &refresh, worker()->harness.models_ms,
-		 on_refresh);
-	worker_probe(worker(), true);
+	h->prober.environment = h->pool->environment.ptr;
+	loop_set(&worker_of(h)->loop, &h->refresh,
+		 worker_of(h)->harness.models_ms, on_refresh);
+	worker_probe(worker_of(h), true);
 }
 
 void
-health_fini(void)
+health_fini(struct cli_health *h)
 {
-	struct loop *loop = prober.worker ? &prober.worker->loop : NULL;
+	struct loop *loop = h->prober.worker ? &h->prober.worker->loop : NULL;
 
 	if (!loop)
 		return;
-	loop_unset(loop, &refresh);
-	loop_unset(loop, &retry);
-	loop_unset(loop, &slow);
-	prober_fini(&prober);
+	loop_unset(loop, &h->refresh);
+	loop_unset(loop, &h->retry);
+	loop_unset(loop, &h->slow);
+	prober_fini(&h->prober);
 }

@@ -7,29 +7,46 @@
  * conversation is begun and ended.  The result is the worker's health, with a
  * detail that says what happened and what to do.  While nothing is known yet,
  * the detail says what is being waited for, and for how long.
- *
- * There is one CLI in a process, hence one of these.
  */
 #include "workers/cli/pool.h"
+#include "workers/cli/probe.h"
+
+struct cli_health {
+	struct pool *pool;
+	struct prober prober;
+	const struct harness *newest; /* and not one to fall back to */
+	struct timer refresh;	      /* of the list of models */
+	struct timer retry;	      /* of a probe that failed */
+	struct timer slow;	      /* while something is waited for */
+	unsigned failed_probes;	      /* in a row */
+
+	/* Trial conversations. */
+	struct {
+		bool is_asked_for;
+		unsigned failures; /* in a row */
+		uint64_t next_at;  /* loop_now() before which there is none */
+		uint64_t began_at; /* loop_now() of the last one */
+	} trial;
+};
 
 /* Before pool_init(), which it gives its callbacks to; then the pool can be
  * looked at. */
-void health_init(struct pool *, struct worker *);
-void health_begin(void);
+void health_init(struct cli_health *, struct pool *, struct worker *);
+void health_begin(struct cli_health *);
 
 /* The settings have changed, and with them the pool: looks again. */
-void health_configure(void);
-void health_fini(void); /* also after a failed init */
+void health_configure(struct cli_health *);
+void health_fini(struct cli_health *); /* also after a failed init */
 
-/* As engine->probe has it. */
-void health_probe(bool asked);
+/* As engine.probe has it. */
+void health_probe(struct cli_health *, bool asked);
 
 /*
  * The settings let the CLI be asked at all: ERR_NOT_SET_UP says what is
  * missing.  Whatever it did otherwise would not be what was meant.
  */
-must_check bool health_is_set_up(struct error *);
+must_check bool health_is_set_up(const struct cli_health *, struct error *);
 
 /* Takes the harness for the version of the CLI that was found, if no process
  * of it runs. */
-void health_choose_harness(void);
+void health_choose_harness(struct cli_health *);

@@ -54,6 +54,7 @@ struct pool {
 
 	/* How pool_try() has ended; NULL: the CLI was ready. */
 	void (*tried)(struct pool *, const struct error *);
+	struct cli_health *health; /* which has asked for the trial */
 	bool is_trying;
 };
 

@@ -24,46 +24,50 @@ struct relay {
 	bool has_begun; /* the head is out */
 };
 
-static struct {
+/* All that the engine of one worker has. */
+struct engine_self {
 	struct worker *worker;
 	struct providers providers;
 	struct upstream upstream;
 	struct catalogue catalogue;
-} here;
+};
 
 static bool
 init(struct worker *w, struct error *e)
 {
-	here.worker = w;
-	if (!providers_read(&here.providers, e) ||
-	    !upstream_init(&here.upstream, &w->loop, e))
+	struct engine_self *self = w->self = xcalloc(1, sizeof *self);
+
+	self->worker = w;
+	if (!providers_read(&self->providers, e) ||
+	    !upstream_init(&self->upstream, &w->loop, e))
 		return false;
-	catalogue_init(&here.catalogue, &here.upstream, &here.providers);
+	catalogue_init(&self->catalogue, &self->upstream, &self->providers);
 	return true;
 }
 
 static bool
-configure(struct error *e)
+configure(struct engine_self *self, struct error *e)
 {
-	struct providers fresh, old = here.providers;
+	struct providers fresh, old = self->providers;
 
 	if (!providers_read(&fresh, e)) {
 		providers_fini(&fresh);
 		return false;
 	}
-	catalogue_change(&here.catalogue, &fresh);
-	here.providers = fresh;
+	catalogue_change(&self->catalogue, &fresh);
+	self->providers = fresh;
 	providers_fini(&old);
-	worker_probe(here.worker, true);
+	worker_probe(self->worker, true);
 	return true;
 }
 
 static void
-fini(void)
+fini(struct engine_self *self)
 {
-	catalogue_fini(&here.catalogue);
-	upstream_fini(&here.upstream);
-	providers_fini(&here.providers);
+	catalogue_fini(&self->catalogue);
+	upstream_fini(&self->upstream);
+	providers_fini(&self->providers);
+	free(self);
 }
 
 static bool
@@ -81,7 +85,8 @@ check_provider(const struct provider *p, const char *name, struct error *e)
 static bool
 accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 {
-	const struct provider *p = providers_find(&here.providers, t->harness);
+	const struct provider *p =
+		providers_find(&t->worker->self->providers, t->harness);
 
 	if (!check_provider(p, t->harness, e))
 		return false;
@@ -224,7 +229,8 @@ relay_new(struct turn *t, const struct provider *p)
 static void
 start(struct turn *t)
 {
-	const struct provider *p = providers_find(&here.providers, t->harness);
+	const struct provider *p =
+		providers_find(&t->worker->self->providers, t->harness);
 	struct error e = { 0 };
 	struct request request;
 	struct relay *r;
@@ -247,9 +253,10 @@ start(struct turn *t)
 		.body = buf_str(&r->body),
 		.wants_events = t->streamed,
 		.is_direct = p->is_local,
-		.silence_ms = here.worker->harness.timeout_ms,
+		.silence_ms = t->worker->self->worker->harness.timeout_ms,
 	};
-	r->exchange = exchange_start(&here.upstream, &request, on_news, r);
+	r->exchange = exchange_start(&t->worker->self->upstream, &request,
+				     on_news, r);
 }
 
 static void
@@ -288,24 +295,24 @@ forget(struct turn *t)
 }
 
 static void
-probe(bool asked)
+probe(struct engine_self *self, bool asked)
 {
 	struct buf detail = BUF_INIT(64 << 10);
-	bool usable = providers_describe(&here.providers, &detail);
+	bool usable = providers_describe(&self->providers, &detail);
 
 	buf_print(&detail, "%c", '\0');
-	worker_set_health(here.worker,
+	worker_set_health(self->worker,
 			  usable ? HEALTH_READY : HEALTH_UNAVAILABLE, NULL,
 			  detail.ptr);
 	buf_fini(&detail);
-	catalogue_refresh(&here.catalogue);
+	catalogue_refresh(&self->catalogue);
 }
 
 static void
-list_models(struct rows *out)
+list_models(struct engine_self *self, struct rows *out)
 {
-	catalogue_refresh(&here.catalogue);
-	catalogue_list(&here.catalogue, out);
+	catalogue_refresh(&self->catalogue);
+	catalogue_list(&self->catalogue, out);
 }
 
 const struct engine engine = {

@@ -3,9 +3,9 @@
  * engine - what a worker knows of how its turns are really done
  *
  * worker.c hears the gateway, admits, queues, counts and reports; an engine
- * does the work of one turn.  There is an engine for coding CLIs (cli_engine.c
+ * does the work of one turn.  There is an engine for coding CLIs (cli/engine.c
  * with a harness.h) and one for vendors' APIs (passthrough/).  A program is
- * worker.c linked with one `const struct engine engine`.
+ * worker/ linked with one `const struct engine engine`.
  *
  * A turn is the worker's object and lives until the engine has called
  * turn_finish() or turn_fail(), exactly once, which may free it at once.  The
@@ -19,6 +19,10 @@
 
 struct worker;
 
+/* What an engine keeps for its worker, turn->worker->self: an engine defines it
+ * as it likes. */
+struct engine_self;
+
 struct turn {
 	struct worker *worker;
 	uint64_t id;
@@ -30,6 +34,11 @@ struct turn {
 	char *cwd;	 /* NULL: not said */
 	struct str body; /* the request as the caller sent it, model included;
 			  * absent after turn_drop_body() */
+
+	/* accept() MAY set it: the conversation of the session that the turn is
+	 * about.  Turns of one session run at the same time if both of them
+	 * have a lane, and not the same one.  0: not known. */
+	unsigned lane;
 
 	/* The engine's own; NULL until it sets it. */
 	void *work;
@@ -69,17 +78,17 @@ struct engine {
 	/* MAY be false: a turn's session is nothing to wait for. */
 	bool has_sessions;
 
-	/* MUST be set.  `worker` is the engine's to keep.  fini comes also
-	 * after a failed init; it ends everything that runs, at once, and
-	 * leaves the turns to the worker. */
+	/* MUST be set.  init sets worker->self, if only to what fini can free:
+	 * fini comes also after an init that failed.  It ends everything that
+	 * runs, at once, and leaves the turns to the worker. */
 	bool (*init)(struct worker *, struct error *);
-	void (*fini)(void);
+	void (*fini)(struct engine_self *);
 
 	/* MUST be set.  The worker's settings and the environment are others
 	 * now: turns under way go on with what they began with, and whatever
 	 * begins from here on is done by the new ones.  On failure the worker
 	 * is started again. */
-	bool (*configure)(struct error *);
+	bool (*configure)(struct engine_self *, struct error *);
 
 	/* MUST be set.  Checks the request, without side effects, and makes
 	 * turn->work of it; on failure the turn is refused.  Called before the
@@ -104,18 +113,19 @@ struct engine {
 	/* MUST be set.  Find out whether the harness could work, without
 	 * spending anything, and then call worker_set_health(), or, if nobody
 	 * has asked and it is as it was, worker_keep_health(). */
-	void (*probe)(bool asked);
+	void (*probe)(struct engine_self *, bool asked);
 
 	/* MUST be set.  Adds objects with {"id","owned_by",...}; ids begin
 	 * with the harness's name. */
-	void (*list_models)(struct rows *);
+	void (*list_models)(struct engine_self *, struct rows *);
 
 	/* MAY be NULL: there are no sessions. */
-	void (*list_sessions)(struct rows *, unsigned limit);
-	unsigned (*forget_session)(const char *session);
+	void (*list_sessions)(struct engine_self *, struct rows *,
+			      unsigned limit);
+	unsigned (*forget_session)(struct engine_self *, const char *session);
 
 	/* MAY be NULL.  How many warm processes there are. */
-	unsigned (*count_warm)(void);
+	unsigned (*count_warm)(const struct engine_self *);
 };
 
 extern const struct engine engine;

@@ -48,18 +48,24 @@ leave_if_drained(struct worker *w)
 
 /* Which turn is next */
 
+/* Turns of one session wait for each other, unless they are known to be about
+ * different conversations. */
 static bool
-session_is_busy(const struct worker *w, const char *session)
+is_in_the_way(const struct turn *other, const struct turn *t)
 {
-	if (!engine.has_sessions || !session)
+	if (!engine.has_sessions || !t->session || !other->session ||
+	    strcmp(other->session, t->session) != 0)
 		return false;
-	list_each (&w->running, n) {
-		const struct turn *t = container_of(n, struct turn, node);
+	return !other->lane || !t->lane || other->lane == t->lane;
+}
 
-		if (t->session && !strcmp(t->session, session))
-			return true;
-	}
-	return false;
+static bool
+lane_is_free(const struct turn *t)
+{
+	list_each (&t->worker->running, n)
+		if (is_in_the_way(container_of(n, struct turn, node), t))
+			return false;
+	return true;
 }
 
 static bool
@@ -71,7 +77,7 @@ has_slot(const struct worker *w)
 static bool
 may_run(const struct turn *t)
 {
-	return has_slot(t->worker) && !session_is_busy(t->worker, t->session);
+	return has_slot(t->worker) && lane_is_free(t);
 }
 
 /* No other turn comes between. */
@@ -121,12 +127,31 @@ is_read_to_run(struct turn *t)
 static void
 run(struct turn *t)
 {
-	loop_unset(&t->worker->loop, &t->deadline);
 	if (!is_read_to_run(t))
 		return;
+	if (!may_run(t)) { /* its lane was not known before it was read */
+		forget_what_was_read(t);
+		return;
+	}
+	loop_unset(&t->worker->loop, &t->deadline);
 	turn_move(t, TURN_RUNNING);
 	log_info("turn %ju: running", (uintmax_t)t->id);
 	engine.start(t);
+}
+
+/* One that came before it, and must run before it, waits as well. */
+static bool
+is_overtaking(const struct turn *t)
+{
+	list_each (&t->worker->waiting, n) {
+		const struct turn *other = container_of(n, struct turn, node);
+
+		if (other == t)
+			return false;
+		if (is_in_the_way(other, t))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -139,7 +164,7 @@ find_next(const struct worker *w)
 	list_each (&w->waiting, n) {
 		struct turn *t = container_of(n, struct turn, node);
 
-		if (may_run(t))
+		if (may_run(t) && !is_overtaking(t))
 			return t;
 	}
 	return NULL;
@@ -395,7 +420,7 @@ worker_on_list_sessions(struct worker *w, const struct msg_list_sessions *m)
 	struct msg_sessions reply;
 
 	if (engine.list_sessions)
-		engine.list_sessions(&rows, (unsigned)m->limit);
+		engine.list_sessions(w->self, &rows, (unsigned)m->limit);
 	reply.rows = rows_end(&rows);
 	reply.has_more = rows.has_more;
 	reply_sessions(&w->server, &reply);
@@ -408,7 +433,7 @@ worker_on_forget_session(struct worker *w, const struct msg_forget_session *m)
 	auto_free char *session = copy(m->session);
 	const struct msg_forgotten reply = {
 		.sessions = engine.forget_session
-				    ? engine.forget_session(session)
+				    ? engine.forget_session(w->self, session)
 				    : 0,
 	};
 
@@ -421,7 +446,7 @@ worker_on_list_models(struct worker *w, const struct msg_list_models *m)
 	struct rows rows = ROWS_INIT;
 	struct msg_models reply;
 
-	engine.list_models(&rows);
+	engine.list_models(w->self, &rows);
 	reply.rows = rows_end(&rows);
 	reply.has_more = rows.has_more;
 	reply_models(&w->server, &reply);
@@ -461,7 +486,7 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 		.name = str_of(w->name),
 		.running = w->running.len,
 		.queued = w->waiting.len,
-		.warm = engine.count_warm ? engine.count_warm() : 0,
+		.warm = engine.count_warm ? engine.count_warm(w->self) : 0,
 		.health = w->health,
 		.probes = w->probes,
 		.harness = text_or_none(w->harness_version),
@@ -502,7 +527,7 @@ worker_probe(struct worker *w, bool asked)
 		return;
 	}
 	w->is_probing = true;
-	engine.probe(asked);
+	engine.probe(w->self, asked);
 }
 
 /* The old ones live until the engine has taken the new ones over. */
@@ -520,7 +545,7 @@ change(struct worker *w, struct settings *settings,
 	w->harness = *harness;
 	*settings = old;
 	*harness = old_harness;
-	return engine.configure(e);
+	return engine.configure(w->self, e);
 }
 
 static void on_probe_timer(struct timer *);
@@ -799,7 +824,9 @@ worker_fini(struct worker *w)
 	struct list *const lists[] = { &w->waiting, &w->running, &w->ended };
 	struct node *n;
 
-	engine.fini();
+	if (w->self)
+		engine.fini(w->self);
+	w->self = NULL;
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		while ((n = list_first(lists[i])))
 			turn_free(container_of(n, struct turn, node));

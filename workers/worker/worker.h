@@ -25,6 +25,7 @@ struct worker {
 	struct loop loop;
 	const char *name;			 /* "claude" */
 	char title[MAX_NAME + sizeof "worker."]; /* in the log */
+	struct engine_self *self;		 /* the engine's own */
 	char *mark; /* "<instance>/claude/": what we start carries it */
 	struct settings settings;
 	struct harness_settings harness;
