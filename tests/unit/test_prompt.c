@@ -270,6 +270,96 @@ an_answer_is_known_again_whatever_its_white_space(void **state)
 	assert_true(prompt_answer(&c, 0) == 0);
 }
 
+/* A conversation as a client sends it; %s is what follows the question. */
+#define ASKING(question, rest)                                      \
+	"{\"messages\":[{\"role\":\"user\",\"content\":\"first\"}," \
+	"{\"role\":\"assistant\",\"content\":\"one\"},"             \
+	"{\"role\":\"user\",\"content\":" question "}" rest "]}"
+#define ANSWERED                                         \
+	",{\"role\":\"assistant\",\"content\":\"two\"}," \
+	"{\"role\":\"user\",\"content\":\"third\"}"
+
+static uint64_t
+question_of(const char *body, size_t from)
+{
+	uint64_t hash;
+
+	must(prompt_read(&c, str_of(body), &e));
+	hash = prompt_question(&c, from);
+	prompt_fini(&c);
+	return hash;
+}
+
+static uint64_t
+asked_by(const char *body, size_t answer)
+{
+	uint64_t hash;
+
+	must(prompt_read(&c, str_of(body), &e));
+	hash = prompt_asked(&c, answer);
+	prompt_fini(&c);
+	return hash;
+}
+
+static void
+a_question_is_known_again_before_its_answer(void **state)
+{
+	uint64_t asked = question_of(ASKING("\"second one\"", ""), 2);
+
+	assert_true(asked_by(ASKING("\"second one\"", ANSWERED), 3) == asked);
+	assert_true(asked_by(ASKING("\"second\\n one \"", ANSWERED), 3) ==
+		    asked);
+	assert_true(asked_by(ASKING("[{\"type\":\"text\",\"text\":\"second\"}"
+				    ",\" one\"]",
+				    ANSWERED),
+			     3) == asked);
+	assert_true(asked_by(ASKING("\"second two\"", ANSWERED), 3) != asked);
+	assert_true(asked_by(ASKING("\"second one\"", ANSWERED), 1) != asked);
+	assert_true(asked_by(ASKING("\"second one\"", ANSWERED), 1) ==
+		    question_of(SAYING("first"), 0));
+}
+
+static void
+a_question_of_ours_is_not_expected_from_the_caller(void **state)
+{
+#define BEGUN                                                   \
+	"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}," \
+	"{\"role\":\"assistant\",\"content\":\"b\"}"
+	uint64_t asked = question_of(BEGUN "]}", 2);
+
+	assert_true(asked_by(BEGUN
+			     ",{\"role\":\"assistant\",\"content\":\"c\"},"
+			     "{\"role\":\"user\",\"content\":\"d\"}]}",
+			     2) == asked);
+}
+
+static uint64_t
+hash_of(const char *body)
+{
+	uint64_t hash;
+
+	must(prompt_read(&c, str_of(body), &e));
+	hash = prompt_hash(&c, 0);
+	prompt_fini(&c);
+	return hash;
+}
+
+static void
+the_same_messages_have_one_hash_however_they_are_spelled(void **state)
+{
+	uint64_t hash = hash_of(SAYING("caf\xc3\xa9 /"));
+
+	assert_true(hash == hash_of(SAYING("caf\\u00e9 \\/")));
+	assert_true(hash ==
+		    hash_of("{\"messages\":[{\"content\":[{\"text\":"
+			    "\"caf\\u00e9 /\",\"type\":\"input_text\"}],"
+			    "\"role\":\"USER\"}]}"));
+	assert_true(hash != hash_of(SAYING("caf\xc3\xa9/")));
+	assert_true(hash !=
+		    hash_of("{\"messages\":[{\"role\":\"user\",\"content\":"
+			    "[\"caf\xc3\xa9\",\" /\"]}]}"));
+}
+
 int
 main(void)
 {
@@ -294,6 +384,11 @@ main(void)
 		cmocka_unit_test_teardown(
 			an_answer_is_known_again_whatever_its_white_space,
 			fini),
+		cmocka_unit_test(a_question_is_known_again_before_its_answer),
+		cmocka_unit_test(
+			a_question_of_ours_is_not_expected_from_the_caller),
+		cmocka_unit_test(
+			the_same_messages_have_one_hash_however_they_are_spelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "workers/cli/message.h"
+#include "workers/io/hash.h"
+#include "workers/io/json.h"
 
 /* What is said for a client that ends with words of the assistant's. */
 #define GO_ON                                                                  \
@@ -139,6 +141,7 @@ ask_late_system(struct reader *r)
 		json_array_append(parts, json_array_get(r->system, i));
 	for (size_t i = n; i > first; i--)
 		json_array_remove(r->system, i - 1);
+	r->conversation->ours = json_array_size(r->conversation->messages);
 	add_message(r->conversation, "user", parts);
 	json_decref(parts);
 }
@@ -150,6 +153,7 @@ ask_to_go_on(struct prompt *p)
 	json_t *parts =
 		json_pack("[{s:s, s:s}]", "type", "text", "text", GO_ON);
 
+	p->ours = json_array_size(p->messages);
 	add_message(p, "user", parts);
 	p->goes_on = true;
 	json_decref(parts);
@@ -187,6 +191,7 @@ read_messages(struct prompt *p, const json_t *body, json_t *ignored,
 
 	reading_init(&r.reading);
 	p->messages = json_array();
+	p->ours = SIZE_MAX;
 	json_array_foreach (messages, r.reading.message, r.message) {
 		ok = read_message(&r, e);
 		if (!ok)
@@ -386,31 +391,81 @@ prompt_unanswered(const struct prompt *p)
 	return n;
 }
 
-/* FNV-1a */
+/* FNV-1a: its state is no larger than its value. */
 uint64_t
 answer_add(uint64_t answer, struct str text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (!strchr(" \t\r\n", text.ptr[i]) || !text.ptr[i])
-			answer = (answer ^ (unsigned char)text.ptr[i]) *
-				 UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			answer = (answer ^ c) * UINT64_C(0x100000001b3);
+	}
 	return answer;
+}
+
+static const json_t *
+content_of(const struct prompt *p, size_t message)
+{
+	return json_object_get(json_array_get(p->messages, message), "content");
 }
 
 uint64_t
 prompt_answer(const struct prompt *p, size_t message)
 {
-	const json_t *parts = json_object_get(
-		json_array_get(p->messages, message), "content");
-	auto_free char *text = NULL;
-	uint64_t answer;
-	size_t len;
+	uint64_t answer = ANSWER_EMPTY;
+	const json_t *part;
+	size_t i;
 
 	if (!is_assistant(p, message))
 		return 0;
-	text = parts_text(parts, "", &len);
-	answer = answer_add(ANSWER_EMPTY, (struct str){ text, len });
+	json_array_foreach (content_of(p, message), i, part)
+		answer = answer_add(answer, json_str(part, "text"));
 	return answer == ANSWER_EMPTY ? 0 : answer;
+}
+
+/* What a user's message asks.  Ids of calls are left out: clients make new
+ * ones. */
+static void
+add_asked(struct hash *h, const json_t *content)
+{
+	static const char *const fields[] = { "text", "data", "url" };
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (content, i, part) {
+		for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+			hash_add_words(h, json_str(part, fields[k]));
+		add_asked(h, json_object_get(part, "content"));
+	}
+}
+
+/* What we have asked in the caller's place is not in its next request. */
+static uint64_t
+asked_in(const struct prompt *p, size_t from, size_t to)
+{
+	struct hash h = HASH_INIT;
+
+	for (size_t i = from; i < to; i++)
+		if (!is_assistant(p, i) && i < p->ours)
+			add_asked(&h, content_of(p, i));
+	return hash_value(&h);
+}
+
+uint64_t
+prompt_asked(const struct prompt *p, size_t answer)
+{
+	size_t from = answer;
+
+	while (from && !is_assistant(p, from - 1))
+		from--;
+	return asked_in(p, from, answer);
+}
+
+uint64_t
+prompt_question(const struct prompt *p, size_t from)
+{
+	return asked_in(p, from, json_array_size(p->messages));
 }
 
 json_t *
@@ -423,23 +478,34 @@ prompt_begin(const struct prompt *p, size_t n)
 	return begin;
 }
 
-static int
-add_dumped(const char *piece, size_t len, void *hash)
+static void
+add_part(struct hash *h, const json_t *part)
 {
-	uint64_t *h = hash;
+	static const char *const fields[] = {
+		"type",	     "id",  "name",	  "text",
+		"arguments", "url", "media_type", "data",
+	};
+	const json_t *content = json_object_get(part, "content"), *its;
+	size_t i;
 
-	for (size_t i = 0; i < len; i++)
-		*h = (*h ^ (unsigned char)piece[i]) * UINT64_C(0x100000001b3);
-	return 0;
+	for (i = 0; i < sizeof fields / sizeof *fields; i++)
+		hash_add_field(h, json_str(part, fields[i]));
+	json_array_foreach (content, i, its)
+		add_part(h, its);
 }
 
 uint64_t
 prompt_hash(const struct prompt *p, size_t from)
 {
-	uint64_t hash = ANSWER_EMPTY;
+	struct hash h = HASH_INIT;
+	const json_t *part;
+	size_t k;
 
-	for (size_t i = from; i < json_array_size(p->messages); i++)
-		json_dump_callback(json_array_get(p->messages, i), add_dumped,
-				   &hash, JSON_COMPACT);
-	return hash ? hash : 1;
+	for (size_t i = from; i < json_array_size(p->messages); i++) {
+		hash_add_field(
+			&h, json_str(json_array_get(p->messages, i), "role"));
+		json_array_foreach (content_of(p, i), k, part)
+			add_part(&h, part);
+	}
+	return hash_value(&h);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * conversation - a chat request, as a harness wants to see it
+ * prompt - a chat request, as a harness wants to see it
  *
  * OpenAI's messages come in many shapes: strings, null, arrays of parts, old
  * and new names for the same.  Here they become one: the text of all system
@@ -30,6 +30,8 @@ struct prompt {
 	size_t system_len;
 	json_t *messages; /* as above */
 	bool goes_on;	  /* the last message is ours: the answer is to go on */
+	size_t ours;	  /* messages from here on are not in the caller's list
+			   * of user's messages; SIZE_MAX: all are */
 	char *ignored; /* fields that nobody honours: "n, seed"; NULL: none */
 };
 
@@ -51,6 +53,20 @@ uint64_t prompt_hash(const struct prompt *, size_t from);
  */
 uint64_t prompt_answer(const struct prompt *, size_t message);
 
-/* The same hash, of text that comes in pieces: begin with ANSWER_EMPTY. */
+/*
+ * Hashes of what the user asks, without regard to white space and to ids of
+ * calls.  They never are 0.
+ *
+ * prompt_asked     what the answer `answer`, a message of the assistant's, has
+ *                  answered: all that stands between it and the answer before
+ * prompt_question  what is asked from the message `from` on.  If the caller
+ *                  sends the same again with the answer behind it, this is
+ *                  prompt_asked() of that answer.
+ */
+uint64_t prompt_asked(const struct prompt *, size_t answer);
+uint64_t prompt_question(const struct prompt *, size_t from);
+
+/* The same hash as prompt_answer(), of text that comes in pieces: begin with
+ * ANSWER_EMPTY. */
 #define ANSWER_EMPTY UINT64_C(0xcbf29ce484222325)
 uint64_t answer_add(uint64_t answer, struct str text);
