@@ -23,6 +23,7 @@
 #define MAX_LINE (160u << 20) /* one line of a CLI: a 64 MiB text, escaped */
 #define MAX_DELTA (64u << 10) /* one piece of an answer */
 #define EVENT_COST 512	    /* bytes of credit for an event, besides its text */
+#define MAX_MEANWHILE MAX_DELTA /* of what a CLI says between its turns */
 #define MAX_LIST (8u << 20) /* one list, as JSON: sessions, models */
 #define MAX_STDERR (8u << 10)  /* the end of a CLI's standard error */
 #define MAX_BATCH (128u << 10) /* bytes of events in one NNG message */

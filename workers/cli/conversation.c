@@ -1,9 +1,35 @@
 #include "workers/cli/conversation.h"
 
 #include <assert.h>
+
+#include "proto/limits.h"
 #include "proto/log.h"
-#include "workers/cli/prompt.h"
 #include "workers/cli/pool.h"
+#include "workers/cli/prompt.h"
+
+enum {
+	/* A shared process serves others: it is given up only after seconds,
+	 * however short cancel_ms is. */
+	SHARED_CANCEL_MS = 10000,
+};
+
+static struct loop *
+loop_of(const struct conversation *c)
+{
+	return &c->pool->worker->loop;
+}
+
+static const struct harness_settings *
+settings_of(const struct conversation *c)
+{
+	return &c->pool->worker->harness;
+}
+
+static bool
+is_shared(const struct conversation *c)
+{
+	return c->pool->harness->shares > 0;
+}
 
 void
 conversation_free_later(struct timer *t)
@@ -23,6 +49,7 @@ conversation_free_later(struct timer *t)
 	free((char *)c->system);
 	free((char *)c->model);
 	free((char *)c->position);
+	buf_fini(&c->meanwhile);
 	free(c);
 }
 
@@ -35,24 +62,68 @@ conversation_leave(struct conversation *c)
 	if (timer_is_set(&c->free_later))
 		return;
 	c->state = CONVERSATION_LEAVING;
-	loop_unset(&p->worker->loop, &c->clock);
+	loop_unset(loop_of(c), &c->clock);
 	list_remove(&p->conversations, &c->node);
 	list_append(&p->leavings, &c->node);
-	loop_set(&p->worker->loop, &c->free_later, 0, conversation_free_later);
+	loop_set(loop_of(c), &c->free_later, 0, conversation_free_later);
 	if (c->instance)
 		instance_leave(c);
 }
 
-static bool
-is_shared(const struct conversation *c)
+/* Deadlines */
+
+static void
+on_time(struct timer *t)
 {
-	return c->pool->harness->shares > 0;
+	conversation_event(container_of(t, struct conversation, clock), ON_TIME,
+			   NULL);
 }
+
+static void
+wait_for(struct conversation *c, uint64_t ms)
+{
+	loop_set(loop_of(c), &c->clock, ms, on_time);
+}
+
+/* Begins the deadline of silence anew.  It does not run while the CLI is not
+ * read for the sake of a slow client. */
+static void
+listen_for_silence(struct conversation *c)
+{
+	uint64_t ms = settings_of(c)->timeout_ms;
+
+	if (ms && !c->instance->program.paused)
+		wait_for(c, ms);
+	else
+		loop_unset(loop_of(c), &c->clock);
+}
+
+/* A conversation that takes long to open, and shows that it goes on - a long
+ * history is imported, or read back - is not one that does not start. */
+void
+conversation_is_alive(struct conversation *c)
+{
+	switch (c->state) {
+	case CONVERSATION_STARTING:
+		if (!c->was_ready)
+			wait_for(c, settings_of(c)->start_ms);
+		break;
+	case CONVERSATION_BUSY:
+	case CONVERSATION_QUEUED:
+	case CONVERSATION_ALONE:
+		listen_for_silence(c);
+		break;
+	default:
+		break;
+	}
+}
+
+/* How a turn, or a trial, has ended is told once. */
 
 /* A process that failed its trial is ended: the next trial must see what a new
  * process sees, such as a login that was made meanwhile. */
 static void
-come_back(struct conversation *c, const struct error *e)
+conclude_trial(struct conversation *c, const struct error *e)
 {
 	c->is_trial = false;
 	if (e && instance_is_idle(c->instance))
@@ -60,25 +131,36 @@ come_back(struct conversation *c, const struct error *e)
 	pool_trial_is_over(c->pool, e);
 }
 
-/* Tells the end of the turn, or of the trial, once. */
 static void
 tell(struct conversation *c, const struct outcome *o)
 {
-	if (c->turn)
-		c->pool->over(c, o);
+	struct turn *turn = c->turn;
+
+	c->turn = NULL;
+	if (turn)
+		c->pool->over(turn, c, o);
 	else if (c->is_trial)
-		come_back(c, o->error);
+		conclude_trial(c, o->error);
 }
 
-/* Ends the conversation without a word about its turn, which the caller must
- * tell.  In a shared process it has left its run when this returns. */
+/* A turn that only waited was not said, and can begin elsewhere. */
 static void
-end_now(struct conversation *c)
+tell_end(struct conversation *c)
 {
-	if (c->state == CONVERSATION_LEAVING)
-		return;
-	c->state = CONVERSATION_LEAVING;
-	loop_unset(&c->pool->worker->loop, &c->clock);
+	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
+
+	o.not_begun = c->turn && !c->was_said && !c->was_starting;
+	tell(c, &o);
+}
+
+/* The verbs of the table: each is called after its state was entered. */
+
+/* Ends the conversation's place in its process, or the process that is its
+ * alone.  In a shared process it has left its instance when this returns. */
+static void
+depart(struct conversation *c)
+{
+	loop_unset(loop_of(c), &c->clock);
 	if (!is_shared(c)) {
 		instance_kill(c->instance);
 		return;
@@ -88,109 +170,43 @@ end_now(struct conversation *c)
 	conversation_leave(c);
 }
 
-void
-conversation_give_up(struct conversation *c, const struct error *e)
-{
-	const struct outcome o = { .error = e };
-
-	end_now(c);
-	tell(c, &o);
-}
-
-/* A CLI that missed a deadline may never answer again: the run is closed, so
- * that not even the turn that begins next relies on it. */
 static void
-give_up_on_run(struct conversation *c, const struct error *e)
+break_off(struct conversation *c)
 {
-	if (is_shared(c))
-		instance_close(c->instance);
-	conversation_give_up(c, e);
+	depart(c);
+	tell_end(c);
 }
 
-void
-conversation_explain_end(struct conversation *c, struct error *e)
+/* The process of a conversation that has nothing to do gets time to end. */
+static void
+bow_out(struct conversation *c)
 {
-	struct str words = program_last_words(&c->instance->program);
-
-	if (c->pool->harness->ended)
-		c->pool->harness->ended(c, c->instance->program.process.status,
-					words, e);
-	if (c->state == CONVERSATION_STOPPING)
-		*e = c->why;
-	else if (c->state != CONVERSATION_LEAVING && (c->turn || c->is_trial))
-		log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
-			 log_quote(str_of(e->text)));
-}
-
-void
-conversation_ended(struct conversation *c, const struct error *e)
-{
-	const struct outcome o = { .error = e };
-
-	conversation_leave(c);
-	tell(c, &o);
-}
-
-/* Idle conversations */
-
-void
-conversation_retire(struct conversation *c)
-{
-	bool was_idle =
-		c->state == CONVERSATION_IDLE || c->state == CONVERSATION_SPARE;
-
-	if (c->state == CONVERSATION_LEAVING)
-		return;
-	assert(!c->turn);
-	if (!was_idle || is_shared(c)) {
-		end_now(c);
+	if (is_shared(c)) {
+		depart(c);
 		return;
 	}
-	c->state = CONVERSATION_LEAVING;
-	loop_unset(&c->pool->worker->loop, &c->clock);
+	loop_unset(loop_of(c), &c->clock);
 	instance_retire(c->instance);
 }
 
-void
-conversation_on_idle_for_long(struct timer *t)
+static void
+exit_with_process(struct conversation *c)
 {
-	conversation_retire(container_of(t, struct conversation, clock));
+	conversation_leave(c);
+	tell_end(c);
 }
 
-/* Turns */
-
 static void
-on_silence(struct timer *t)
+await_start(struct conversation *c)
 {
-	struct conversation *c = container_of(t, struct conversation, clock);
-	uint64_t ms = c->pool->worker->harness.timeout_ms;
-	struct error e = { 0 };
-
-	fail_with(&e, ERR_TIMEOUT,
-		  "timeout: %s said nothing for %ju ms, and its turn was given "
-		  "up",
-		  c->pool->worker->name, (uintmax_t)ms);
-	give_up_on_run(c, &e);
-}
-
-/* Begins the deadline of silence anew.  It does not run while the CLI is not
- * read for the sake of a slow client. */
-static void
-listen_for_silence(struct conversation *c)
-{
-	struct loop *loop = &c->pool->worker->loop;
-	uint64_t ms = c->pool->worker->harness.timeout_ms;
-
-	if (c->state != CONVERSATION_BUSY)
-		return;
-	if (ms && !c->instance->program.paused)
-		loop_set(loop, &c->clock, ms, on_silence);
+	if (c->was_ready)
+		wait_for(c, 0);
 	else
-		loop_unset(loop, &c->clock);
+		wait_for(c, settings_of(c)->start_ms);
 }
 
 void
-conversation_greet(struct conversation *c)
+conversation_shake_hands(struct conversation *c)
 {
 	c->had_handshake = true;
 	if (c->pool->harness->handshake)
@@ -198,14 +214,319 @@ conversation_greet(struct conversation *c)
 	c->history = NULL;
 }
 
-/* A conversation is greeted only once it has its turn: the CLI may say at once
- * that it is ready, or that it does not know the session. */
+/* Hands are shaken only once there is a turn: the CLI may say at once that it
+ * is ready, or that it does not know the conversation. */
 static void
-greet_if_up(struct conversation *c)
+shake_hands_if_up(struct conversation *c)
 {
-	if (c->state == CONVERSATION_STARTING &&
-	    c->instance->state == INSTANCE_UP)
-		conversation_greet(c);
+	if (c->instance->state == INSTANCE_UP && !c->had_handshake)
+		conversation_shake_hands(c);
+}
+
+static void
+note_ready(struct conversation *c)
+{
+	c->was_ready = true;
+}
+
+static void
+begin_turn(struct conversation *c)
+{
+	loop_unset(loop_of(c), &c->clock);
+	c->was_starting = false;
+	c->pool->ready(c);
+}
+
+/* A conversation whose CLI is ready has a turn, or was a trial. */
+static void
+open_up(struct conversation *c)
+{
+	if (c->turn) {
+		begin_turn(c);
+		return;
+	}
+	c->state = CONVERSATION_LEAVING;
+	depart(c);
+	conclude_trial(c, NULL);
+}
+
+static void
+rest(struct conversation *c)
+{
+	uint64_t ms = settings_of(c)->idle_ms;
+
+	if (c->background && ms < settings_of(c)->background_ms)
+		ms = settings_of(c)->background_ms;
+	wait_for(c, ms);
+	pool_became_idle(c);
+}
+
+/* Whether it has no use without its turn. */
+static bool
+ends_with_turn(const struct conversation *c)
+{
+	return c->pool->harness->one_shot || !c->session ||
+	       c->instance->state == INSTANCE_CLOSED ||
+	       instance_is_stale(c->instance);
+}
+
+/* A process that is one_shot ends by itself after its turn. */
+static void
+end_with_turn(struct conversation *c)
+{
+	c->state = CONVERSATION_LEAVING;
+	loop_unset(loop_of(c), &c->clock);
+	instance_finish(c->instance);
+	if (!c->pool->harness->one_shot)
+		depart(c);
+	else if (!c->instance->program.was_ended)
+		instance_retire(c->instance);
+}
+
+/*
+ * The end of a turn is told last.  It frees the session, whose next turn may
+ * begin at once and in this conversation, which must be idle by then, or gone.
+ */
+static void
+conclude(struct conversation *c)
+{
+	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
+	struct turn *turn = c->turn;
+
+	c->instance->last_use = loop_now();
+	if (!o.error)
+		c->pool->crashes = 0;
+	if (ends_with_turn(c)) {
+		end_with_turn(c);
+	} else {
+		c->turn = NULL;
+		rest(c);
+	}
+	c->turn = turn;
+	tell(c, &o);
+}
+
+/* The client's turn is over at once; the conversation is free for the next one
+ * when the CLI has stopped. */
+static void
+interrupt(struct conversation *c)
+{
+	uint64_t ms = settings_of(c)->cancel_ms;
+	struct outcome o = *c->outcome;
+	struct turn *turn = c->turn;
+
+	if (is_shared(c) && ms < SHARED_CANCEL_MS)
+		ms = SHARED_CANCEL_MS;
+	wait_for(c, ms);
+	if (!is_shared(c))
+		program_pause(&c->instance->program, false);
+	c->turn = NULL;
+	c->pool->harness->interrupt(c);
+	c->pool->over(turn, c, &o);
+}
+
+/* Stops the turn.  A conversation without a session has no use after that, so
+ * its process is killed; in a shared one it is closed. */
+static void
+stop(struct conversation *c)
+{
+	if (c->pool->harness->interrupt && c->session) {
+		interrupt(c);
+		return;
+	}
+	c->state = CONVERSATION_LEAVING;
+	break_off(c);
+}
+
+/* A turn that waits is not wanted any more; what it waits for goes on. */
+static void
+drop_waiting(struct conversation *c)
+{
+	if (c->turn)
+		tell(c, c->outcome);
+}
+
+/* What the conversation has waited for is over: its turn begins, if there is
+ * one. */
+static void
+go_on(struct conversation *c)
+{
+	c->instance->last_use = loop_now();
+	if (c->turn && !instance_is_stale(c->instance) &&
+	    c->instance->state != INSTANCE_CLOSED) {
+		begin_turn(c);
+	} else if (ends_with_turn(c)) {
+		end_with_turn(c);
+		tell_end(c);
+	} else {
+		rest(c);
+	}
+}
+
+static void
+listen(struct conversation *c)
+{
+	listen_for_silence(c);
+}
+
+static void
+end_late(struct conversation *c, const struct error *e)
+{
+	const struct outcome o = { .error = e };
+
+	/* A CLI that missed a deadline may never answer again: the instance is
+	 * closed, so that not even the turn that begins next relies on it. */
+	if (is_shared(c))
+		instance_close(c->instance);
+	c->outcome = &o;
+	break_off(c);
+	c->outcome = NULL;
+}
+
+static void
+give_up_start(struct conversation *c)
+{
+	struct str words = program_last_words(&c->instance->program);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
+		  c->pool->worker->name, (uintmax_t)settings_of(c)->start_ms,
+		  words.len ? ": " : "", STR_ARG(words));
+	end_late(c, &e);
+}
+
+static void
+give_up_turn(struct conversation *c)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_TIMEOUT,
+		  "timeout: %s said nothing for %ju ms, and its turn was given "
+		  "up",
+		  c->pool->worker->name, (uintmax_t)settings_of(c)->timeout_ms);
+	end_late(c, &e);
+}
+
+/* A spare that was ready before it was taken has no start to wait for. */
+static void
+start_late(struct conversation *c)
+{
+	if (c->was_ready) {
+		c->was_ready = false;
+		c->state = CONVERSATION_IDLE;
+		open_up(c);
+		return;
+	}
+	give_up_start(c);
+}
+
+struct rule {
+	enum conversation_state next;
+	void (*enter)(struct conversation *);
+};
+
+/* No rule: the event changes nothing. */
+static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
+	/* clang-format off */
+	[CONVERSATION_SPARE] = {
+		[ON_TAKEN]  = { CONVERSATION_STARTING, await_start },
+		[ON_READY]  = { CONVERSATION_SPARE,    note_ready },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  bow_out },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_STARTING] = {
+		[ON_TURN]   = { CONVERSATION_STARTING, shake_hands_if_up },
+		[ON_READY]  = { CONVERSATION_IDLE,     open_up },
+		[ON_END]    = { CONVERSATION_LEAVING,  break_off },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_STOP]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  start_late },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_IDLE] = {
+		[ON_TURN]   = { CONVERSATION_IDLE,     begin_turn },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_ALONE]  = { CONVERSATION_ALONE,    listen },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  bow_out },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  bow_out },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_BUSY] = {
+		[ON_END]    = { CONVERSATION_IDLE,     conclude },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_ALONE]  = { CONVERSATION_QUEUED,   listen },
+		[ON_STOP]   = { CONVERSATION_STOPPING, stop },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_QUEUED] = {
+		[ON_END]    = { CONVERSATION_IDLE,     conclude },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_SILENT] = { CONVERSATION_BUSY,     listen },
+		/* what would be interrupted is not this turn */
+		[ON_STOP]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_STOPPING] = {
+		[ON_END]    = { CONVERSATION_IDLE,     go_on },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_STOP]   = { CONVERSATION_STOPPING, drop_waiting },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_ALONE] = {
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_SILENT] = { CONVERSATION_IDLE,     go_on },
+		[ON_STOP]   = { CONVERSATION_ALONE,    drop_waiting },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
+	[CONVERSATION_LEAVING] = {
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  conversation_leave },
+	},
+	/* clang-format on */
+};
+
+void
+conversation_event(struct conversation *c, enum conversation_event event,
+		   const struct outcome *o)
+{
+	const struct rule *rule = &rules[c->state][event];
+
+	if (!rule->enter)
+		return;
+	c->state = rule->next;
+	c->outcome = o;
+	rule->enter(c);
+	c->outcome = NULL;
+}
+
+/* What others ask of it. */
+
+void
+conversation_break(struct conversation *c, const struct error *e)
+{
+	const struct outcome o = { .error = e };
+
+	conversation_event(c, ON_BREAK, &o);
+}
+
+bool
+conversation_is_free(const struct conversation *c)
+{
+	return !c->turn && (c->state == CONVERSATION_IDLE ||
+			    c->state == CONVERSATION_STOPPING ||
+			    c->state == CONVERSATION_ALONE);
 }
 
 void
@@ -214,11 +535,9 @@ conversation_give(struct conversation *c, struct turn *t)
 	assert(!c->turn);
 	c->turn = t;
 	c->answer = ANSWER_EMPTY;
-	c->said_something = false;
-	if (c->state == CONVERSATION_IDLE)
-		c->pool->ready(c);
-	else
-		greet_if_up(c);
+	c->was_said = c->said_something = false;
+	c->was_starting = c->state == CONVERSATION_STARTING;
+	conversation_event(c, ON_TURN, NULL);
 }
 
 void
@@ -231,38 +550,24 @@ conversation_say(struct conversation *c, const char *model,
 	c->from = from;
 	c->turns++;
 	c->state = CONVERSATION_BUSY;
+	c->was_said = true;
 	listen_for_silence(c);
 	c->pool->harness->say(c);
 	c->messages = NULL;
 }
 
-static void
-on_not_stopped(struct timer *t)
-{
-	struct conversation *c = container_of(t, struct conversation, clock);
-
-	give_up_on_run(c, &c->why);
-}
-
-/* A conversation without a session has no use after its turn, so its process is
- * killed.  In a shared process it must be interrupted first. */
 void
 conversation_stop(struct conversation *c, const struct error *e)
 {
-	if (c->state == CONVERSATION_STOPPING)
-		return;
-	if (c->state != CONVERSATION_BUSY || !c->pool->harness->interrupt ||
-	    !(c->session || is_shared(c))) {
-		conversation_give_up(c, e);
-		return;
-	}
-	c->state = CONVERSATION_STOPPING;
-	c->why = *e;
-	loop_set(&c->pool->worker->loop, &c->clock,
-		 c->pool->worker->harness.cancel_ms, on_not_stopped);
-	if (!is_shared(c))
-		program_pause(&c->instance->program, false);
-	c->pool->harness->interrupt(c);
+	const struct outcome o = { .error = e };
+
+	conversation_event(c, ON_STOP, &o);
+}
+
+void
+conversation_retire(struct conversation *c)
+{
+	conversation_event(c, ON_RETIRE, NULL);
 }
 
 void
@@ -270,27 +575,17 @@ conversation_unblock(struct conversation *c)
 {
 	if (!is_shared(c))
 		program_pause(&c->instance->program, false);
-	listen_for_silence(c);
+	conversation_is_alive(c);
 }
 
-static void on_start_deadline(struct timer *);
-
-static void
-allow_time_to_start(struct conversation *c)
+char *
+conversation_take_meanwhile(struct conversation *c)
 {
-	loop_set(&c->pool->worker->loop, &c->clock,
-		 c->pool->worker->harness.start_ms, on_start_deadline);
-}
+	char *text = c->meanwhile.len ? copy(buf_str(&c->meanwhile)) : NULL;
 
-/* A conversation that takes long to open, and shows that it goes on - a long
- * history is imported, or read back - is not one that does not start. */
-void
-conversation_is_alive(struct conversation *c)
-{
-	if (c->state == CONVERSATION_STARTING && !c->was_ready)
-		allow_time_to_start(c);
-	else
-		listen_for_silence(c);
+	buf_fini(&c->meanwhile);
+	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
+	return text;
 }
 
 /* Hears a line of a process that is not shared. */
@@ -302,92 +597,29 @@ conversation_hear(struct conversation *c, struct str line)
 	if (c->state == CONVERSATION_LEAVING)
 		return;
 	if (!c->pool->harness->line(c, line, &e)) {
-		conversation_give_up(c, &e);
+		conversation_break(c, &e);
 		return;
 	}
-	if (c->state != CONVERSATION_BUSY)
-		return;
-	if (turn_is_blocked(c->turn))
+	if (c->state == CONVERSATION_BUSY && turn_is_blocked(c->turn))
 		program_pause(&c->instance->program, true);
-	listen_for_silence(c);
-}
-
-/* A conversation that was greeted has a turn, or is a trial. */
-void
-conversation_became_ready(struct conversation *c)
-{
-	if (c->turn) {
-		c->state = CONVERSATION_IDLE;
-		c->pool->ready(c);
-	} else {
-		end_now(c);
-		come_back(c, NULL);
-	}
+	if (c->state != CONVERSATION_STARTING)
+		conversation_is_alive(c);
 }
 
 void
-conversation_was_lost(struct conversation *c)
+conversation_explain_end(struct conversation *c, struct error *e)
 {
-	const struct outcome o = { .lost = true };
-
-	end_now(c);
-	tell(c, &o);
-}
-
-/* A process that is one_shot ends by itself after its turn. */
-static void
-let_end(struct conversation *c)
-{
-	if (c->instance->program.was_ended)
-		return;
-	c->state = CONVERSATION_LEAVING;
-	loop_unset(&c->pool->worker->loop, &c->clock);
-	instance_retire(c->instance);
-}
-
-/*
- * The end of a turn is told last.  It frees the session, whose next turn may
- * begin at once and in this conversation, which must be idle by then, or gone
- * if its run is closed.
- */
-void
-conversation_conclude(struct conversation *c, const struct outcome *o)
-{
-	struct turn *turn = c->turn;
-
-	c->instance->last_use = loop_now();
-	if (!o->error)
-		c->pool->crashes = 0;
-	if (c->pool->harness->one_shot) {
-		let_end(c);
-	} else if (!c->session || c->instance->state == INSTANCE_CLOSED) {
-		instance_finish(c->instance);
-		end_now(c);
-	} else {
-		pool_become_idle(c);
-		c->turn = turn;
-	}
-	tell(c, o);
-	if (c->state == CONVERSATION_IDLE && !c->turn &&
-	    instance_is_stale(c->instance))
-		conversation_retire(c);
-}
-
-/* Starting */
-
-static void
-on_start_deadline(struct timer *t)
-{
-	struct conversation *c = container_of(t, struct conversation, clock);
 	struct str words = program_last_words(&c->instance->program);
-	struct error e = { 0 };
 
-	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
-		  c->pool->worker->name,
-		  (uintmax_t)c->pool->worker->harness.start_ms,
-		  words.len ? ": " : "", STR_ARG(words));
-	give_up_on_run(c, &e);
+	if (c->pool->harness->ended)
+		c->pool->harness->ended(c, c->instance->program.process.status,
+					words, e);
+	if (c->state != CONVERSATION_LEAVING && (c->turn || c->is_trial))
+		log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
+			 log_quote(str_of(e->text)));
 }
+
+/* The start */
 
 static struct conversation *
 conversation_new(struct pool *p, const struct conversation_plan *plan)
@@ -400,37 +632,19 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->cli_id = copy(str_of(plan->cli_id));
 	c->cwd = copy(str_of(plan->cwd));
 	c->system = copy((struct str){ plan->system, plan->system_len });
+	c->system_len = plan->system_len;
+	c->knows_system = plan->knows_system;
 	c->model = copy(str_of(plan->model));
 	c->position = copy(str_of(plan->position));
-	c->system_len = plan->system_len;
 	c->resumed = plan->resumed;
 	c->history = plan->history;
 	c->kept = plan->kept;
 	c->permission_mode = p->permission_mode;
 	c->scratch = p->scratch;
 	c->own = xcalloc(1, p->harness->own + 1);
+	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
 	list_append(&p->conversations, &c->node);
 	return c;
-}
-
-static void
-on_ready_before(struct timer *t)
-{
-	conversation_became_ready(container_of(t, struct conversation, clock));
-}
-
-/* From now on the conversation belongs to a turn or a trial, and the deadline
- * of its start runs. */
-static void
-begin(struct conversation *c)
-{
-	struct loop *loop = &c->pool->worker->loop;
-
-	c->state = CONVERSATION_STARTING;
-	if (c->was_ready)
-		loop_set(loop, &c->clock, 0, on_ready_before);
-	else
-		allow_time_to_start(c);
 }
 
 struct conversation *
@@ -448,12 +662,10 @@ conversation_start(struct pool *p, const struct conversation_plan *plan,
 		conversation_leave(c);
 		return NULL;
 	}
-	if (plan->spare)
-		c->state = CONVERSATION_SPARE;
-	else
-		begin(c);
+	if (!plan->spare)
+		conversation_event(c, ON_TAKEN, NULL);
 	if (plan->trial)
-		greet_if_up(c);
+		shake_hands_if_up(c);
 	return c;
 }
 
@@ -464,5 +676,5 @@ conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
 	c->session = copy(str_of(plan->session));
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
-	begin(c);
+	conversation_event(c, ON_TAKEN, NULL);
 }

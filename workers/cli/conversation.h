@@ -1,27 +1,41 @@
 #pragma once
 /*
- * warm - one conversation with a CLI, from its start to its end
+ * conversation - one conversation with a CLI, from its start to its end
  *
- * A conversation has a place in a process (run.h), its state (below), and at
- * most one turn at a time.  Its harness turns the CLI's lines into the events
- * that change the state.  Whoever gives it a turn hears of the turn's end
- * exactly once, by pool->over.
+ * A conversation has a place in an instance (instance.h), a state, and at most
+ * one turn.  The state and the event that happened decide what it does next: a
+ * table in conversation.c says so, and a unit test walks its cells.  The
+ * conversation outlives its turns: it may be idle, it may stop a turn whose
+ * client has gone, and the CLI may say things in it that belong to no turn.
  *
- * Each state that waits for the CLI has a deadline of its own, on `clock`: the
- * start (start_ms), silence in a turn (timeout_ms), the stop of a turn
- * (cancel_ms), idleness (idle_ms).  A sign of life begins the deadline of the
- * start or of the silence anew.  When one passes, the conversation is given
- * up, and its turn fails.
+ * A turn is given to a conversation that is idle, or that soon will be.  It is
+ * told how the turn ended exactly once, by pool->over: that it ended well, that
+ * it failed, that the CLI does not know the conversation, or that the turn was
+ * not begun, because the conversation ended before it could be.
+ *
+ * Each state that waits for the CLI has a deadline, on `clock`: the start
+ * (start_ms), silence in a turn (timeout_ms), the stop of a turn (cancel_ms),
+ * idleness (idle_ms).  A sign of life begins the deadline of the start or of
+ * the silence anew.  When it passes, the conversation is over.
  */
 #include "workers/cli/harness.h"
 #include "workers/cli/instance.h"
 #include "workers/worker/worker.h"
 
-/* How a turn ended, for whoever gave it. */
-struct outcome {
-	bool lost;		   /* the CLI does not know the session */
-	const struct error *error; /* NULL: it ended well */
-	const char *reason, *usage, *model; /* of a good end */
+enum conversation_event {
+	ON_TAKEN,  /* a spare becomes the conversation of a session */
+	ON_TURN,   /* a turn was given */
+	ON_READY,  /* the CLI has opened the conversation */
+	ON_END,	   /* the CLI has ended the turn, well or not: see `outcome` */
+	ON_BREAK,  /* the conversation cannot go on: see `outcome` */
+	ON_LOST,   /* the CLI does not know the conversation */
+	ON_ALONE,  /* the CLI has begun a turn of its own... */
+	ON_SILENT, /* ...and has ended it */
+	ON_STOP,   /* the turn is not wanted any more: see `outcome` */
+	ON_TIME,   /* the deadline of the state has passed */
+	ON_RETIRE, /* the conversation is not wanted any more */
+	ON_EXIT,   /* the process has ended: see `outcome` */
+	CONVERSATION_EVENTS
 };
 
 /* What a conversation is started for; strings are copied. */
@@ -30,9 +44,10 @@ struct conversation_plan {
 	size_t system_len;
 	const json_t *history;
 	bool resumed;
-	bool kept;  /* see struct conversation */
-	bool spare; /* it is started ahead, for a session to come */
-	bool trial; /* see is_trial */
+	bool knows_system; /* see struct conversation */
+	bool kept;	   /* the same */
+	bool spare;	   /* it is started ahead, for a session to come */
+	bool trial;	   /* see is_trial */
 };
 
 /* NULL on failure. */
@@ -44,15 +59,19 @@ struct conversation *conversation_start(struct pool *,
 void conversation_adopt(struct conversation *,
 			const struct conversation_plan *);
 
-/* Gives it a turn, which begins at once or when the CLI is ready.  The turn
- * may be over when this returns. */
+/* Whether a turn can be given to it. */
+bool conversation_is_free(const struct conversation *);
+
+/* Gives it a turn, which begins at once or when the CLI is ready.  The turn may
+ * be over when this returns. */
 void conversation_give(struct conversation *, struct turn *);
 
 /* Says the messages of its turn to the CLI.  Called by pool->ready only. */
 void conversation_say(struct conversation *, const char *model,
 		      const json_t *messages, size_t from);
 
-/* Stops the turn: pool->over follows, with this error. */
+/* Ends the turn: pool->over follows at once, with this error.  The CLI may take
+ * longer to stop; the next turn waits for that. */
 void conversation_stop(struct conversation *, const struct error *);
 
 /* Ends the conversation.  The process of an idle one gets time to end. */
@@ -61,23 +80,22 @@ void conversation_retire(struct conversation *);
 /* The client of its turn, which was slow, has read on. */
 void conversation_unblock(struct conversation *);
 
-/* For run.c. */
-void conversation_greet(struct conversation *);
+/* What the CLI has said between turns, which the caller frees; NULL: nothing.
+ * It is told once. */
+char *conversation_take_meanwhile(struct conversation *);
+
+/* The event, with an outcome for those that have one; NULL: a good one. */
+void conversation_event(struct conversation *, enum conversation_event,
+			const struct outcome *);
+void conversation_break(struct conversation *, const struct error *);
+
+/* For instance.c. */
+void conversation_shake_hands(struct conversation *);
 void conversation_hear(struct conversation *, struct str line);
 void conversation_is_alive(struct conversation *);
 /* Lets the harness explain why the process ended: it may change the error. */
 void conversation_explain_end(struct conversation *, struct error *);
-void conversation_ended(struct conversation *,
-			const struct error *); /* with its process */
-
-/* For talk.c: what the CLI has said of it. */
-void conversation_became_ready(struct conversation *);
-void conversation_was_lost(struct conversation *);
-void conversation_conclude(struct conversation *, const struct outcome *);
-
-/* Ends the conversation at once, and fails its turn. */
-void conversation_give_up(struct conversation *, const struct error *);
 
 /* For the pool: takes it out of all lists, and frees it later. */
 void conversation_leave(struct conversation *);
-timer_fn conversation_free_later, conversation_on_idle_for_long;
+timer_fn conversation_free_later;

@@ -496,13 +496,15 @@ fail_lost(struct turn *t)
  * the same messages are sent again; see may_hear().
  */
 static void
-on_over(struct conversation *c, const struct outcome *o)
+on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 {
-	struct turn *t = c->turn;
 	struct job *job = job_of(t);
 
-	c->turn = NULL;
 	job->conversation = NULL;
+	if (o->not_begun) {
+		start_process(t);
+		return;
+	}
 	if (o->lost) {
 		if (job->resumed)
 			begin_anew(t);
@@ -515,7 +517,7 @@ on_over(struct conversation *c, const struct outcome *o)
 		if (t->session && !job->forgotten)
 			save(t, c);
 	}
-	if (c->state == CONVERSATION_IDLE &&
+	if (c->state != CONVERSATION_LEAVING &&
 	    (job->forgotten || (o->error && !job->resumed)))
 		conversation_retire(c);
 	if (o->error)

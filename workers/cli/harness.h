@@ -80,10 +80,24 @@ struct instance {
 enum conversation_state {
 	CONVERSATION_SPARE,    /* started ahead; belongs to no session yet */
 	CONVERSATION_STARTING, /* the CLI has not said that it is ready */
-	CONVERSATION_IDLE,     /* ready, without a turn */
+	CONVERSATION_IDLE,     /* ready, without a turn under way */
 	CONVERSATION_BUSY,     /* its turn is under way */
-	CONVERSATION_STOPPING, /* its turn is being interrupted */
+	CONVERSATION_QUEUED,   /* its turn was said, but the CLI has a turn of
+				* its own under way first */
+	CONVERSATION_STOPPING, /* a turn that is over for us still ends in the
+				* CLI; the next turn may wait here */
+	CONVERSATION_ALONE,    /* the CLI has a turn of its own under way; a
+				* turn of ours may wait here */
 	CONVERSATION_LEAVING,  /* over: it has no turn; no session finds it */
+	CONVERSATION_STATES
+};
+
+/* How a turn has ended.  Strings are lent. */
+struct outcome {
+	bool lost;	/* the CLI does not know the conversation */
+	bool not_begun; /* the conversation ended before the turn was said */
+	const struct error *error;	    /* NULL: it ended well */
+	const char *reason, *usage, *model; /* of a good end */
 };
 
 /* One conversation with the CLI. */
@@ -96,7 +110,8 @@ struct conversation {
 		*cli_id; /* the CLI's id of the conversation: a new UUID
 			  * unless it is resumed; see conversation_name_it() */
 	bool resumed;	 /* the CLI knows the conversation already... */
-	/* ...up to here, where its last good turn ended; NULL: all of it */
+	/* ...up to here, where one of its answers ended: its last, unless the
+	 * harness rewinds; NULL: all of it */
 	const char *position;
 	bool kept; /* it is resumed later; otherwise nothing may be left */
 	const char *cwd;
@@ -104,6 +119,9 @@ struct conversation {
 	const char *scratch;	     /* as the instance's */
 	const char *system;	     /* system prompt; NULL: none */
 	size_t system_len;
+	/* It was told this very system prompt before: a harness that tells it
+	 * as text does not repeat it. */
+	bool knows_system;
 	const json_t *history; /* messages that begin the conversation, as in
 				* prompt.h; NULL: none.  Gone once handshake()
 				* has returned. */
@@ -128,14 +146,18 @@ struct conversation {
 			      * failed; 0: the last turn ended well */
 	uint64_t answer;     /* hash of what the turn has answered so far, as in
 			      * prompt.h */
+	bool was_starting;   /* the turn was given before the CLI was ready */
+	bool was_said;	     /* the turn was */
 	bool said_something;
 	bool is_trial; /* begun to see that the CLI works; nobody's turn is
 			* ever said in it, and how it went is not told yet */
 	bool had_handshake;
-	bool was_ready;	  /* a spare whose CLI was ready without handshake() */
-	struct error why; /* why the turn is being stopped */
-	struct timer clock;	 /* the deadline of the state */
-	struct timer free_later; /* when no callback of it is under way */
+	bool was_ready; /* a spare whose CLI was ready without handshake() */
+	const struct outcome *outcome; /* of the event; while it is handled */
+	struct buf meanwhile;	       /* what the CLI has said between turns */
+	unsigned background;	       /* commands and agents that run in it */
+	struct timer clock;	       /* the deadline of the state */
+	struct timer free_later;       /* when no callback of it is under way */
 };
 
 struct harness {
@@ -184,6 +206,13 @@ struct harness {
 
 	/* The process reads one turn, up to the end of its input, and exits. */
 	bool one_shot;
+
+	/* A conversation can be resumed at the position of any of its answers,
+	 * and knows nothing of what came after it. */
+	bool rewinds;
+
+	/* A conversation cannot be resumed in another working directory. */
+	bool keeps_cwd;
 
 	/* MUST be set if each talk has an agent: appends arguments and
 	 * NAME=value.  Nothing of the caller's may be in the arguments, except
@@ -266,6 +295,20 @@ void conversation_ready(struct conversation *);
  */
 void conversation_working(struct conversation *, const char *what, size_t done,
 			  size_t all);
+
+/*
+ * The CLI has begun a turn of its own, for which nobody has asked: a background
+ * command has ended, a timer has fired.  What it says until it falls silent
+ * belongs to no turn of ours: it is kept, and told beside the next answer.  A
+ * turn that comes meanwhile waits.
+ */
+void conversation_speaks_alone(struct conversation *);
+void conversation_falls_silent(struct conversation *);
+
+/* So many commands or agents of the conversation's run in the background.  As
+ * long as there are any, it is not idle. */
+void conversation_background(struct conversation *, unsigned count);
+
 void conversation_text(struct conversation *, struct str);
 void conversation_reasoning(struct conversation *, struct str);
 

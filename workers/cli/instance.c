@@ -162,11 +162,13 @@ instance_finish(struct instance *inst)
 static void
 end_conversations(struct instance *inst, const struct error *e)
 {
+	const struct outcome o = { .error = e };
 	struct node *n;
 
 	while ((n = list_first(&inst->conversations)))
-		conversation_ended(
-			container_of(n, struct conversation, in_instance), e);
+		conversation_event(
+			container_of(n, struct conversation, in_instance),
+			ON_EXIT, &o);
 }
 
 static void
@@ -209,7 +211,7 @@ on_failed(struct program *cli, const struct error *e)
 	if (is_shared(inst))
 		fail_all(inst, e);
 	else if (c)
-		conversation_give_up(c, e);
+		conversation_break(c, e);
 	else
 		instance_kill(inst);
 }
@@ -477,7 +479,7 @@ instance_ready(struct instance *inst)
 	if (inst->state == INSTANCE_STARTING)
 		inst->state = INSTANCE_UP;
 	while ((c = find_not_greeted(inst)))
-		conversation_greet(c);
+		conversation_shake_hands(c);
 	if (instance_is_idle(inst))
 		wait_idly(inst);
 }

@@ -106,15 +106,25 @@ pool_sweep_later(struct pool *p)
 			 ms < SWEEP_LATEST_MS ? ms : SWEEP_LATEST_MS, on_sweep);
 }
 
+/* A conversation with work in the background is not idle. */
+static bool
+is_idle(const struct conversation *c)
+{
+	return c->state == CONVERSATION_IDLE && !c->turn && !c->background;
+}
+
+/* When memory is short, spares go too, and what works in the background. */
 static struct conversation *
-longest_idle(struct pool *p, bool or_spare)
+longest_idle(struct pool *p, bool is_urgent)
 {
 	list_each (&p->conversations, n) {
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (c->state == CONVERSATION_IDLE ||
-		    (or_spare && c->state == CONVERSATION_SPARE))
+		if (is_idle(c) ||
+		    (is_urgent &&
+		     (c->state == CONVERSATION_SPARE ||
+		      (c->state == CONVERSATION_IDLE && !c->turn))))
 			return c;
 	}
 	return NULL;
@@ -126,8 +136,7 @@ count_idle(const struct pool *p)
 	size_t idle = 0;
 
 	list_each (&p->conversations, n)
-		idle += container_of(n, struct conversation, node)->state ==
-			CONVERSATION_IDLE;
+		idle += is_idle(container_of(n, struct conversation, node));
 	return idle;
 }
 
@@ -201,18 +210,13 @@ on_tick(struct timer *t)
 /* Idle conversations stand in the list in the order in which they became
  * idle. */
 void
-pool_become_idle(struct conversation *c)
+pool_became_idle(struct conversation *c)
 {
 	struct pool *p = c->pool;
-	const struct harness_settings *s = &p->worker->harness;
 
-	c->state = CONVERSATION_IDLE;
-	c->turn = NULL;
 	list_remove(&p->conversations, &c->node);
 	list_append(&p->conversations, &c->node);
-	loop_set(&p->worker->loop, &c->clock, s->idle_ms,
-		 conversation_on_idle_for_long);
-	while (count_idle(p) > s->max_idle)
+	while (count_idle(p) > p->worker->harness.max_idle)
 		conversation_retire(longest_idle(p, false));
 }
 
@@ -238,7 +242,7 @@ pool_find(struct pool *p, const char *session)
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (c->state == CONVERSATION_IDLE && c->session &&
+		if (conversation_is_free(c) && c->session &&
 		    !strcmp(c->session, session))
 			return c;
 	}

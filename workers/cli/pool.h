@@ -50,7 +50,8 @@ struct pool {
 	 * ended. */
 	void (*ready)(struct conversation *);
 	void (*spoke)(struct conversation *); /* the first words of a turn */
-	void (*over)(struct conversation *, const struct outcome *);
+	void (*over)(struct turn *, struct conversation *,
+		     const struct outcome *);
 
 	/* How pool_try() has ended; NULL: the CLI was ready. */
 	void (*tried)(struct pool *, const struct error *);
@@ -103,7 +104,7 @@ unsigned pool_count(const struct pool *);
  * For warm.c, run.c and talk.c: a conversation has become idle; processes may
  * have been left behind; how a process has ended; what a CLI has said.
  */
-void pool_become_idle(struct conversation *);
+void pool_became_idle(struct conversation *);
 void pool_limit_idle_runs(struct pool *);
 
 /* Ends every idle process, to make room for another one.  True as long as one

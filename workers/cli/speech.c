@@ -60,17 +60,38 @@ is_plain_model(const char *model)
 void
 conversation_name_it(struct conversation *c, const char *cli_id)
 {
+	char *name = copy(str_of(cli_id));
+
 	free((char *)c->cli_id);
-	c->cli_id = copy(str_of(cli_id));
-	c->cli_id = c->cli_id;
+	c->cli_id = name;
 }
 
 void
 conversation_ready(struct conversation *c)
 {
-	c->was_ready |= c->state == CONVERSATION_SPARE;
-	if (c->state == CONVERSATION_STARTING)
-		conversation_became_ready(c);
+	conversation_event(c, ON_READY, NULL);
+}
+
+void
+conversation_speaks_alone(struct conversation *c)
+{
+	conversation_event(c, ON_ALONE, NULL);
+}
+
+void
+conversation_falls_silent(struct conversation *c)
+{
+	conversation_event(c, ON_SILENT, NULL);
+}
+
+void
+conversation_background(struct conversation *c, unsigned count)
+{
+	bool was = c->background;
+
+	c->background = count;
+	if (c->state == CONVERSATION_IDLE && !c->turn && was != (count > 0))
+		pool_became_idle(c);
 }
 
 /*
@@ -103,6 +124,29 @@ conversation_working(struct conversation *c, const char *what, size_t done,
 		turn_note(c->turn, str_of(note));
 }
 
+/* Whether the words of the CLI are its turn's: what it says before, between and
+ * after its turns is not. */
+static bool
+speaks_for_turn(const struct conversation *c)
+{
+	return c->state == CONVERSATION_BUSY;
+}
+
+/* What is said between turns is kept for the next answer: its beginning, if
+ * there is too much of it. */
+static void
+keep_for_later(struct conversation *c, struct str s)
+{
+	size_t room = c->meanwhile.max - c->meanwhile.len;
+
+	if (c->state != CONVERSATION_ALONE && c->state != CONVERSATION_QUEUED &&
+	    c->state != CONVERSATION_IDLE)
+		return;
+	if (s.len > room)
+		s.len = utf8_whole((struct str){ s.ptr, room });
+	buf_put(&c->meanwhile, s);
+}
+
 /* From here on its session cannot be found lost. */
 static void
 note_speech(struct conversation *c)
@@ -116,8 +160,10 @@ note_speech(struct conversation *c)
 void
 conversation_text(struct conversation *c, struct str s)
 {
-	if (c->state != CONVERSATION_BUSY)
+	if (!speaks_for_turn(c)) {
+		keep_for_later(c, s);
 		return;
+	}
 	c->answer = answer_add(c->answer, s);
 	note_speech(c);
 	turn_text(c->turn, s);
@@ -127,7 +173,7 @@ conversation_text(struct conversation *c, struct str s)
 void
 conversation_reasoning(struct conversation *c, struct str s)
 {
-	if (c->state != CONVERSATION_BUSY)
+	if (!speaks_for_turn(c))
 		return;
 	note_speech(c);
 	turn_reasoning(c->turn, s);
@@ -160,7 +206,7 @@ conversation_tool(struct conversation *c, json_t *json)
 		text = json_dumps(excerpt, JSON_COMPACT);
 		json_decref(excerpt);
 	}
-	if (c->state == CONVERSATION_BUSY && text) {
+	if (speaks_for_turn(c) && text) {
 		note_speech(c);
 		turn_tool(c->turn, str_of(text));
 		check_backlog(c);
@@ -172,9 +218,10 @@ conversation_tool(struct conversation *c, json_t *json)
 void
 conversation_lost(struct conversation *c)
 {
-	if (c->state == CONVERSATION_STARTING ||
-	    (c->state == CONVERSATION_BUSY && !c->said_something))
-		conversation_was_lost(c);
+	const struct outcome o = { .lost = true };
+
+	if (!c->said_something || c->state == CONVERSATION_STARTING)
+		conversation_event(c, ON_LOST, &o);
 }
 
 void
@@ -182,48 +229,45 @@ conversation_finish(struct conversation *c, const char *reason, json_t *usage,
 		    const char *model)
 {
 	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
-	struct error e = c->why;
-	struct outcome o = {
-		.error = c->state == CONVERSATION_STOPPING ? &e : NULL,
+	const struct outcome o = {
 		.reason = reason,
 		.usage = text,
 		.model = model,
 	};
 
 	json_decref(usage);
-	if (c->state == CONVERSATION_BUSY || c->state == CONVERSATION_STOPPING)
-		conversation_conclude(c, &o);
+	conversation_event(c, ON_END, &o);
 	free(text);
 }
 
 void
 conversation_fail(struct conversation *c, const struct error *why)
 {
-	struct error e = c->state == CONVERSATION_STOPPING ? c->why : *why;
+	struct error e = *why;
 	const struct outcome o = { .error = &e };
 
-	if (c->state == CONVERSATION_STARTING)
-		conversation_give_up(c, &e);
-	else if (c->state == CONVERSATION_BUSY ||
-		 c->state == CONVERSATION_STOPPING)
-		conversation_conclude(c, &o);
+	conversation_event(c, ON_END, &o);
 }
 
 void
 conversation_abort(struct conversation *c, const struct error *why)
 {
-	struct error e = c->state == CONVERSATION_STOPPING ? c->why : *why;
+	struct error e = *why;
 
-	if (c->state != CONVERSATION_LEAVING)
-		conversation_give_up(c, &e);
+	conversation_break(c, &e);
 }
 
+/* The end of a turn that was stopped is no answer that a client has. */
 void
 conversation_mark(struct conversation *c, const char *position)
 {
+	char *mark;
+
+	if (!speaks_for_turn(c))
+		return;
+	mark = copy(str_of(position));
 	free((char *)c->position);
-	c->position = copy(str_of(position));
-	c->position = c->position;
+	c->position = mark;
 }
 
 bool
