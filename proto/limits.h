@@ -33,12 +33,16 @@
 #define MAX_WIRE (MAX_BODY + (1u << 20)) /* one message between processes */
 #define MAX_WINDOW (1u << 20) /* bytes a worker may be ahead of a client */
 #define MAX_BACKLOG \
-	(16u << 20)    /* the same, where the CLI can't be made to wait */
-#define MAX_CONVERSATIONS 512  /* conversations of one CLI process */
-#define MAX_UNKNOWN 64 /* kinds of a CLI's lines that we don't know */
-#define MAX_UNSENT (8u << 20)	   /* bytes of a stream for a slow client */
-#define MAX_HEAD (16u << 10)	   /* of an HTTP request */
-#define MAX_TURNS 8192		   /* turns in the gateway at once */
+	(16u << 20) /* the same, where the CLI can't be made to wait */
+#define MAX_CONVERSATIONS 512	      /* conversations of one CLI process */
+#define MAX_SESSION_CONVERSATIONS 8   /* of one session; the oldest go */
+#define MAX_CHECKPOINTS 1000	      /* of one conversation; the oldest go */
+#define MAX_UNSAVED_SESSIONS 1000     /* in memory while the disk is full */
+#define MAX_UNSAVED_BYTES (64u << 20) /* the same */
+#define MAX_UNKNOWN 64	      /* kinds of a CLI's lines that we don't know */
+#define MAX_UNSENT (8u << 20) /* bytes of a stream for a slow client */
+#define MAX_HEAD (16u << 10)  /* of an HTTP request */
+#define MAX_TURNS 8192	      /* turns in the gateway at once */
 #define MAX_ENVIRONMENT (2u << 20) /* bytes, of a process: as on Linux */
 #define MAX_CHILDREN 32		   /* of the supervisor */
 #define MAX_PREFIXES 128	   /* model prefixes that lead to a worker */

@@ -96,6 +96,39 @@ new_uuid(void)
 			   b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+/* Takes the conversation of the session that was used last. */
+static bool
+find_session(const struct turn *t, struct error *e)
+{
+	struct job *job = job_of(t);
+	struct session *list;
+	size_t n;
+
+	if (!sessions_find(&self_of(t)->sessions, t->session, &list, &n, e))
+		return false;
+	job->resumed = n > 0;
+	if (n > 0) {
+		job->session = list[0];
+		memset(&list[0], 0, sizeof list[0]);
+	}
+	sessions_free(list, n);
+	return true;
+}
+
+/* Whether one of the session's turns has answered this. */
+static bool
+session_knows(const struct turn *t, uint64_t answer)
+{
+	struct checkpoint found;
+	unsigned number;
+
+	if (!sessions_find_answer(&self_of(t)->sessions, t->session, 0, answer,
+				  &number, &found))
+		return false;
+	checkpoint_fini(&found);
+	return true;
+}
+
 /* Finds the session, or begins a new one, and the directory of the turn. */
 static bool
 look_up(struct turn *t, struct error *e)
@@ -104,20 +137,20 @@ look_up(struct turn *t, struct error *e)
 
 	session_fini(&job->session);
 	job->resumed = false;
-	if (t->session && !sessions_find(&self_of(t)->sessions, t->session,
-					 &job->session, &job->resumed, e))
+	if (t->session && !find_session(t, e))
 		return false;
 	job->reason = job->resumed ? NULL : "no such session before";
 	if (!job->resumed) {
 		job->session.id = copy(str_of(t->session));
+		job->session.number = 1;
 		job->session.cli_id = new_uuid();
 		job->session.created_at = unix_ms();
 	}
 	free(job->cwd);
-	job->cwd =
-		copy(str_of(t->cwd	       ? t->cwd
-			    : job->session.cwd ? job->session.cwd
-					       : self_of(t)->pool.workspace));
+	job->cwd = copy(str_of(t->cwd ? t->cwd
+			       : job->session.terms.cwd
+				       ? job->session.terms.cwd
+				       : self_of(t)->pool.workspace));
 	return true;
 }
 
@@ -133,7 +166,7 @@ check_cwd(const struct turn *t, struct error *e)
 	if (cwd_check(job->cwd, &why))
 		return true;
 	*e = why;
-	if (t->cwd || job->session.cwd)
+	if (t->cwd || job->session.terms.cwd)
 		return false;
 	variable = settings_variable("", t->worker->name, "CWD");
 	return fail_with(e, ERR_NOT_SET_UP,
@@ -255,7 +288,7 @@ start_process(struct turn *t)
 	const struct conversation_plan plan = {
 		.session = t->session,
 		.cli_id = job->session.cli_id,
-		.position = job->session.position,
+		.position = job->session.newest.position,
 		.history = job->history,
 		.cwd = job->cwd,
 		.system = job->prompt.system,
@@ -292,8 +325,7 @@ first_new(const struct turn *t)
 
 	for (size_t n = unanswered; n > 0; n--) {
 		answer = prompt_answer(p, n - 1);
-		if (answer &&
-		    sessions_knows(&self_of(t)->sessions, t->session, answer))
+		if (answer && session_knows(t, answer))
 			return n;
 	}
 	if (unanswered)
@@ -310,9 +342,9 @@ renew(struct turn *t, const char *reason)
 	struct job *job = job_of(t);
 
 	free(job->session.cli_id);
-	free(job->session.position);
+	free(job->session.newest.position);
 	job->session.cli_id = new_uuid();
-	job->session.position = NULL;
+	job->session.newest.position = NULL;
 	job->resumed = false;
 	job->reason = reason;
 }
@@ -329,8 +361,7 @@ goes_on_elsewhere(const struct turn *t)
 	if (!p->goes_on)
 		return false;
 	answer = prompt_answer(p, unanswered - 1);
-	return !answer ||
-	       !sessions_knows(&self_of(t)->sessions, t->session, answer);
+	return !answer || !session_knows(t, answer);
 }
 
 /*
@@ -450,17 +481,22 @@ save(struct turn *t, const struct conversation *c)
 {
 	struct job *job = job_of(t);
 	struct session s = job->session;
-	struct error e = { 0 };
+	bool unsaved;
 
 	s.cli_id = (char *)c->cli_id; /* the CLI may have chosen another */
-	s.cwd = job->cwd;
-	s.model = t->model;
-	s.position = (char *)c->position;
+	s.terms = (struct terms){ .system = (char *)c->system,
+				  .system_len = c->system_len,
+				  .cwd = job->cwd,
+				  .model = t->model };
+	s.newest = (struct checkpoint){
+		.number = s.newest.number + 1,
+		.asked = c->unanswered,
+		.answer = c->answer == ANSWER_EMPTY ? 0 : c->answer,
+		.position = (char *)c->position,
+	};
 	s.turns++;
 	s.last_used_at = unix_ms();
-	if (!sessions_save(&self_of(t)->sessions, &s,
-			   c->answer == ANSWER_EMPTY ? 0 : c->answer, &e))
-		log_error("%s", e.text);
+	sessions_save(&self_of(t)->sessions, &s, &s.newest, &unsaved);
 }
 
 /* The CLI does not know the session: a new conversation gets all messages. */
@@ -513,9 +549,9 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		return;
 	}
 	if (!o->error) {
-		c->unanswered = 0;
 		if (t->session && !job->forgotten)
 			save(t, c);
+		c->unanswered = 0;
 	}
 	if (c->state != CONVERSATION_LEAVING &&
 	    (job->forgotten || (o->error && !job->resumed)))

@@ -2,162 +2,273 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 #include <sqlite3.h>
 
 #include "proto/log.h"
-#include "proto/loop.h"
 
-enum { BUSY_MS = 100 /* nobody else should use the database */ };
+/* Each pair is of the file and of the memory, in this order. */
+enum query {
+	FIND,
+	FIND_ANSWER,
+	LIST,
+	WRITE_ROW,
+	WRITE_ROW_IN_MEMORY,
+	DROP_CHECKPOINTS,
+	DROP_CHECKPOINTS_IN_MEMORY,
+	ADD_CHECKPOINT,
+	ADD_CHECKPOINT_IN_MEMORY,
+	DROP_CONVERSATIONS,
+	DROP_CONVERSATIONS_IN_MEMORY,
+	FORGET,
+	FORGET_IN_MEMORY,
+	NOTE_FORGOTTEN,
+	COPY_ROW,
+	COPY_CHECKPOINTS,
+	DROP_SESSIONS,
+	DROP_OLDEST_SESSION,
+	QUERIES,
+};
 
-static const char schema[] =
-	"PRAGMA journal_mode = WAL;"
-	"PRAGMA synchronous = NORMAL;"
-	"PRAGMA foreign_keys = ON;"
-	"CREATE TABLE IF NOT EXISTS sessions("
-	"  id TEXT PRIMARY KEY,"
-	"  cli_id TEXT NOT NULL,"
-	"  position TEXT,"
-	"  cwd TEXT NOT NULL,"
-	"  model TEXT,"
-	"  turns INTEGER NOT NULL,"
-	"  created_at INTEGER NOT NULL,"
-	"  last_used_at INTEGER NOT NULL"
-	") WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS by_last_use ON sessions(last_used_at);"
-	"CREATE TABLE IF NOT EXISTS answers("
-	"  session TEXT NOT NULL"
-	"    REFERENCES sessions(id) ON DELETE CASCADE,"
-	"  hash INTEGER NOT NULL,"
-	"  PRIMARY KEY(session, hash)"
-	") WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
+enum place { IN_FILE, IN_MEMORY }; /* to be added to the first of a pair */
 
-static bool
-fail_sql(struct error *e, struct sessions *s, const char *what)
-{
-	return fail_with(e, ERR_SYSTEM, "sessions: %s: %s", what,
-			 s->db ? sqlite3_errmsg(s->db) : "out of memory");
-}
+#define TEXT(number) TEXT_(number)
+#define TEXT_(number) #number
 
-static bool
-prepare(struct sessions *s, struct sqlite3_stmt **to, const char *sql,
-	struct error *e)
-{
-	return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, to,
-				  NULL) == SQLITE_OK ||
-	       fail_sql(e, s, sql);
-}
+#define ROW                                                             \
+	"session, number, cli_id, system, cwd, model, permission_mode," \
+	" loads, n, asked, answer, position, turns, created_at,"        \
+	" last_used_at"
 
-static bool
-prepare_all(struct sessions *s, struct error *e)
-{
-	return prepare(s, &s->find,
-		       "SELECT cli_id, cwd, model, turns, created_at,"
-		       " last_used_at, position FROM sessions WHERE id = ?1",
-		       e) &&
-	       prepare(s, &s->save,
-		       "INSERT INTO sessions VALUES(?1, ?2, ?8, ?3, ?4, ?5, "
-		       "?6, ?7)"
-		       " ON CONFLICT(id) DO UPDATE SET cli_id = ?2, cwd = ?3,"
-		       " model = ?4, turns = ?5, last_used_at = ?7,"
-		       " position = ?8",
-		       e) &&
-	       prepare(s, &s->list,
-		       "SELECT id, cli_id, cwd, model, turns, created_at,"
-		       " last_used_at FROM sessions"
-		       " ORDER BY last_used_at DESC LIMIT ?1",
-		       e) &&
-	       prepare(s, &s->forget, "DELETE FROM sessions WHERE id = ?1",
-		       e) &&
-	       prepare(s, &s->remember,
-		       "INSERT OR IGNORE INTO answers VALUES(?1, ?2)", e) &&
-	       prepare(s, &s->knows,
-		       "SELECT 1 FROM answers WHERE session = ?1"
-		       " AND hash = ?2",
-		       e);
-}
+/* The row `d` of the file is what is known: nothing newer is in memory. */
+#define IS_CURRENT                                              \
+	"NOT EXISTS(SELECT 1 FROM main.conversations AS m"      \
+	" WHERE m.session = d.session AND m.number = d.number)" \
+	" AND NOT EXISTS(SELECT 1 FROM main.forgotten AS f"     \
+	" WHERE f.session = d.session)"
 
-/* SQLite gives the files beside a database the database's own mode. */
+#define LISTED                                                    \
+	"session, number, cli_id, cwd, model, turns, created_at," \
+	" last_used_at"
+
+#define ANSWER_OF(db)                                               \
+	"SELECT d.number, k.n AS n, k.asked, k.answer, k.position," \
+	" d.last_used_at AS used FROM " db ".checkpoints AS k"      \
+	" JOIN " db ".conversations AS d"                           \
+	" ON d.session = k.session AND d.number = k.number"         \
+	" WHERE k.session = ?1 AND k.answer = ?2"                   \
+	" AND (?3 = 0 OR k.asked = 0 OR k.asked = ?3)"
+
+#define PAIR_WRITE_ROW(db)                                                \
+	"INSERT INTO " db ".conversations VALUES(?1, ?2, ?3, ?4, ?5, ?6," \
+	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"                      \
+	" ON CONFLICT(session, number) DO UPDATE SET cli_id = ?3,"        \
+	" system = ?4, cwd = ?5, model = ?6, permission_mode = ?7,"       \
+	" loads = ?8, n = ?9, asked = ?10, answer = ?11, position = ?12," \
+	" turns = ?13, last_used_at = ?15"
+#define PAIR_DROP_CHECKPOINTS(db)                           \
+	"DELETE FROM " db ".checkpoints WHERE session = ?1" \
+	" AND number = ?2"                                  \
+	" AND (n >= ?3 OR n <= ?3 - " TEXT(MAX_CHECKPOINTS) ")"
+#define PAIR_ADD_CHECKPOINT(db) \
+	"INSERT INTO " db ".checkpoints VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+#define PAIR_DROP_CONVERSATIONS(db)                                   \
+	"DELETE FROM " db ".conversations WHERE session = ?1"         \
+	" AND number IN (SELECT number FROM " db ".conversations"     \
+	" WHERE session = ?1 ORDER BY last_used_at DESC, number DESC" \
+	" LIMIT -1 OFFSET " TEXT(MAX_SESSION_CONVERSATIONS) ")"
+#define PAIR_FORGET(db) "DELETE FROM " db ".conversations WHERE session = ?1"
+
+#define PAIR(query)                     \
+	[query] = PAIR_##query("disk"), \
+	[query##_IN_MEMORY] = PAIR_##query("main")
+
+static const char *const queries[QUERIES] = {
+	[FIND] = "SELECT " ROW ", 1 FROM main.conversations"
+		 " WHERE session = ?1 UNION ALL"
+		 " SELECT " ROW ", 0 FROM disk.conversations AS d"
+		 " WHERE session = ?1 AND " IS_CURRENT
+		 " ORDER BY last_used_at DESC, number DESC",
+	[FIND_ANSWER] = ANSWER_OF("main") " UNION ALL " ANSWER_OF(
+		"disk") " AND " IS_CURRENT
+			" ORDER BY used DESC, n DESC LIMIT 1",
+	[LIST] = "SELECT " LISTED " FROM main.conversations UNION ALL"
+		 " SELECT " LISTED " FROM disk.conversations AS d"
+		 " WHERE " IS_CURRENT " ORDER BY last_used_at DESC LIMIT ?1",
+	PAIR(WRITE_ROW),
+	PAIR(DROP_CHECKPOINTS),
+	PAIR(ADD_CHECKPOINT),
+	PAIR(DROP_CONVERSATIONS),
+	PAIR(FORGET),
+	[NOTE_FORGOTTEN] = "INSERT OR IGNORE INTO main.forgotten VALUES(?1)",
+	[COPY_ROW] = "INSERT INTO main.conversations"
+		     " SELECT * FROM disk.conversations AS d"
+		     " WHERE session = ?1 AND number = ?2 AND " IS_CURRENT,
+	[COPY_CHECKPOINTS] = "INSERT INTO main.checkpoints"
+			     " SELECT * FROM disk.checkpoints"
+			     " WHERE session = ?1 AND number = ?2",
+	[DROP_SESSIONS] = "DELETE FROM main.conversations WHERE session IN"
+			  " (SELECT session FROM main.conversations"
+			  " GROUP BY session ORDER BY max(last_used_at) DESC"
+			  " LIMIT -1 OFFSET " TEXT(MAX_UNSAVED_SESSIONS) ")",
+	[DROP_OLDEST_SESSION] = "DELETE FROM main.conversations WHERE session ="
+				" (SELECT session FROM main.conversations"
+				" ORDER BY last_used_at LIMIT 1)",
+};
+
+/* Writes all that is in memory into the file: part of a transaction. */
+static const char write_unsaved[] =
+	"DELETE FROM disk.conversations WHERE session IN"
+	" (SELECT session FROM main.forgotten);"
+	"DELETE FROM disk.conversations WHERE (session, number) IN"
+	" (SELECT session, number FROM main.conversations);"
+	"INSERT INTO disk.conversations SELECT * FROM main.conversations;"
+	"INSERT INTO disk.checkpoints SELECT * FROM main.checkpoints;"
+	"DELETE FROM main.conversations;"
+	"DELETE FROM main.forgotten;";
+
 bool
 sessions_open(struct sessions *s, const char *path, struct error *e)
 {
-	mode_t old = umask(077);
-	int r;
-
-	memset(s, 0, sizeof *s);
-	r = sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-				    SQLITE_OPEN_NOFOLLOW,
-			    NULL);
-	if (r == SQLITE_OK) {
-		sqlite3_busy_timeout(s->db, BUSY_MS);
-		r = sqlite3_exec(s->db, schema, NULL, NULL, NULL);
-	}
-	umask(old);
-	if (r != SQLITE_OK)
-		return fail_sql(e, s, path);
-	return prepare_all(s, e);
+	s->has_unsaved = false;
+	return database_open(&s->database, path, queries, QUERIES, e);
 }
 
 void
 sessions_close(struct sessions *s)
 {
-	sqlite3_finalize(s->find);
-	sqlite3_finalize(s->save);
-	sqlite3_finalize(s->list);
-	sqlite3_finalize(s->forget);
-	sqlite3_finalize(s->remember);
-	sqlite3_finalize(s->knows);
-	sqlite3_close(s->db);
-	memset(s, 0, sizeof *s);
+	database_close(&s->database);
+}
+
+/* Parameters and columns */
+
+static void
+bind_text(struct sqlite3_stmt *q, int at, struct str text)
+{
+	sqlite3_bind_text(q, at, text.ptr, (int)text.len, SQLITE_STATIC);
 }
 
 static void
-bind_text(struct sqlite3_stmt *q, int at, const char *text)
+bind_number(struct sqlite3_stmt *q, int at, uint64_t number)
 {
-	sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, at, (sqlite3_int64)number);
 }
 
-static const char *
-column(struct sqlite3_stmt *q, int at)
+/* The statement, with the session as its first parameter. */
+static struct sqlite3_stmt *
+of_session(struct sessions *s, unsigned query, const char *id)
 {
-	return (const char *)sqlite3_column_text(q, at);
+	struct sqlite3_stmt *q = database_query(&s->database, query);
+
+	if (q)
+		bind_text(q, 1, str_of(id));
+	return q;
+}
+
+static struct str
+text_at(struct sqlite3_stmt *q, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(q, at);
+
+	return (struct str){ text, (size_t)sqlite3_column_bytes(q, at) };
 }
 
 static uint64_t
-number(struct sqlite3_stmt *q, int at)
+number_at(struct sqlite3_stmt *q, int at)
 {
 	return (uint64_t)sqlite3_column_int64(q, at);
 }
 
-bool
-sessions_find(struct sessions *s, const char *id, struct session *to,
-	      bool *found, struct error *e)
+/* From column `at` on, as they are in both tables. */
+static void
+read_checkpoint(struct sqlite3_stmt *q, int at, struct checkpoint *to)
 {
-	int r;
+	*to = (struct checkpoint){
+		.number = number_at(q, at),
+		.asked = number_at(q, at + 1),
+		.answer = number_at(q, at + 2),
+		.position = copy(text_at(q, at + 3)),
+	};
+}
 
-	bind_text(s->find, 1, id);
-	r = sqlite3_step(s->find);
-	if (r == SQLITE_ROW)
-		*to = (struct session){
-			.id = copy(str_of(id)),
-			.cli_id = copy(str_of(column(s->find, 0))),
-			.cwd = copy(str_of(column(s->find, 1))),
-			.model = copy(str_of(column(s->find, 2))),
-			.turns = number(s->find, 3),
-			.created_at = number(s->find, 4),
-			.last_used_at = number(s->find, 5),
-			.position = copy(str_of(column(s->find, 6))),
-		};
-	if (r != SQLITE_ROW && r != SQLITE_DONE)
-		fail_sql(e, s, "read");
-	sqlite3_reset(s->find);
-	*found = r == SQLITE_ROW;
-	return r == SQLITE_ROW || r == SQLITE_DONE;
+static void
+bind_checkpoint(struct sqlite3_stmt *q, int at, const struct checkpoint *k)
+{
+	bind_number(q, at, k->number);
+	bind_number(q, at + 1, k->asked);
+	bind_number(q, at + 2, k->answer);
+	bind_text(q, at + 3, str_of(k->position));
+}
+
+/* Finding */
+
+static void
+read_row(struct sqlite3_stmt *q, struct session *to)
+{
+	*to = (struct session){
+		.id = copy(text_at(q, 0)),
+		.number = (unsigned)number_at(q, 1),
+		.cli_id = copy(text_at(q, 2)),
+		.terms = {
+			.system = copy(text_at(q, 3)),
+			.system_len = text_at(q, 3).len,
+			.cwd = copy(text_at(q, 4)),
+			.model = copy(text_at(q, 5)),
+			.permission_mode = copy(text_at(q, 6)),
+			.loads = copy(text_at(q, 7)),
+		},
+		.turns = number_at(q, 12),
+		.created_at = number_at(q, 13),
+		.last_used_at = number_at(q, 14),
+		.unsaved = number_at(q, 15) != 0,
+	};
+	read_checkpoint(q, 8, &to->newest);
+}
+
+static int
+read_rows(struct sessions *s, const char *id, struct session **list, size_t *n)
+{
+	struct sqlite3_stmt *q = of_session(s, FIND, id);
+	int result;
+
+	*list = NULL;
+	*n = 0;
+	while ((result = database_step(&s->database, FIND)) == SQLITE_ROW) {
+		*list = xrealloc(*list, (*n + 1) * sizeof **list);
+		read_row(q, &(*list)[(*n)++]);
+	}
+	database_reset(&s->database, FIND);
+	if (result == SQLITE_DONE)
+		return SQLITE_OK;
+	sessions_free(*list, *n);
+	return result;
+}
+
+bool
+sessions_find(struct sessions *s, const char *id, struct session **to,
+	      size_t *count, struct error *e)
+{
+	struct session *list;
+	size_t n;
+	int result = read_rows(s, id, &list, &n);
+
+	if (result != SQLITE_OK && database_recover(&s->database))
+		result = read_rows(s, id, &list, &n);
+	if (result != SQLITE_OK)
+		return fail_with(e, ERR_SYSTEM,
+				 "sessions: %s cannot be read: %s",
+				 s->database.path, s->database.why);
+	*to = list;
+	*count = n;
+	return true;
+}
+
+void
+checkpoint_fini(struct checkpoint *k)
+{
+	free(k->position);
+	memset(k, 0, sizeof *k);
 }
 
 void
@@ -165,84 +276,260 @@ session_fini(struct session *s)
 {
 	free(s->id);
 	free(s->cli_id);
-	free(s->position);
-	free(s->cwd);
-	free(s->model);
+	terms_fini(&s->terms);
+	checkpoint_fini(&s->newest);
 	memset(s, 0, sizeof *s);
 }
 
-/* Runs a statement that gives no rows. */
-static bool
-execute(struct sessions *s, struct sqlite3_stmt *q, struct error *e)
+void
+sessions_free(struct session *list, size_t n)
 {
-	bool ok = sqlite3_step(q) == SQLITE_DONE;
-
-	if (!ok)
-		fail_sql(e, s, "write");
-	sqlite3_reset(q);
-	return ok;
-}
-
-static bool
-save_answer(struct sessions *s, const char *id, uint64_t answer,
-	    struct error *e)
-{
-	if (!answer)
-		return true;
-	bind_text(s->remember, 1, id);
-	sqlite3_bind_int64(s->remember, 2, (sqlite3_int64)answer);
-	return execute(s, s->remember, e);
+	for (size_t i = 0; i < n; i++)
+		session_fini(&list[i]);
+	free(list);
 }
 
 bool
-sessions_save(struct sessions *s, const struct session *session,
-	      uint64_t answer, struct error *e)
+sessions_find_answer(struct sessions *s, const char *id, uint64_t asked,
+		     uint64_t answer, unsigned *number, struct checkpoint *to)
 {
-	bind_text(s->save, 1, session->id);
-	bind_text(s->save, 2, session->cli_id);
-	bind_text(s->save, 3, session->cwd);
-	bind_text(s->save, 4, session->model);
-	sqlite3_bind_int64(s->save, 5, (sqlite3_int64)session->turns);
-	sqlite3_bind_int64(s->save, 6, (sqlite3_int64)session->created_at);
-	sqlite3_bind_int64(s->save, 7, (sqlite3_int64)session->last_used_at);
-	bind_text(s->save, 8, session->position);
-	return execute(s, s->save, e) && save_answer(s, session->id, answer, e);
+	struct sqlite3_stmt *q;
+	bool again = false;
+	int result;
+
+	do {
+		q = of_session(s, FIND_ANSWER, id);
+		if (q) {
+			bind_number(q, 2, answer);
+			bind_number(q, 3, asked);
+		}
+		result = database_step(&s->database, FIND_ANSWER);
+		if (result == SQLITE_ROW) {
+			*number = (unsigned)number_at(q, 0);
+			read_checkpoint(q, 1, to);
+		}
+		database_reset(&s->database, FIND_ANSWER);
+		again = !again && result != SQLITE_ROW &&
+			result != SQLITE_DONE && database_recover(&s->database);
+	} while (again);
+	if (result != SQLITE_ROW && result != SQLITE_DONE)
+		log_error("sessions: %s cannot be read: %s", s->database.path,
+			  s->database.why);
+	return result == SQLITE_ROW;
 }
 
-bool
-sessions_knows(struct sessions *s, const char *id, uint64_t answer)
-{
-	bool found;
+/* Saving */
 
-	bind_text(s->knows, 1, id);
-	sqlite3_bind_int64(s->knows, 2, (sqlite3_int64)answer);
-	found = sqlite3_step(s->knows) == SQLITE_ROW;
-	sqlite3_reset(s->knows);
-	return found;
+static int
+write_row(struct sessions *s, const struct session *row, enum place place)
+{
+	struct sqlite3_stmt *q = of_session(s, WRITE_ROW + place, row->id);
+	const struct terms *t = &row->terms;
+
+	if (q) {
+		bind_number(q, 2, row->number);
+		bind_text(q, 3, str_of(row->cli_id));
+		bind_text(q, 4, (struct str){ t->system, t->system_len });
+		bind_text(q, 5, str_of(t->cwd));
+		bind_text(q, 6, str_of(t->model));
+		bind_text(q, 7, str_of(t->permission_mode));
+		bind_text(q, 8, str_of(t->loads));
+		bind_checkpoint(q, 9, &row->newest);
+		bind_number(q, 13, row->turns);
+		bind_number(q, 14, row->created_at);
+		bind_number(q, 15, row->last_used_at);
+	}
+	return database_run(&s->database, WRITE_ROW + place);
+}
+
+static int
+write_checkpoint(struct sessions *s, const struct session *row,
+		 const struct checkpoint *added, enum place place)
+{
+	struct sqlite3_stmt *q =
+		of_session(s, DROP_CHECKPOINTS + place, row->id);
+	int result;
+
+	if (q) {
+		bind_number(q, 2, row->number);
+		bind_number(q, 3, added->number);
+	}
+	result = database_run(&s->database, DROP_CHECKPOINTS + place);
+	if (result != SQLITE_OK || !added->answer)
+		return result;
+	q = of_session(s, ADD_CHECKPOINT + place, row->id);
+	if (q) {
+		bind_number(q, 2, row->number);
+		bind_checkpoint(q, 3, added);
+	}
+	return database_run(&s->database, ADD_CHECKPOINT + place);
+}
+
+static int
+write_all(struct sessions *s, const struct session *row,
+	  const struct checkpoint *added, enum place place)
+{
+	int result = write_row(s, row, place);
+
+	if (result == SQLITE_OK && added)
+		result = write_checkpoint(s, row, added, place);
+	if (result == SQLITE_OK) {
+		of_session(s, DROP_CONVERSATIONS + place, row->id);
+		result = database_run(&s->database, DROP_CONVERSATIONS + place);
+	}
+	return result;
+}
+
+static int
+save_in_file(struct sessions *s, const struct session *row,
+	     const struct checkpoint *added)
+{
+	struct database *d = &s->database;
+	int result = database_exec(d, "BEGIN IMMEDIATE");
+
+	if (result == SQLITE_OK && s->has_unsaved)
+		result = database_exec(d, write_unsaved);
+	if (result == SQLITE_OK)
+		result = write_all(s, row, added, IN_FILE);
+	if (result == SQLITE_OK)
+		result = database_exec(d, "COMMIT");
+	database_roll_back(d);
+	if (result == SQLITE_OK)
+		s->has_unsaved = false;
+	return result;
+}
+
+/* The conversation is all in memory then, as far as the file can be read. */
+static void
+copy_from_file(struct sessions *s, const struct session *row)
+{
+	struct sqlite3_stmt *q = of_session(s, COPY_ROW, row->id);
+
+	if (q)
+		bind_number(q, 2, row->number);
+	if (database_run(&s->database, COPY_ROW) != SQLITE_OK ||
+	    sqlite3_changes(s->database.db) == 0)
+		return;
+	q = of_session(s, COPY_CHECKPOINTS, row->id);
+	if (q)
+		bind_number(q, 2, row->number);
+	(void)database_run(&s->database, COPY_CHECKPOINTS);
+}
+
+static int
+try_to_keep(struct sessions *s, const struct session *row,
+	    const struct checkpoint *added)
+{
+	struct database *d = &s->database;
+	int result = database_exec(d, "BEGIN");
+
+	if (result == SQLITE_OK) {
+		copy_from_file(s, row);
+		result = write_all(s, row, added, IN_MEMORY);
+	}
+	if (result == SQLITE_OK)
+		result = database_run(d, DROP_SESSIONS);
+	if (result == SQLITE_OK)
+		result = database_exec(d, "COMMIT");
+	database_roll_back(d);
+	return result;
+}
+
+/* Those that were used longest ago make room for it. */
+static void
+keep_in_memory(struct sessions *s, const struct session *row,
+	       const struct checkpoint *added)
+{
+	struct database *d = &s->database;
+	int result = try_to_keep(s, row, added);
+
+	while (result == SQLITE_FULL &&
+	       database_run(d, DROP_OLDEST_SESSION) == SQLITE_OK &&
+	       sqlite3_changes(d->db) > 0)
+		result = try_to_keep(s, row, added);
+	if (result != SQLITE_OK)
+		log_error("sessions: %s cannot be kept in memory: %s",
+			  log_quote(str_of(row->id)), d->why);
+	s->has_unsaved = true;
+}
+
+void
+sessions_save(struct sessions *s, const struct session *row,
+	      const struct checkpoint *added, bool *unsaved)
+{
+	struct database *d = &s->database;
+	int result = SQLITE_CANTOPEN;
+
+	database_reconnect(d);
+	if (d->disk != DISK_NONE)
+		result = save_in_file(s, row, added);
+	if (result != SQLITE_OK && database_recover(d) && d->disk != DISK_NONE)
+		result = save_in_file(s, row, added);
+	*unsaved = result != SQLITE_OK;
+	database_was_written(d, result == SQLITE_OK);
+	if (*unsaved)
+		keep_in_memory(s, row, added);
+}
+
+/* Forgetting */
+
+static bool
+has_session(struct sessions *s, const char *id)
+{
+	struct session *list;
+	struct error e = { 0 };
+	size_t n;
+
+	if (!sessions_find(s, id, &list, &n, &e)) {
+		log_error("%s", e.text);
+		return false;
+	}
+	sessions_free(list, n);
+	return n > 0;
+}
+
+/* The file's rows are hidden by that, until they can be deleted. */
+static void
+note_forgotten(struct sessions *s, const char *id)
+{
+	of_session(s, NOTE_FORGOTTEN, id);
+	if (database_run(&s->database, NOTE_FORGOTTEN) != SQLITE_OK)
+		log_error("sessions: %s cannot be forgotten: %s",
+			  log_quote(str_of(id)), s->database.why);
+	s->has_unsaved = true;
 }
 
 unsigned
 sessions_forget(struct sessions *s, const char *id)
 {
-	struct error e = { 0 };
+	struct database *d = &s->database;
+	bool was_there = has_session(s, id);
 
-	bind_text(s->forget, 1, id);
-	if (execute(s, s->forget, &e))
-		return (unsigned)sqlite3_changes(s->db);
-	log_error("%s", e.text);
-	return 0;
+	if (!was_there && d->disk != DISK_NONE)
+		return 0;
+	of_session(s, FORGET_IN_MEMORY, id);
+	if (database_run(d, FORGET_IN_MEMORY) != SQLITE_OK)
+		log_error("sessions: %s", d->why);
+	of_session(s, FORGET, id);
+	if (d->disk == DISK_NONE ||
+	    (database_run(d, FORGET) != SQLITE_OK && !database_recover(d)))
+		note_forgotten(s, id);
+	return was_there;
 }
 
+/* Listing */
+
 static json_t *
-row(struct sqlite3_stmt *q, const char *backend)
+list_row(struct sqlite3_stmt *q, const char *backend)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:I, s:I, s:I}", "id",
-			 column(q, 0), "object", "session", "backend", backend,
-			 "harness_session_id", column(q, 1), "model",
-			 column(q, 3), "cwd", column(q, 2), "turns",
-			 sqlite3_column_int64(q, 4), "created_at",
-			 sqlite3_column_int64(q, 5), "last_used_at",
-			 sqlite3_column_int64(q, 6));
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:I, s:I, s:I}",
+			 "id", text_at(q, 0).ptr, "object", "session",
+			 "backend", backend, "conversation",
+			 sqlite3_column_int64(q, 1), "harness_session_id",
+			 text_at(q, 2).ptr, "model", text_at(q, 4).ptr, "cwd",
+			 text_at(q, 3).ptr, "turns", sqlite3_column_int64(q, 5),
+			 "created_at", sqlite3_column_int64(q, 6),
+			 "last_used_at", sqlite3_column_int64(q, 7));
 }
 
 static bool
@@ -261,15 +548,23 @@ void
 sessions_list(struct sessions *s, struct rows *to, unsigned limit,
 	      const char *backend)
 {
+	struct sqlite3_stmt *q = database_query(&s->database, LIST);
 	bool fits = true;
+	int result = SQLITE_DONE;
 
-	sqlite3_bind_int64(s->list, 1, (sqlite3_int64)limit + 1);
-	while (fits && sqlite3_step(s->list) == SQLITE_ROW) {
+	if (q)
+		bind_number(q, 1, (uint64_t)limit + 1);
+	while (fits &&
+	       (result = database_step(&s->database, LIST)) == SQLITE_ROW) {
 		if (limit-- == 0) {
 			to->has_more = true;
 			break;
 		}
-		fits = add_row(to, row(s->list, backend));
+		fits = add_row(to, list_row(q, backend));
 	}
-	sqlite3_reset(s->list);
+	database_reset(&s->database, LIST);
+	if (result != SQLITE_ROW && result != SQLITE_DONE &&
+	    !database_recover(&s->database))
+		log_error("sessions: %s cannot be read: %s", s->database.path,
+			  s->database.why);
 }

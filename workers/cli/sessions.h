@@ -1,56 +1,90 @@
 #pragma once
 /*
- * sessions - which conversation of a caller is which of the harness's
+ * sessions - which conversations of a caller are which of the harness's
  *
- * A session is known to callers by an id of their choice, and to the CLI by
- * one of its own.  Kept in SQLite, one file per worker, readable by us alone;
- * the only file that knows SQL.  No word of a conversation is stored, only
- * hashes of its answers, by which a caller's history is told from another.
+ * A session is known to callers by an id of their choice.  It has one or more
+ * conversations, each known to the CLI by an id of its own.  Of each
+ * conversation the terms are kept, and a checkpoint for every answer: by its
+ * hash, a caller's history is told from another, and its position is where the
+ * CLI can go on behind that answer.  No word of a conversation is stored; the
+ * system prompt is, since it must be in force again after the process is gone.
+ *
+ * They are in a SQLite file of the worker's, readable by us alone
+ * (database.h).  What cannot be written there is kept in memory, found as if
+ * it had been, and written with the next save that succeeds.
  */
 #include "proto/buf.h"
 #include "proto/error.h"
+#include "workers/cli/database.h"
+#include "workers/cli/terms.h"
 #include "workers/worker/rows.h"
 
-struct sqlite3;
-struct sqlite3_stmt;
-
 struct sessions {
-	struct sqlite3 *db;
-	struct sqlite3_stmt *find, *save, *list, *forget, *remember, *knows;
+	struct database database;
+	bool has_unsaved; /* something is known to this process only */
 };
 
-struct session {
-	char *id;	/* the caller's */
-	char *cli_id;	/* the CLI's own */
-	char *position; /* where its last good turn ended; NULL: unknown */
-	char *cwd;
-	char *model; /* NULL: the default */
+struct checkpoint {	 /* where one answer of a conversation ended */
+	uint64_t number; /* counts the answers of the conversation from 1;
+			  * 0: there is none */
+	uint64_t asked;	 /* hash of what was asked; 0: unknown */
+	uint64_t answer; /* hash of what was answered; 0: nothing, or unknown */
+	char *position;	 /* in the CLI's own records; NULL: unknown */
+};
+
+struct session {	 /* one conversation of a session */
+	char *id;	 /* the caller's */
+	unsigned number; /* of the conversation in the session, from 1 */
+	char *cli_id;	 /* the CLI's own */
+	struct terms terms;
+	struct checkpoint newest;
 	uint64_t turns;
 	uint64_t created_at, last_used_at; /* Unix ms */
+	bool unsaved; /* it is known to this process only */
 };
 
+/* Fails only if SQLite itself cannot be used; see database.h. */
 must_check bool sessions_open(struct sessions *, const char *path,
 			      struct error *);
 void sessions_close(struct sessions *);
 
-/* If there is one the caller session_fini()s it. */
+/*
+ * All conversations of the session, the last used first; *n may be 0.  Gives
+ * the list: the caller sessions_free()s it.
+ */
 must_check bool sessions_find(struct sessions *, const char *id,
-			      struct session *, bool *found, struct error *);
+			      struct session **list, size_t *n, struct error *);
+void sessions_free(struct session *list, size_t n);
 void session_fini(struct session *);
 
 /*
- * Writes it, new or not; `answer` is the hash of what the turn has answered,
- * 0 if nothing.
+ * Which of the session's answers that is: one of conversation *number.  With
+ * `asked` 0, whatever was asked.  If several match, it is the newest of the
+ * conversation that was used last.  False: there is none.  The caller
+ * checkpoint_fini()s it.
  */
-must_check bool sessions_save(struct sessions *, const struct session *,
-			      uint64_t answer, struct error *);
+bool sessions_find_answer(struct sessions *, const char *id, uint64_t asked,
+			  uint64_t answer, unsigned *number,
+			  struct checkpoint *);
+void checkpoint_fini(struct checkpoint *);
 
-/* Whether one of the session's turns has answered this. */
-bool sessions_knows(struct sessions *, const char *id, uint64_t answer);
+/*
+ * Writes the row, with its newest checkpoint, in one transaction with this: the
+ * checkpoints of the conversation whose number is that of `added`, or higher,
+ * are forgotten, and `added` is remembered, if it has an answer.  With NULL,
+ * the checkpoints stay as they are.
+ *
+ * *unsaved: the file could not be written, so it is kept in memory.  Of the
+ * oldest, MAX_CHECKPOINTS of a conversation, MAX_SESSION_CONVERSATIONS of a
+ * session and MAX_UNSAVED_SESSIONS are kept.
+ */
+void sessions_save(struct sessions *, const struct session *,
+		   const struct checkpoint *added, bool *unsaved);
 
-/* How many there were: 0 or 1. */
+/* Forgets all conversations of the session: 1 if there was one, or 0. */
 unsigned sessions_forget(struct sessions *, const char *id);
 
-/* Adds up to `limit`, the last used first.  `backend` goes into each row. */
+/* Adds up to `limit` conversations, the last used first.  `backend` goes into
+ * each row. */
 void sessions_list(struct sessions *, struct rows *, unsigned limit,
 		   const char *backend);
