@@ -41,9 +41,10 @@ empty_directory(void)
 static void
 disk_is_full(bool full)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit limit;
 
-	signal(SIGXFSZ, SIG_IGN);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	limit.rlim_cur = full ? 0 : limit.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);

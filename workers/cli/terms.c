@@ -1,6 +1,7 @@
 #include "workers/cli/terms.h"
 
 #include "proto/buf.h"
+#include "workers/io/hash.h"
 
 void
 terms_copy(struct terms *to, const struct terms *from)
@@ -26,36 +27,22 @@ terms_fini(struct terms *t)
 	memset(t, 0, sizeof *t);
 }
 
-/* FNV-1a. */
 static void
-add_bytes(uint64_t *hash, const void *bytes, size_t len)
+add_text(struct hash *hash, struct str text)
 {
-	const unsigned char *b = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		*hash = (*hash ^ b[i]) * 0x100000001b3;
-}
-
-/* The length keeps neighbours apart: "ab", "c" is not "a", "bc". */
-static void
-add_field(uint64_t *hash, struct str s)
-{
-	uint64_t len = s.ptr ? s.len : UINT64_MAX;
-
-	add_bytes(hash, &len, sizeof len);
-	add_bytes(hash, s.ptr, s.len);
+	hash_add(hash, text.ptr ? STR("+") : STR("-"));
+	hash_add_field(hash, text);
 }
 
 uint64_t
 terms_hash(const struct terms *t)
 {
-	uint64_t hash = 0xcbf29ce484222325;
+	struct hash hash = HASH_INIT;
 
-	add_field(&hash,
-		  (struct str){ t->system, t->system ? t->system_len : 0 });
-	add_field(&hash, str_of(t->cwd));
-	add_field(&hash, str_of(t->model));
-	add_field(&hash, str_of(t->permission_mode));
-	add_field(&hash, str_of(t->loads));
-	return hash ? hash : 1;
+	add_text(&hash, (struct str){ t->system, t->system_len });
+	add_text(&hash, str_of(t->cwd));
+	add_text(&hash, str_of(t->model));
+	add_text(&hash, str_of(t->permission_mode));
+	add_text(&hash, str_of(t->loads));
+	return hash_value(&hash);
 }
