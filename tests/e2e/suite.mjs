@@ -214,9 +214,11 @@ export function suite({
 
     await t.test('two sessions at once are kept apart', async () => {
       const words = asked => Array(15).fill(`${asked.said.at(-1)} `);
-      cloud.always(asked => ({ chunks: words(asked), delayMs: 60 }));
+      const both = Promise.withResolvers(); // have asked: nobody is answered before
+      cloud.always(asked => ({ chunks: words(asked), delayMs: 60, until: both.promise }));
       const clients = ['left', 'right'].map(side => bridge.streams(name, side, { session_id: side, cwd }));
       await waitFor('both run at once', () => cloud.openStreams === 2);
+      both.resolve();
       for (const [n, side] of ['left', 'right'].entries())
         assert.equal((await clients[n].finishes()).text.trim(), Array(15).fill(side).join(' '));
       cloud.reset();
@@ -225,12 +227,14 @@ export function suite({
     });
 
     await t.test('one goes on when the client of the other leaves', async () => {
-      cloud.always(asked => asked.said.at(-1) === 'stay' ? { chunks: Array(20).fill('stay '), delayMs: 60 } : { hang: true });
+      const hasLeft = Promise.withResolvers();
+      cloud.always(asked => asked.said.at(-1) === 'stay' ? { chunks: Array(20).fill('stay '), delayMs: 60, until: hasLeft.promise } : { hang: true });
       const going = bridge.streams(name, 'go', { session_id: 'left', cwd });
       const staying = bridge.streams(name, 'stay', { session_id: 'right', cwd });
       await waitFor('both run at once', () => cloud.openStreams === 2);
       going.leaves();
       await isGone(() => cloud.openStreams > 1 ? ['a stream'] : [], { within: 500, since: going.leftAt });
+      hasLeft.resolve();
       assert.equal((await staying.finishes()).text.trim(), Array(20).fill('stay').join(' '));
       cloud.reset();
     });

@@ -14,6 +14,7 @@
 //   { toolUse: { name, input, id } }  ends the answer with a call of a tool
 //   { delayMs, firstDelayMs }         between deltas; before the first byte.  A model can ask for the same by its
 //                                     name: fake-large@think:15000,pause:20
+//   { until: promise }                waited for before the first byte
 //   { usage, stopReason, headers }    overrides of the answer's trimmings
 //   { status, error, type, headers }  an error in the vendor's envelope
 //   { hang: true }                    takes the request, never answers
@@ -113,6 +114,7 @@ async function start(dialect, { port = 0, record = true, isSide = () => false, t
     });
     if (behaviour.firstDelayMs)
       await sleep(behaviour.firstDelayMs);
+    await behaviour.until;
     if (behaviour.hang || res.destroyed)
       return;
     if (behaviour.raw)
