@@ -1,10 +1,11 @@
 // What is known of a CLI before anybody asks it: why it cannot work, in its own words, and what to do.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { startAnthropic } from '../fakes/vendors.mjs';
 import { startBridge, test, waitFor } from './bridge.mjs';
-import { fake } from './clis.mjs';
+import { clis, fake } from './clis.mjs';
 
 // A program of a few lines of shell.
 function script(home, ...lines) {
@@ -54,6 +55,93 @@ test('one that fails once is looked at again soon', async t => {
     AMP_ENV_AMP_API_KEY: 'x', BRIDGE_PROBE_MS: '3600000',
   }));
   await bridge.isReady('amp');
+});
+
+// The real Codex, whose app-server does this the first time that it is asked what it can.
+async function startCodex(t, first) {
+  const cloud = await clis.codex.start();
+  t.after(() => cloud.close());
+  const bridge = await start(t, 'codex', home => ({
+    ...clis.codex.setUp(home, cloud, 'codex'), BRIDGE_PROBE_MS: '3600000',
+    CODEX_BIN: script(home,
+      `echo "$1 $2" >>${home}/asked`,
+      `if [ "$1 $2" = 'app-server --help' ] && [ ! -e ${home}/was-here ]; then : >${home}/was-here; ${first}; fi`,
+      `exec ${clis.codex.program(home)} "$@"`),
+  }));
+  await bridge.isReady('codex');
+  return { bridge, asked: () => readFileSync(join(bridge.env.HOME, 'asked'), 'utf8').split('\n') };
+}
+
+for (const [what, first] of [['is killed', 'kill -KILL $$'], ['cannot be run', 'exec /no/such/program']])
+  test(`a command that ${what} is no proof of an older version`, async t => {
+    const { bridge, asked } = await startCodex(t, first);
+    await bridge.answers('codex', 'hi');
+    assert.equal(asked().filter(words => words === 'app-server --help').length, 2);
+    assert.ok(!asked().some(words => /^exec/.test(words)), asked().join());
+    assert.doesNotMatch(bridge.log, /an older one/);
+  });
+
+test('one that seems to be an older version is looked at again', async t => {
+  const { bridge, asked } = await startCodex(t, 'echo "out of memory" >&2; exit 1');
+  await waitFor('it is known for a newer one', () => /is a newer one/.test(bridge.log));
+  await bridge.answers('codex', 'hi');
+  assert.ok(!asked().some(words => /^exec/.test(words)), asked().join());
+});
+
+test('what asks for the login and is killed has not said that there is none', async t => {
+  const bridge = await start(t, 'claude', home => ({
+    CLAUDE_BIN: script(home, 'case "$1" in auth) kill -KILL $$;; esac', 'echo 1.0.0'), BRIDGE_PROBE_MS: '3600000',
+  }));
+  const row = await saysOf(bridge, /program auth status ended with signal/);
+  assert.equal(row.state, 'error');
+});
+
+test('a login that the vendor refuses is known from the first turn until one does well', async t => {
+  const cloud = await clis.claude.start();
+  t.after(() => cloud.close());
+  const bridge = await start(t, 'claude', home => ({
+    ...clis.claude.setUp(home, cloud, 'claude'), BRIDGE_PROBE_MS: '1000',
+    CLAUDE_BIN: script(home, `echo "$1 $2" >>${home}/asked`, `exec ${clis.claude.program(home)} "$@"`),
+  }));
+  const looks = () => readFileSync(join(bridge.env.HOME, 'asked'), 'utf8').split('\n').filter(words => words === 'auth status').length;
+  await bridge.isReady('claude');
+  const models = (await bridge.get('/v1/models')).json.data.length;
+
+  cloud.always({ status: 401, error: 'invalid x-api-key' });
+  const before = looks();
+  await bridge.refuses(401, 'harness_login_required', 'claude', 'hi');
+  const row = await saysOf(bridge, /^not logged in, as a turn has shown: /);
+  assert.equal(row.state, 'unavailable');
+  assert.match(row.detail, /\/login/);
+
+  // Looks go on, and see a login: that is nothing new.
+  await waitFor('it was looked at twice more', () => looks() >= before + 3);
+  assert.equal((await rowOf(bridge)).state, 'unavailable');
+  assert.equal((await bridge.get('/v1/models')).json.data.length, models, 'what one model was refused another may be granted');
+  assert.notEqual((await bridge.run('verify', 'claude')).code, 0);
+
+  cloud.reset();
+  await bridge.answers('claude', 'hi');
+  await bridge.isReady('claude');
+});
+
+test('a login that is written anew is worth a look', async t => {
+  const cloud = await startAnthropic();
+  t.after(() => cloud.close());
+  const secrets = home => join(home, '.local/share/amp/secrets.json');
+  const logIn = home => { mkdirSync(dirname(secrets(home)), { recursive: true }); writeFileSync(secrets(home), '{}'); };
+  const bridge = await start(t, 'amp', home => {
+    logIn(home);
+    return { AMP_BIN: fake(home, 'amp'), AMP_ENV_AMP_URL: cloud.url, BRIDGE_PROBE_MS: '1000' };
+  });
+  await bridge.isReady('amp');
+  cloud.always({ status: 401, error: 'invalid api key' });
+  await bridge.refuses(401, 'harness_login_required', 'amp', 'hi');
+  await saysOf(bridge, /^not logged in, as a turn has shown: /);
+  await waitFor('it is ready', async () => {
+    logIn(bridge.env.HOME); // again: the clock of files is a little behind
+    return (await rowOf(bridge)).state === 'ready';
+  });
 });
 
 test('one that is not installed is called by its own name', async t => {

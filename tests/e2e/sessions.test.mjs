@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { isGone, says, startBridge, test, waitFor } from './bridge.mjs';
 
@@ -149,4 +151,44 @@ test('warm processes are bounded, and an evicted session goes on', async t => {
   assert.equal(again.headers['x-bridge-session'], 'resumed');
   assert.notEqual(heardBy(again).pid, first.pid);
   assert.equal(heardBy(again).heard, 2);
+});
+
+// A database of sessions whose pages are noise.
+async function damage(path) {
+  const { DatabaseSync } = await import('node:sqlite');
+  const db = new DatabaseSync(path);
+  db.exec('PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)');
+  db.close();
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(8 * 4096, 'noise '), 0, 8 * 4096, 4096);
+  closeSync(file);
+}
+
+test('a damaged database costs its sessions, and no turn', async t => {
+  const bridge = await startBridge(t);
+  const directory = join(bridge.dataDirectory, 'sessions');
+  const path = join(directory, 'echo.sqlite');
+  const damaged = () => readdirSync(directory).filter(name => /^echo\.sqlite\.damaged-[0-9T.]+Z$/.test(name)).length;
+  const turn = async () => (await bridge.answers('echo', 'hi', { session_id: 's' })).headers['x-bridge-session'];
+
+  assert.equal(await turn(), 'new');
+  await t.test('while the worker uses it', async () => {
+    await damage(path);
+    assert.equal(await turn(), 'new');
+    assert.equal(await turn(), 'resumed');
+    assert.equal(damaged(), 1);
+  });
+
+  await t.test('when the worker starts', async () => {
+    assert.equal((await bridge.run('stop', 'echo')).code, 0);
+    await damage(path);
+    assert.equal((await bridge.run('start', 'echo')).code, 0);
+    await bridge.isReady('echo');
+    assert.equal(await turn(), 'new');
+    assert.equal(await turn(), 'resumed');
+    assert.equal(damaged(), 2);
+  });
+
+  assert.equal(bridge.log.match(/cannot be used any more .* moved to /g).length, 2);
+  assert.doesNotMatch(bridge.log, /FATAL/);
 });

@@ -255,6 +255,7 @@ fail(struct turn *t, const struct error *e)
 	if (job->cwd && (why.code == ERR_SYSTEM || why.code == ERR_HARNESS ||
 			 why.code == ERR_CRASHED))
 		(void)check_cwd(t, &why);
+	health_learn(&self_of(t)->health, &why);
 	turn_fail(t, &why);
 }
 
@@ -556,10 +557,12 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 	if (c->state != CONVERSATION_LEAVING &&
 	    (job->forgotten || (o->error && !job->resumed)))
 		conversation_retire(c);
-	if (o->error)
+	if (o->error) {
 		fail(t, o->error);
-	else
+	} else {
+		health_learn(&self_of(t)->health, NULL);
 		turn_finish(t, o->reason, o->usage, o->model);
+	}
 }
 
 static void
@@ -624,10 +627,7 @@ add_model(struct rows *to, json_t *row)
 static bool
 can_work(const struct engine_self *self)
 {
-	enum health health = self->worker->health;
-
-	return self->pool.program &&
-	       (health == HEALTH_READY || health == HEALTH_UNKNOWN);
+	return self->pool.program && health_may_work(&self->health);
 }
 
 /* The models that the harness names, until the CLI has listed its own. */

@@ -38,16 +38,27 @@ tell(struct cli_health *h, enum health health, const char *detail)
 	worker_set_health(worker_of(h), health, h->prober.version, detail);
 }
 
-/* A version that is not the one we know may have its surprises. */
-static void
-tell_ready(struct cli_health *h)
+static char *
+refusal_detail(const struct cli_health *h)
+{
+	const char *log_in = h->pool->harness->log_in;
+	bool says_how = !log_in || strstr(h->refusal.text, log_in);
+
+	return copy_format("not logged in, as a turn has shown: %s%s%s%s",
+			   h->refusal.text, says_how ? "" : " (",
+			   says_how ? "" : log_in, says_how ? "" : ")");
+}
+
+/* A version that is not the one we know may have its surprises.  NULL: nothing
+ * is worth telling.  The caller frees it. */
+static char *
+ready_detail(const struct cli_health *h, const char *version)
 {
 	const char *tested = h->pool->harness->tested;
 	struct buf detail = BUF_INIT(MAX_DETAIL);
-	auto_free char *text = NULL;
+	char *text;
 
-	if (tested && h->prober.version[0] &&
-	    strcmp(tested, h->prober.version) != 0)
+	if (tested && version[0] && strcmp(tested, version) != 0)
 		buf_print(&detail, "%s is the version that was tested", tested);
 	if (h->pool->unknown_count)
 		buf_print(&detail, "%s%ju events of %zu unknown kinds",
@@ -55,8 +66,25 @@ tell_ready(struct cli_health *h)
 			  (uintmax_t)h->pool->unknown_count,
 			  json_object_size(h->pool->unknown));
 	text = detail.len ? copy(buf_str(&detail)) : NULL;
-	tell(h, HEALTH_READY, text);
 	buf_fini(&detail);
+	return text;
+}
+
+/* Nobody can tell by a look whether the vendor accepts the login. */
+static void
+tell_ready(struct cli_health *h)
+{
+	auto_free char *detail = NULL;
+
+	if (h->refusal.code && prober_login_changed(&h->prober, h->refused_at))
+		h->refusal.code = ERR_NONE;
+	if (h->refusal.code) {
+		detail = refusal_detail(h);
+		tell(h, HEALTH_UNAVAILABLE, detail);
+	} else {
+		detail = ready_detail(h, h->prober.version);
+		tell(h, HEALTH_READY, detail);
+	}
 }
 
 /* Whoever asks meanwhile sees why there is no answer yet. */
@@ -131,8 +159,11 @@ on_retry(struct timer *t)
 	worker_probe(worker_of(h), false);
 }
 
-/* A busy machine may be all that was wrong, and the next regular look is far
- * away. */
+/*
+ * A busy machine may be all that was wrong, and the next regular look is far
+ * away.  That is so also for a CLI that seems to be an older one, which could
+ * be worked with, but not as well.
+ */
 static void
 retry_soon(struct cli_health *h)
 {
@@ -168,11 +199,13 @@ on_found(struct prober *p, enum health health, const char *detail)
 	struct error e = { 0 };
 
 	health_choose_harness(h);
-	if (health == HEALTH_ERROR)
+	if (health == HEALTH_ERROR || p->is_older)
 		retry_soon(h);
 	else
 		h->failed_probes = 0;
 	if (health != HEALTH_READY || !health_is_set_up(h, &e)) {
+		if (health != HEALTH_ERROR) /* a look will see the end of it */
+			h->refusal.code = ERR_NONE;
 		h->trial.next_at = h->trial.failures = 0;
 		tell(h, e.code ? HEALTH_UNAVAILABLE : health,
 		     e.code ? e.text : detail);
@@ -180,10 +213,64 @@ on_found(struct prober *p, enum health health, const char *detail)
 		tell_ready(h);
 	} else if (h->trial.is_asked_for || loop_now() >= h->trial.next_at) {
 		begin_trial(h);
+	} else if (h->refusal.code) {
+		tell_ready(h);
 	} else {
 		loop_unset(&worker_of(h)->loop, &h->slow);
 		worker_keep_health(worker_of(h));
 	}
+}
+
+/* What a turn shows */
+
+static void
+learn_success(struct cli_health *h)
+{
+	struct worker *w = worker_of(h);
+	auto_free char *detail = NULL;
+
+	h->refusal.code = ERR_NONE;
+	if (w->health == HEALTH_READY)
+		return;
+	detail = ready_detail(h, w->harness_version);
+	worker_note_health(w, HEALTH_READY, detail);
+}
+
+/* The first of such turns makes it look at once; then that goes on as long as
+ * the harness is not ready. */
+static void
+learn_refusal(struct cli_health *h, const struct error *e)
+{
+	struct worker *w = worker_of(h);
+	auto_free char *detail = NULL;
+	bool is_first = !h->refusal.code;
+
+	h->refusal = *e;
+	h->refused_at = unix_ms();
+	detail = refusal_detail(h);
+	worker_note_health(w, HEALTH_UNAVAILABLE, detail);
+	if (is_first)
+		worker_probe(w, false);
+}
+
+void
+health_learn(struct cli_health *h, const struct error *e)
+{
+	if (!e)
+		learn_success(h);
+	else if (e->code == ERR_LOGIN)
+		learn_refusal(h, e);
+	else if (e->code == ERR_NOT_SET_UP)
+		worker_probe(worker_of(h), false);
+}
+
+bool
+health_may_work(const struct cli_health *h)
+{
+	enum health health = worker_of(h)->health;
+
+	return health == HEALTH_READY || health == HEALTH_UNKNOWN ||
+	       h->refusal.code;
 }
 
 void
@@ -196,6 +283,7 @@ health_probe(struct cli_health *h, bool asked)
 	pool_find_program(h->pool);
 	if (!health_is_set_up(h, &e) ||
 	    (!h->pool->program && !pool_fail_missing(h->pool, &e))) {
+		h->refusal.code = ERR_NONE;
 		worker_set_health(worker_of(h), HEALTH_UNAVAILABLE, NULL,
 				  e.text);
 		return;

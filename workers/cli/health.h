@@ -7,6 +7,10 @@
  * conversation is begun and ended.  The result is the worker's health, with a
  * detail that says what happened and what to do.  While nothing is known yet,
  * the detail says what is being waited for, and for how long.
+ *
+ * Only a turn asks the vendor, and so only a turn finds out that the vendor
+ * refuses the login that is there.  Then the worker is HEALTH_UNAVAILABLE,
+ * whatever looks find, until a turn ends well or the login has changed.
  */
 #include "workers/cli/pool.h"
 #include "workers/cli/probe.h"
@@ -19,6 +23,10 @@ struct cli_health {
 	struct timer retry;	      /* of a probe that failed */
 	struct timer slow;	      /* while something is waited for */
 	unsigned failed_probes;	      /* in a row */
+
+	/* How a turn has failed for its login; code 0: none has. */
+	struct error refusal;
+	uint64_t refused_at; /* Unix ms */
 
 	/* Trial conversations. */
 	struct {
@@ -40,6 +48,13 @@ void health_fini(struct cli_health *); /* also after a failed init */
 
 /* As engine.probe has it. */
 void health_probe(struct cli_health *, bool asked);
+
+/* A turn has ended well, or failed with this error. */
+void health_learn(struct cli_health *, const struct error *);
+
+/* Whether a turn may do well, as far as is known: what the vendor refuses one
+ * turn it may grant another, such as one for another provider's model. */
+bool health_may_work(const struct cli_health *);
 
 /*
  * The settings let the CLI be asked at all: ERR_NOT_SET_UP says what is

@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "proto/sweep.h"
 #include "proto/utf8.h"
@@ -116,15 +116,29 @@ explain(struct prober *p, char *to, size_t size)
 			*c = ' ';
 }
 
+enum {
+	NOT_RUN = 126 /* a shell ends with that, or more, for such a command */
+};
+
+/* Whether the step's command has run, and ended by itself. */
+static bool
+has_judged(const struct prober *p)
+{
+	int status = p->running_command.process.status;
+
+	return !p->too_late && WIFEXITED(status) &&
+	       WEXITSTATUS(status) < NOT_RUN;
+}
+
 static void
 fail_step(struct prober *p)
 {
 	char detail[MAX_DETAIL];
 	struct str words = program_last_words(&p->running_command);
 
-	if (p->step == STEP_LOGIN && !p->too_late) {
+	if (p->step == STEP_LOGIN && has_judged(p)) {
 		finish_without_login(p);
-	} else if (p->step == STEP_URL) {
+	} else if (p->step == STEP_URL && has_judged(p)) {
 		snprintf(detail, sizeof detail, "%s does not answer: " STR_FMT,
 			 needs_url(p->worker->name), STR_ARG(words));
 		finish(p, HEALTH_UNAVAILABLE, detail);
@@ -142,7 +156,7 @@ on_ended(struct program *cli)
 	bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	loop_unset(&p->worker->loop, &p->deadline);
-	if (p->step == STEP_NEEDS && !p->too_late) {
+	if (p->step == STEP_NEEDS && has_judged(p)) {
 		p->is_older = !ok;
 		ok = true;
 	}
@@ -242,26 +256,49 @@ value_of(const struct prober *p, struct str name)
 	return NULL;
 }
 
-/* "$NAME", "$NAME/file" or "~/file". */
+/*
+ * A credential is "$NAME", "$NAME/file" or "~/file".  `at` is when it was
+ * written, in Unix ms; 0 for a variable.
+ */
 static bool
-shows_login(const struct prober *p, const char *credential)
+shows_login(const struct prober *p, const char *credential, uint64_t *at)
 {
 	struct str file, name = str_cut(str_of(credential), '/', &file);
 	const char *value = value_of(
 		p, str_eq(name, STR("~")) ? STR("HOME") : str_from(name, 1));
 	auto_free char *path = NULL;
+	struct stat st;
 
+	*at = 0;
 	if (!value || !file.ptr)
 		return value != NULL;
 	path = copy_format("%s/%s", value, file.ptr);
-	return access(path, F_OK) == 0;
+	if (stat(path, &st) != 0)
+		return false;
+	*at = (uint64_t)st.st_mtim.tv_sec * 1000 +
+	      (uint64_t)st.st_mtim.tv_nsec / 1000000;
+	return true;
+}
+
+bool
+prober_login_changed(const struct prober *p, uint64_t since)
+{
+	const char *const *c = p->harness ? p->harness->credentials : NULL;
+	uint64_t at;
+
+	for (; c && *c; c++)
+		if (shows_login(p, *c, &at) && at > since)
+			return true;
+	return false;
 }
 
 static void
 look_for_credentials(struct prober *p)
 {
+	uint64_t at;
+
 	for (const char *const *c = p->harness->credentials; *c; c++)
-		if (shows_login(p, *c)) {
+		if (shows_login(p, *c, &at)) {
 			p->step++;
 			next_step(p);
 			return;

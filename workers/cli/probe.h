@@ -7,6 +7,10 @@
  * server that it needs answer.  The first step that fails ends it, with a
  * detail that says what happened and what to do.  A command that does not
  * answer is killed after PROBE_MS.
+ *
+ * Only a command that has run, and ended by itself, says anything about the
+ * CLI: one that was killed, or could not be run, is HEALTH_ERROR, whatever it
+ * was to find out.
  */
 #include "workers/io/program.h"
 #include "workers/cli/harness.h"
@@ -22,7 +26,8 @@ struct prober {
 	int step;
 	bool running;
 	bool too_late;	     /* the step's command was killed for its silence */
-	bool is_older;	     /* it lacks what its harness needs */
+	bool is_older;	     /* it lacks what its harness needs, as far as its
+			      * command says; see has_judged() */
 	uint64_t step_began; /* loop_now() */
 	char command[128];   /* of the step, as one would type it */
 	char last_line[256]; /* that the command has printed */
@@ -41,6 +46,10 @@ void prober_fini(struct prober *);
  */
 void prober_start(struct prober *, const struct harness *, const char *program,
 		  char *const *environment);
+
+/* Whether one of the files that show a login has been written since, in Unix
+ * ms. */
+bool prober_login_changed(const struct prober *, uint64_t since);
 
 /* While it runs: which command has not answered, and for how long. */
 void prober_describe(const struct prober *, char *to, size_t size);

@@ -615,14 +615,20 @@ worker_wait_for_health(struct worker *w, const char *detail)
 }
 
 void
-worker_set_health(struct worker *w, enum health health, const char *version,
-		  const char *detail)
+worker_note_health(struct worker *w, enum health health, const char *detail)
 {
 	if (health != w->health)
 		log_health(w, health, detail);
 	w->health = health;
-	keep_text(w->harness_version, sizeof w->harness_version, version);
 	keep_text(w->detail, sizeof w->detail, detail);
+}
+
+void
+worker_set_health(struct worker *w, enum health health, const char *version,
+		  const char *detail)
+{
+	keep_text(w->harness_version, sizeof w->harness_version, version);
+	worker_note_health(w, health, detail);
 	worker_keep_health(w);
 }
 

@@ -62,5 +62,7 @@ void worker_keep_health(struct worker *);
 
 /* A look takes long: as long as nothing is known, this is what is said. */
 void worker_wait_for_health(struct worker *, const char *detail);
+/* The same, where no look has ended: something else has shown how it is. */
+void worker_note_health(struct worker *, enum health, const char *detail);
 void worker_set_health(struct worker *, enum health, const char *version,
 		       const char *detail);
