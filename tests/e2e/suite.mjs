@@ -18,12 +18,11 @@
 // Starting a CLI takes seconds: many checks share a bridge, and are about what is said, not about how fast,
 // but for what has a deadline.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
-
-const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
 
 const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
 const SILENCE_MS = onThisMachine(8000);     // of a vendor, until the turn is given up
@@ -32,70 +31,12 @@ const SILENCE_MS = onThisMachine(8000);     // of a vendor, until the turn is gi
 const CUT = ['answer_truncated', 'upstream_failed', 'upstream_overloaded', 'harness_failed'];
 const REFUSED = ['upstream_failed', 'upstream_overloaded', 'harness_failed'];
 
-const USER_WORD = 'the-user-canary', PROJECT_WORD = 'the-project-canary';
-
-function write(path, text) {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-}
-
-// What may go while it is looked at.
-function textOf(path) {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
-}
-
-// Processes by their command line: a tool's may have been given any environment.
-const running = words => readdirSync('/proc').filter(name => /^\d+$/.test(name))
-  .filter(pid => textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').includes(words));
-
-const filesWith = (directory, words) => readdirSync(directory, { recursive: true, withFileTypes: true })
-  .filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
-  .filter(path => textOf(path).includes(words));
-
 const withUsage = { stream_options: { include_usage: true } };
 
-const whole = request => JSON.stringify(request.body);
-
-export function suite({
-  name, cli, logIn, install, model, loads = [], lacks = [], inert = text => text, env: further = {},
-}) {
-  const NAME = name.toUpperCase();
-  const can = skill => !lacks.includes(skill);
-
-  // A bridge with the CLI, the stand-in it talks to, and a project with instructions and a secret.
-  async function start(t, env = {}) {
-    const cloud = await cli.start();
-    t.after(() => cloud.close());
-    const bridge = await startBridge(t, {
-      backends: [name],
-      env(home) {
-        write(join(home, cli.reads.user), `The word of the user is ${USER_WORD}.`);
-        return { ...cli.setUp(home, cloud, name), ...further, ...env };
-      },
-    });
-    const cwd = join(bridge.directory, 'project');
-    write(join(cwd, cli.reads.project), `The word of the project is ${PROJECT_WORD}.`);
-    write(join(cwd, 'secret.txt'), 'the-secret-canary');
-    return { cloud, bridge, cwd };
-  }
-
-  const pids = bridge => bridge.clisOf(name).map(({ pid }) => pid);
-
-  async function killsIts(bridge) {
-    const victims = pids(bridge);
-    assert.ok(victims.length > 0, 'there is a CLI to be killed');
-    for (const pid of victims)
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch (problem) {
-        assert.equal(problem.code, 'ESRCH'); // a helper of its that has just ended
-      }
-    await isGone(() => victims.filter(isThere), { within: 5000 });
-  }
+export function suite(description) {
+  const harness = harnessOf(description);
+  const { name, NAME, cli, can, env: further, start, pids, killsIts } = harness;
+  const { logIn, install, model, loads = [], inert = text => text } = description;
 
   test(`${name}: its turns are warm, and harm nothing beside them`, async t => {
     const { cloud, bridge, cwd } = await start(t);

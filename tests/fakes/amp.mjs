@@ -49,6 +49,9 @@ const path = join(directory, `${session_id}.json`);
 if (id && !existsSync(path))
   die(`Error: Thread ${id} not found`);
 const messages = id ? JSON.parse(readFileSync(path)) : [];
+const unanswered = messages.at(-1)?.role === 'assistant' ? messages.at(-1).content.filter(({ type }) => type === 'tool_use') : [];
+if (unanswered.length)
+  messages.push({ role: 'user', content: unanswered.map(({ id: tool_use_id }) => ({ type: 'tool_result', tool_use_id, content: 'cancelled', is_error: true })) });
 const instructions = ['AGENTS.md', join(HOME, '.config/amp/AGENTS.md')].filter(existsSync).map(file => readFileSync(file, 'utf8'));
 
 // The events of an answer, put together to the message that they tell of.

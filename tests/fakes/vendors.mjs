@@ -12,6 +12,7 @@
 //   {}                                the default answer, which proves what the model was shown
 //   { text, chunks, thinking }        what to say; chunks are the deltas when words are not wanted
 //   { toolUse: { name, input, id } }  ends the answer with a call of a tool
+//   { until: promise }                waits for that before the first byte
 //   { delayMs, firstDelayMs }         between deltas; before the first byte.  A model can ask for the same by its
 //                                     name: fake-large@think:15000,pause:20
 //   { until: promise }                waited for before the first byte
@@ -20,6 +21,9 @@
 //   { hang: true }                    takes the request, never answers
 //   { hangAfter: n }, { cutAfter: n } n deltas, then silence, or then a destroyed socket
 //   { raw: async (req, res) => {} }   anything else
+//
+// A history that the real vendor refuses is refused here as well: names and ids of calls that it does not take,
+// and calls that nobody answers.
 //
 // What a CLI asks on its own account (is this model there? is the network there?) is answered kindly,
 // uses up no behaviour and is kept apart in sideRequests; so is what the option isSide says of a request.
@@ -101,7 +105,11 @@ async function start(dialect, { port = 0, record = true, isSide = () => false, t
     if (refused.has(asked.model))
       return sendJson(res, 404, dialect.error(404, dialect.unknownModel?.(asked.model) ?? `model: ${asked.model}`), dialect.headers(++serial));
     if (isAside)
-      return converse ? converse(res, asked, { text: 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
+      return converse ? converse(res, asked, { text: dialect.sideText ?? 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
+
+    const refusal = dialect.refuses?.(asked.body);
+    if (refusal)
+      return sendJson(res, 400, dialect.error(400, refusal), dialect.headers(++serial));
 
     const next = queue.shift() ?? standing ?? {};
     const behaviour = { ...slownessOf(asked.model), ...typeof next === 'function' ? next(asked) : next };

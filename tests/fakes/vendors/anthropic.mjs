@@ -1,5 +1,5 @@
 // Anthropic's Messages API.
-import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words } from './words.mjs';
+import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
 
 const errors = {
   400: 'invalid_request_error', 401: 'authentication_error', 403: 'permission_error', 404: 'not_found_error',
@@ -63,6 +63,10 @@ export const anthropic = {
     const results = [body.messages.at(-1)?.content ?? []].flat().filter(part => part.type === 'tool_result');
     return results.length ? asText(results.at(-1).content) : undefined;
   },
+
+  refuses: body => wrongCall(body.messages.flatMap(({ content }) => content)
+    .flatMap(({ type, id, name, tool_use_id }) => type === 'tool_use' ? [{ id, name }] : type === 'tool_result' ? [{ answers: tool_use_id }] : []),
+  { ids: /^[a-zA-Z0-9_-]+$/, names: /^[a-zA-Z0-9_-]{1,128}$/ }),
 
   // Claude Code asks an unknown model for one token before it switches to it.
   isSide: ({ body }) => body?.max_tokens === 1,

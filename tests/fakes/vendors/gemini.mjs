@@ -1,5 +1,5 @@
 // Google's Gemini API.  The model is in the path, and what fails says in its details when to come again.
-import { answerText, asText, sendEvents, sendJson, sendWhole, words } from './words.mjs';
+import { answerText, asText, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
 
 const MODELS = ['gemini-2.5-pro', 'gemini-2.5-flash'];
 
@@ -61,7 +61,13 @@ export const gemini = {
     return answer && String(answer.output ?? answer.error ?? JSON.stringify(answer));
   },
 
-  isSide: () => false,
+  refuses: body => wrongCall((body.contents ?? []).flatMap(({ parts }) => parts).flatMap(({ functionCall, functionResponse }) =>
+    functionCall ? [{ id: functionCall.name, name: functionCall.name }] : functionResponse ? [{ answers: functionResponse.name }] : []),
+  { ids: /./, names: /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/, wantsAll: false }),
+
+  // Where its model is "auto", Gemini CLI asks one which model to ask.
+  isSide: ({ body }) => body?.generationConfig?.responseMimeType === 'application/json',
+  sideText: JSON.stringify({ reasoning: 'easy', model_choice: 'flash', complexity_reasoning: 'easy', complexity_score: 1 }),
 
   conversations: {
     'POST /v1beta/models/*:streamGenerateContent': (res, asked, behaviour, serial) =>

@@ -1,6 +1,6 @@
 // OpenAI's Chat Completions, and beside it the Responses API, which is a dialect of its own.
 import * as responses from './responses.mjs';
-import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words } from './words.mjs';
+import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
 
 const MODELS = ['fake-large', 'fake-small'];
 
@@ -81,6 +81,12 @@ export const openai = {
       return responses.toolText(body);
     const last = body.messages.at(-1);
     return last?.role === 'tool' ? asText(last.content) : undefined;
+  },
+
+  refuses(body) {
+    const steps = isResponses(body) ? responses.calls(body) : (body.messages ?? []).flatMap(({ role, tool_calls, tool_call_id }) =>
+      role === 'tool' ? [{ answers: tool_call_id }] : (tool_calls ?? []).map(call => ({ id: call.id, name: call.function?.name ?? call.custom?.name })));
+    return wrongCall(steps, { ids: /^.{1,64}$/s, names: /^[a-zA-Z0-9_-]{1,128}$/ });
   },
 
   isSide: () => false,

@@ -8,6 +8,9 @@ export const system = body => [body.instructions ?? [], ...[body.input].flat()
   .filter(({ role }) => role === 'developer' || role === 'system').map(({ content }) => content)]
   .flat().map(part => part.text ?? part).join('\n');
 
+export const calls = body => [body.input].flat().flatMap(({ type, call_id, name }) =>
+  /_call_output$/.test(type) ? [{ answers: call_id }] : /^(function|custom_tool)_call$/.test(type) ? [{ id: call_id, name }] : []);
+
 export function toolText(body) {
   const last = [body.input].flat().at(-1);
   return /_output$/.test(last?.type) ? asText(last.output) : undefined;

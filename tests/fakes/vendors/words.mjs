@@ -72,3 +72,23 @@ export function sendJson(res, status, body, headers) {
   res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
   res.end(text);
 }
+
+// What is wrong with the calls of tools in a history, which is a list of { id, name } and { answers: id }: every
+// vendor wants names and ids of its own alphabet, and no answer to anything else; most want an answer to each call.
+export function wrongCall(steps, { ids, names, wantsAll = true }) {
+  const open = [];
+  for (const { id, name, answers } of steps) {
+    if (answers !== undefined) {
+      if (!open.includes(answers))
+        return `The result of ${answers} has no call before it.`;
+      open.splice(open.indexOf(answers), 1);
+      continue;
+    }
+    if (!ids.test(id))
+      return `The id of a call, ${id}, should match ${ids}.`;
+    if (!names.test(name))
+      return `The name of a tool, ${name}, should match ${names}.`;
+    open.push(id);
+  }
+  return wantsAll && open.length ? `The calls ${open} have no results.` : undefined;
+}

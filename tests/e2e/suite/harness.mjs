@@ -1,0 +1,83 @@
+// What the checks of the suite share: a harness under test, and words for what is said and heard.
+//
+//   const harness = harnessOf({ name: 'codex', cli: clis.codex, lacks: [], ... });      see suite.mjs
+//   const { cloud, bridge, cwd } = await harness.start(t);
+//   await bridge.answers(harness.name, 'hello', { cwd });
+//   await harness.killsIts(bridge);
+//   countIn(cloud.requests.at(-1), 'hello');
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { isGone, isThere, startBridge } from '../bridge.mjs';
+
+export const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+export const USER_WORD = 'the-user-canary', PROJECT_WORD = 'the-project-canary';
+
+export function write(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+// A file, or a process, may go while it is looked at.
+function textOf(path) {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+// Processes by their command line: a tool's may have been given any environment.
+export const running = words => readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  .filter(pid => textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').includes(words));
+
+export const filesWith = (directory, words) => readdirSync(directory, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
+  .filter(path => textOf(path).includes(words));
+
+// All that the vendor was told, and how often it was told something.
+export const whole = request => JSON.stringify(request.body);
+export const countIn = (request, words) => whole(request).split(words).length - 1;
+
+export const withSystem = (rule, messages) => [{ role: 'system', content: rule }, ...messages];
+
+export function harnessOf({ name, cli, lacks = [], env: further = {}, ...rest }) {
+  const can = skill => !lacks.includes(skill);
+  const pids = bridge => bridge.clisOf(name).map(({ pid }) => pid);
+
+  // A bridge with the CLI, the stand-in it talks to, and a project with instructions and a secret.
+  async function start(t, env = {}) {
+    const cloud = await cli.start();
+    t.after(() => cloud.close());
+    const bridge = await startBridge(t, {
+      backends: [name],
+      env(home) {
+        write(join(home, cli.reads.user), `The word of the user is ${USER_WORD}.`);
+        return { ...cli.setUp(home, cloud, name), ...further, ...env };
+      },
+    });
+    const cwd = join(bridge.directory, 'project');
+    write(join(cwd, cli.reads.project), `The word of the project is ${PROJECT_WORD}.`);
+    write(join(cwd, 'secret.txt'), 'the-secret-canary');
+    return { cloud, bridge, cwd };
+  }
+
+  async function killsIts(bridge) {
+    const victims = pids(bridge);
+    assert.ok(victims.length > 0, 'there is a CLI to be killed');
+    for (const pid of victims)
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (problem) {
+        assert.equal(problem.code, 'ESRCH'); // a helper of the CLI's that has just ended
+      }
+    await isGone(() => victims.filter(isThere), { within: 5000 });
+  }
+
+  // The process that is kept warm is gone, if there is one.
+  const goesCold = bridge => can('warmth') ? killsIts(bridge) : undefined;
+
+  return { name, NAME: name.toUpperCase(), cli, can, env: further, start, pids, killsIts, goesCold, ...rest };
+}
