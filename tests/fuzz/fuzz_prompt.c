@@ -1,4 +1,5 @@
 /* Any body of a chat request: understood or refused with its place. */
+#include "workers/cli/parts.h"
 #include "workers/cli/prompt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -7,9 +8,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct prompt c;
+	struct listener listener = { "any", 0 };
 	struct error e = { 0 };
 
-	if (!prompt_read(&c, (struct str){ (const char *)data, len }, &e)) {
+	if (len && data[len - 1] == '}')
+		listener.takes = TAKES_IMAGES | TAKES_IMAGE_URLS;
+	if (!prompt_read(&c, (struct str){ (const char *)data, len }, &listener,
+			 &e)) {
 		if (e.code == ERR_NONE || !e.text[0])
 			abort();
 		return 0;

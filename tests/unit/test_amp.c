@@ -267,7 +267,9 @@ an_image_is_refused(void **state_)
 	forget();
 	say("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"url\":"
 	    "\"data:\"}]}]");
-	must_have_heard(STR("fail UNSUPPORTED amp takes no images\n"));
+	must_have_heard(STR(
+		"fail UNSUPPORTED the harness has no way to say a part of the "
+		"type image\n"));
 	assert_false(notes.input_ended);
 }
 

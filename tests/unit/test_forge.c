@@ -240,7 +240,9 @@ a_prompt_that_cannot_be_said_is_not_said_in_part(void **state_)
 	harness()->say(&talk);
 	talk.messages = NULL;
 	json_decref(all);
-	must_have_heard(STR("abort UNSUPPORTED forge takes no images\n"));
+	must_have_heard(STR(
+		"abort UNSUPPORTED the harness has no way to say a part of the "
+		"type image\n"));
 	assert_false(notes.input_ended);
 }
 

@@ -629,8 +629,8 @@ static void
 an_image_by_its_url_is_refused(void **state_)
 {
 	say_image("{\"type\":\"image\",\"url\":\"http://x/y.png\"}");
-	must_have_heard("fail UNSUPPORTED opencode takes images as data only, "
-			"and not by their URL\n");
+	must_have_heard("fail UNSUPPORTED the harness has no way to say a part "
+			"of the type image\n");
 }
 
 /* Opens a session with a history, up to where that was asked for. */
@@ -728,7 +728,9 @@ static void
 a_history_with_tools_is_told_as_text(void **state_)
 {
 	open_with_history("[{\"role\":\"user\",\"content\":[{\"type\":"
-			  "\"tool_result\",\"id\":\"1\",\"text\":\"42\"}]}]");
+			  "\"tool_result\",\"id\":\"1\",\"name\":\"f\","
+			  "\"arguments\":\"{}\",\"content\":[{\"type\":"
+			  "\"text\",\"text\":\"42\"}]}]}]");
 	assert_true(was_heard("ready"));
 	say("now");
 	assert_true(was_written("42"));

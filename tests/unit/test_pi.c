@@ -376,8 +376,11 @@ a_past_is_a_session_to_go_on_from(void **state_)
 		"\"one\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":"
 		"\"tool_call\",\"id\":\"c\",\"name\":\"weather\",\"arguments\":"
 		"\"{\\\"at\\\":1}\"}]},{\"role\":\"user\",\"content\":[{"
-		"\"type\":\"tool_result\",\"id\":\"c\",\"text\":\"sun\"}]}]",
-		0, NULL);
+		"\"type\":\"tool_result\",\"id\":\"c\",\"name\":\"weather\","
+		"\"arguments\":\"{}\",\"content\":[{\"type\":\"text\","
+		"\"text\":\"sun\\u0000AFTER\\u2028NUL\"},{\"type\":\"image\","
+		"\"media_type\":\"image/png\",\"data\":\"AAAA\"}]}]}]",
+		JSON_ALLOW_NUL, NULL);
 	auto_free char *path = copy_format(
 		"%s/11111111-1111-4111-8111-111111111111.jsonl", scratch);
 	FILE *f;
@@ -393,8 +396,12 @@ a_past_is_a_session_to_go_on_from(void **state_)
 	assert_non_null(strstr(text, "\"type\":\"toolCall\",\"id\":\"c\","
 				     "\"name\":\"weather\",\"arguments\":"
 				     "{\"at\":1}"));
-	assert_non_null(strstr(text, "\"role\":\"toolResult\",\"toolCallId\":"
-				     "\"c\",\"toolName\":\"weather\""));
+	assert_non_null(strstr(text,
+			       "\"role\":\"toolResult\",\"toolCallId\":"
+			       "\"c\",\"toolName\":\"weather\",\"content\":"
+			       "[{\"type\":\"text\",\"text\":"
+			       "\"sun\\u0000AFTER\\u2028NUL\"},{\"type\":"
+			       "\"image\",\"data\":\"AAAA\""));
 	assert_true(hear_line(str_of(state_line)));
 	assert_true(hear_line(str_of(models_line)));
 	has_left(".jsonl", false);

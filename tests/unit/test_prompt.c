@@ -3,9 +3,13 @@
 
 #include <glob.h>
 
+#include "workers/cli/parts.h"
 #include "workers/cli/prompt.h"
 
 static struct prompt c;
+
+/* A harness that takes everything. */
+static const struct listener any = { "any", TAKES_IMAGES | TAKES_IMAGE_URLS };
 
 static int
 fini(void **state)
@@ -14,9 +18,9 @@ fini(void **state)
 	return 0;
 }
 
-#define reads(body) must(prompt_read(&c, STR(body), &e))
+#define reads(body) must(prompt_read(&c, STR(body), &any, &e))
 #define refuses(code, why, body) \
-	must_fail(code, why, prompt_read(&c, STR(body), &e))
+	must_fail(code, why, prompt_read(&c, STR(body), &any, &e))
 
 static void
 messages_are(const char *want)
@@ -39,7 +43,7 @@ is_heard_as_it_says(const char *path)
 
 	print_message("%s\n", path);
 	assert_non_null(all);
-	must(prompt_read(&c, str_of(body), &e));
+	must(prompt_read(&c, str_of(body), &any, &e));
 	messages_are(want);
 	assert_int_equal(c.goes_on, strstr(want, "Go on from exactly") != NULL);
 	assert_string_equal(c.ignored ? c.ignored : "",
@@ -100,8 +104,9 @@ calls_of_tools_and_their_results_are_kept(void **state)
 	      "{\"name\":\"look\",\"arguments\":\"{}\"}}]},"
 	      "{\"role\":\"tool\",\"tool_call_id\":\"c1\","
 	      "\"content\":\"seen\"}]}");
-	assert_int_equal(json_array_size(c.messages), 3);
+	assert_int_equal(json_array_size(c.messages), 4);
 	assert_int_equal(prompt_unanswered(&c), 2);
+	assert_int_equal(prompt_history(&c), 3);
 }
 
 static void
@@ -189,7 +194,7 @@ an_image_has_the_type_that_its_bytes_have(void **state)
 			IMAGE("data:image/jpg;base64,%s"), images[i].begins);
 		const json_t *part;
 
-		must(prompt_read(&c, str_of(body), &e));
+		must(prompt_read(&c, str_of(body), &any, &e));
 		part = json_array_get(
 			json_object_get(json_array_get(c.messages, 0),
 					"content"),
@@ -243,9 +248,9 @@ half_a_character_costs_no_more_than_itself(void **state)
 	says("\xef\xbf\xbd\n\xc3\xa9");
 	reads(SAYING("\\\\ud83d\\ud83dx"));
 	says("\\ud83d\xef\xbf\xbdx");
-	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u12")),
+	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u12")), &any,
 				 &(struct error){ 0 }));
-	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u")),
+	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u")), &any,
 				 &(struct error){ 0 }));
 }
 
@@ -284,7 +289,7 @@ question_of(const char *body, size_t from)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &e));
+	must(prompt_read(&c, str_of(body), &any, &e));
 	hash = prompt_question(&c, from);
 	prompt_fini(&c);
 	return hash;
@@ -295,7 +300,7 @@ asked_by(const char *body, size_t answer)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &e));
+	must(prompt_read(&c, str_of(body), &any, &e));
 	hash = prompt_asked(&c, answer);
 	prompt_fini(&c);
 	return hash;
@@ -338,7 +343,7 @@ hash_of(const char *body)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &e));
+	must(prompt_read(&c, str_of(body), &any, &e));
 	hash = prompt_hash(&c, 0);
 	prompt_fini(&c);
 	return hash;
@@ -358,6 +363,176 @@ the_same_messages_have_one_hash_however_they_are_spelled(void **state)
 	assert_true(hash !=
 		    hash_of("{\"messages\":[{\"role\":\"user\",\"content\":"
 			    "[\"caf\xc3\xa9\",\" /\"]}]}"));
+}
+
+#define CALLING(id, name)                                                   \
+	"{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":" \
+	"\"" id "\",\"function\":{\"name\":\"" name                         \
+	"\",\"arguments\":\"{}\"}}]},"
+#define ANSWERING(id, content)                            \
+	"{\"role\":\"tool\",\"tool_call_id\":\"" id "\"," \
+	"\"content\":" content "}"
+#define BODY(messages) \
+	"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}," messages "]}"
+
+static const json_t *
+part_at(size_t message, size_t part)
+{
+	return json_array_get(
+		json_object_get(json_array_get(c.messages, message), "content"),
+		part);
+}
+
+static const char *
+id_at(size_t message, size_t part)
+{
+	return json_string_value(json_object_get(part_at(message, part), "id"));
+}
+
+static bool
+is_plain(const char *id, size_t max)
+{
+	return *id && strlen(id) <= max &&
+	       strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			  "0123456789_-") == strlen(id);
+}
+
+/* Anthropic's interface refuses a history with any other, for ever. */
+static void
+ids_and_names_are_such_as_every_vendor_takes(void **state)
+{
+	static const char body[] =
+		BODY(CALLING("functions.Bash:0", "web.search") ANSWERING(
+			"functions.Bash:0", "\"x\"") "," CALLING("a b", "f")
+			     ANSWERING("a b", "\"y\"") "," CALLING("a_b", "g")
+				     ANSWERING("a_b", "\"z\""));
+	char first[128];
+
+	must(prompt_read(&c, str_of(body), &any, &e));
+	for (size_t i = 1; i < 7; i += 2) {
+		assert_true(is_plain(id_at(i, 0), 64));
+		assert_string_equal(id_at(i, 0), id_at(i + 1, 0));
+	}
+	assert_string_not_equal(id_at(3, 0), id_at(5, 0));
+	assert_string_equal(id_at(5, 0), "a_b");
+	assert_string_equal(
+		json_string_value(json_object_get(part_at(1, 0), "name")),
+		"web_search");
+	snprintf(first, sizeof first, "%s", id_at(1, 0));
+	fini(state);
+	must(prompt_read(&c, str_of(body), &any, &e));
+	assert_string_equal(id_at(1, 0), first);
+}
+
+static void
+an_id_that_comes_twice_belongs_to_two_calls(void **state)
+{
+	reads(BODY(CALLING("c", "f") ANSWERING("c", "\"1\"") "," CALLING(
+		"c", "f") ANSWERING("c", "\"2\"")));
+	assert_string_equal(id_at(1, 0), "c");
+	assert_string_equal(id_at(2, 0), "c");
+	assert_string_not_equal(id_at(3, 0), "c");
+	assert_true(is_plain(id_at(3, 0), 64));
+	assert_string_equal(id_at(3, 0), id_at(4, 0));
+}
+
+/* Text behind a NUL, pieces, images: all of it, in its order. */
+static void
+a_result_has_all_that_the_tool_has_said(void **state)
+{
+	auto_free char *got = NULL;
+
+	reads(BODY(CALLING("c", "f") ANSWERING(
+		"c", "[{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
+		     "{\"type\":\"image_url\",\"image_url\":"
+		     "{\"url\":\"https://a/b\"}},"
+		     "{\"type\":\"text\",\"text\":\"c\"}]")));
+	got = json_dumps(json_object_get(part_at(2, 0), "content"),
+			 JSON_COMPACT);
+	assert_string_equal(got, "[{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
+				 "{\"type\":\"image\",\"url\":\"https://a/b\"},"
+				 "{\"type\":\"text\",\"text\":\"c\"}]");
+}
+
+/* A CLI answers a message of the user's, and results are none. */
+static void
+results_at_the_end_are_history_and_the_question_is_ours(void **state)
+{
+	reads(BODY(CALLING("c", "f") ANSWERING("c", "\"1\"")));
+	assert_int_equal(prompt_unanswered(&c), 2);
+	assert_int_equal(prompt_history(&c), 3);
+	assert_int_equal(json_array_size(c.messages), 4);
+	assert_false(c.goes_on);
+	fini(state);
+	reads(BODY(CALLING("c", "f") ANSWERING(
+		"c", "\"1\"") ",{\"role\":\"user\",\"content\":\"b\"}"));
+	assert_int_equal(prompt_history(&c), 3);
+	assert_int_equal(json_array_size(c.messages), 4);
+	fini(state);
+	reads(BODY(
+		"{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","
+		"\"id\":\"c\",\"name\":\"f\",\"input\":{}}]},"
+		"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+		"\"tool_use_id\":\"c\",\"content\":\"1\",\"is_error\":true},"
+		"\"b\"]}"));
+	assert_int_equal(prompt_history(&c), 3);
+	assert_int_equal(json_array_size(c.messages), 4);
+	assert_true(json_is_true(json_object_get(part_at(2, 0), "is_error")));
+}
+
+static void
+what_a_harness_does_not_take_is_refused_by_its_place(void **state)
+{
+#define WEB_IMAGE                                       \
+	"[\"x\",{\"type\":\"image_url\",\"image_url\":" \
+	"{\"url\":\"https://a/b\"}}]"
+#define PNG                                                                 \
+	"[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;" \
+	"base64,iVBORw0KGgo=\"}}]"
+	static const struct listener text = { "forge", 0 };
+	static const struct listener bytes = { "pi", TAKES_IMAGES };
+
+	must_fail(ERR_UNSUPPORTED,
+		  "messages[0].content[0]: forge takes no images",
+		  prompt_read(&c,
+			      STR("{\"messages\":[{\"role\":\"user\","
+				  "\"content\":" PNG "}]}"),
+			      &text, &e));
+	must_fail(ERR_UNSUPPORTED,
+		  "messages[2].content[0]: forge takes no images",
+		  prompt_read(&c,
+			      STR(BODY(CALLING("c", "f") ANSWERING("c", PNG))),
+			      &text, &e));
+	must_fail(ERR_UNSUPPORTED,
+		  "messages[2].content[1]: pi takes no images by their URL, "
+		  "only as data: URLs",
+		  prompt_read(&c,
+			      STR(BODY(CALLING("c", "f")
+					       ANSWERING("c", WEB_IMAGE))),
+			      &bytes, &e));
+	must_fail(
+		ERR_UNSUPPORTED,
+		"messages[1].content[1]: a message of the assistant's can "
+		"have no image",
+		prompt_read(
+			&c,
+			STR(BODY(
+				"{\"role\":\"assistant\",\"content\":" WEB_IMAGE
+				"}")),
+			&any, &e));
+}
+
+static void
+a_field_that_is_not_read_is_named(void **state)
+{
+	reads(BODY("{\"role\":\"assistant\",\"content\":[{\"type\":\"text\","
+		   "\"text\":\"b\",\"annotations\":[],\"citations\":[1]}],"
+		   "\"tool_calls\":[{\"id\":\"c\",\"extra_content\":{\"s\":1},"
+		   "\"function\":{\"name\":\"f\",\"strict\":true}}]},"
+		   "{\"role\":\"user\",\"content\":\"c\"}"));
+	assert_string_equal(c.ignored, "messages.content.citations, "
+				       "messages.tool_calls.extra_content, "
+				       "messages.tool_calls.strict");
 }
 
 int
@@ -385,6 +560,19 @@ main(void)
 			an_answer_is_known_again_whatever_its_white_space,
 			fini),
 		cmocka_unit_test(a_question_is_known_again_before_its_answer),
+		cmocka_unit_test_teardown(
+			ids_and_names_are_such_as_every_vendor_takes, fini),
+		cmocka_unit_test_teardown(
+			an_id_that_comes_twice_belongs_to_two_calls, fini),
+		cmocka_unit_test_teardown(
+			a_result_has_all_that_the_tool_has_said, fini),
+		cmocka_unit_test_teardown(
+			results_at_the_end_are_history_and_the_question_is_ours,
+			fini),
+		cmocka_unit_test(
+			what_a_harness_does_not_take_is_refused_by_its_place),
+		cmocka_unit_test_teardown(a_field_that_is_not_read_is_named,
+					  fini),
 		cmocka_unit_test(
 			a_question_of_ours_is_not_expected_from_the_caller),
 		cmocka_unit_test(

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include "workers/cli/parts.h"
 #include "workers/cli/transcript.h"
 
 static json_t *
@@ -58,7 +59,8 @@ who_said_what_is_told_in_order(void **state)
 		"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"ls\","
 		"\"arguments\":\"{}\"}]},"
 		"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
-		"\"id\":\"c1\",\"text\":\"a b\"}]}]");
+		"\"id\":\"c1\",\"name\":\"ls\",\"arguments\":\"{}\","
+		"\"content\":[{\"type\":\"text\",\"text\":\"a b\"}]}]}]");
 	struct conversation t = { .history = history };
 
 	is(transcript_history(&t),
@@ -107,24 +109,75 @@ no_text_stands_for_an_image(void **state)
 	json_decref(history);
 }
 
-static void
-an_image_in_a_result_stands_behind_it(void **state)
-{
-	json_t *history = json_of(
-		"[{\"role\":\"user\",\"content\":["
-		"{\"type\":\"tool_result\",\"id\":\"c1\",\"text\":\"seen\"},"
-		"{\"type\":\"image\",\"url\":\"http://a/b\"}]}]");
-	struct conversation t = { .history = history };
-	json_t *parts = transcript_history(&t);
-	const char *before = json_string_value(
-		json_object_get(json_array_get(parts, 0), "text"));
+static const char round_of_calls[] =
+	"[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+	"\"id\":\"c1\",\"name\":\"look\",\"arguments\":\"{}\",\"content\":["
+	"{\"type\":\"text\",\"text\":\"se\\u0000en\"},"
+	"{\"type\":\"image\",\"url\":\"http://a/b\"},"
+	"{\"type\":\"text\",\"text\":\"twice\"}],\"is_error\":true}]},"
+	"{\"role\":\"user\",\"content\":["
+	"{\"type\":\"text\",\"text\":\"so?\"}]}]";
 
-	assert_int_equal(json_array_size(parts), 3);
-	assert_non_null(strstr(before, "seen\n</tool_result>\n"));
-	is(json_incref(json_array_get(parts, 1)),
-	   "{\"type\":\"image\",\"url\":\"http://a/b\"}");
-	json_decref(parts);
+static void
+an_image_in_a_result_stays_in_it(void **state)
+{
+	json_t *history = json_of(round_of_calls);
+	struct conversation t = { .history = history };
+
+	is(transcript_history(&t),
+	   "[{\"type\":\"text\",\"text\":\"The conversation so far:\\n"
+	   "\\n<user>\\n<tool_result id=\\\"c1\\\" is_error=\\\"true\\\">\\n"
+	   "se\\u0000en\\n\"},"
+	   "{\"type\":\"image\",\"url\":\"http://a/b\"},"
+	   "{\"type\":\"text\",\"text\":\"\\ntwice\\n</tool_result>\\n"
+	   "</user>\\n\\n<user>\\nso?\\n</user>\\n"
+	   "\\nEnd of the conversation so far. The user goes on with the next "
+	   "message:\\n\\n\"}]");
 	json_decref(history);
+}
+
+/* The CLI has not heard the call, and nothing of the result is left out. */
+static void
+a_result_in_a_question_is_told_with_its_call(void **state)
+{
+	json_t *messages = json_of(round_of_calls);
+	struct conversation t = { .messages = messages };
+
+	is(transcript_question(&t),
+	   "[{\"type\":\"text\",\"text\":"
+	   "\"<tool_call id=\\\"c1\\\" name=\\\"look\\\">\\n{}\\n</tool_call>"
+	   "\\n<tool_result id=\\\"c1\\\" is_error=\\\"true\\\">\\n"
+	   "se\\u0000en\\n\"},"
+	   "{\"type\":\"image\",\"url\":\"http://a/b\"},"
+	   "{\"type\":\"text\",\"text\":\"\\ntwice\\n</tool_result>\\n\"},"
+	   "{\"type\":\"text\",\"text\":\"so?\"}]");
+	t.from = 1;
+	is(transcript_question(&t), "[{\"type\":\"text\",\"text\":\"so?\"}]");
+	json_decref(messages);
+}
+
+/* What is not said fails; it is not left out. */
+static void
+a_part_without_a_handler_is_a_failure(void **state)
+{
+	static const struct part_handlers none = { .text = NULL };
+	static const char *const all[] = {
+		"[{\"type\":\"text\",\"text\":\"a\"}]",
+		"[{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":"
+		"\"\"}]",
+		"[{\"type\":\"image\",\"url\":\"http://a/b\"}]",
+		"[{\"type\":\"tool_call\"}]",
+		"[{\"type\":\"tool_result\"}]",
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		json_t *parts = json_of(all[i]);
+		struct error why = { 0 };
+
+		assert_false(parts_say(parts, &none, NULL, &why));
+		assert_int_equal(why.code, ERR_UNSUPPORTED);
+		json_decref(parts);
+	}
 }
 
 int
@@ -136,7 +189,9 @@ main(void)
 		cmocka_unit_test(who_said_what_is_told_in_order),
 		cmocka_unit_test(images_stay_in_their_places),
 		cmocka_unit_test(no_text_stands_for_an_image),
-		cmocka_unit_test(an_image_in_a_result_stands_behind_it),
+		cmocka_unit_test(an_image_in_a_result_stays_in_it),
+		cmocka_unit_test(a_result_in_a_question_is_told_with_its_call),
+		cmocka_unit_test(a_part_without_a_handler_is_a_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

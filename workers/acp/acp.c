@@ -332,6 +332,7 @@ harness_of(const char *name, struct error *e)
 		.tested = kind->tested,
 		.own = sizeof(struct acp),
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),
+		.takes = TAKES_IMAGES,
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
 		.has_trial = true,

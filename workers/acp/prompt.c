@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "workers/cli/transcript.h"
+
 /*
  * Every agent takes a first text that begins with "/" for a command, and some
  * commands erase the conversation; gemini has commands with "$" as well.  White
@@ -28,70 +30,36 @@ looks_like_a_command(const json_t *blocks)
 	return false;
 }
 
-static void
-add_block(json_t *blocks, json_t *text)
-{
-	if (json_string_length(text))
-		json_array_append_new(blocks, json_pack("{s:s, s:o}", "type",
-							"text", "text", text));
-	else
-		json_decref(text);
-}
-
-static json_t *
-result_text(const json_t *part)
-{
-	struct str text = str_in(json_object_get(part, "text"));
-
-	return json_sprintf("<tool_result id=\"%s\">\n%.*s\n</tool_result>",
-			    json_text(part, "id"), (int)text.len,
-			    text.ptr ? text.ptr : "");
-}
+/* The blocks that are being written, and for whom. */
+struct said {
+	const struct conversation *conversation;
+	json_t *blocks;
+};
 
 static bool
-add_image(const struct conversation *c, json_t *blocks, const json_t *part,
-	  struct error *e)
+say_text(void *to, const json_t *part, struct error *e)
 {
-	if (!acp_agent_of(c)->sees_images)
+	struct said *s = to;
+
+	if (json_str(part, "text").len)
+		json_array_append(s->blocks, (json_t *)part);
+	return true;
+}
+
+/* Whether an agent sees images is known only when it runs. */
+static bool
+say_image(void *to, const json_t *part, struct error *e)
+{
+	struct said *s = to;
+
+	if (!acp_agent_of(s->conversation)->sees_images)
 		return fail_with(e, ERR_UNSUPPORTED, "%s takes no images",
-				 conversation_name(c));
-	if (json_text(part, "url"))
-		return fail_with(e, ERR_UNSUPPORTED,
-				 "%s takes images as data: URLs only",
-				 conversation_name(c));
-	json_array_append_new(blocks,
+				 conversation_name(s->conversation));
+	json_array_append_new(s->blocks,
 			      json_pack("{s:s, s:O, s:O}", "type", "image",
 					"mimeType",
 					json_object_get(part, "media_type"),
 					"data", json_object_get(part, "data")));
-	return true;
-}
-
-static bool
-add_part(const struct conversation *c, json_t *blocks, const json_t *part,
-	 struct error *e)
-{
-	const char *type = json_text(part, "type");
-
-	if (!strcmp(type, "image"))
-		return add_image(c, blocks, part, e);
-	if (!strcmp(type, "tool_result"))
-		add_block(blocks, result_text(part));
-	else if (!strcmp(type, "text"))
-		add_block(blocks, json_incref(json_object_get(part, "text")));
-	return true;
-}
-
-static bool
-add_parts(const struct conversation *c, json_t *blocks, const json_t *parts,
-	  struct error *e)
-{
-	const json_t *part;
-	size_t i;
-
-	json_array_foreach (parts, i, part)
-		if (!add_part(c, blocks, part, e))
-			return false;
 	return true;
 }
 
@@ -110,20 +78,20 @@ make_inert(const struct conversation *c, json_t *blocks)
 static bool
 read_prompt(struct conversation *c, struct error *e)
 {
+	static const struct part_handlers handlers = { .text = say_text,
+						       .image = say_image };
 	struct acp *own = c->own;
-	json_t *blocks = json_array();
-	bool ok = add_parts(c, blocks, own->preface, e);
+	struct said s = { .conversation = c, .blocks = json_array() };
+	json_t *question = transcript_question(c);
+	bool ok = parts_say(own->preface, &handlers, &s, e) &&
+		  parts_say(question, &handlers, &s, e);
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		ok = add_parts(c, blocks,
-			       json_object_get(json_array_get(c->messages, i),
-					       "content"),
-			       e);
-	make_inert(c, blocks);
+	json_decref(question);
+	make_inert(c, s.blocks);
 	if (ok)
-		own->prompt = blocks;
+		own->prompt = s.blocks;
 	else
-		json_decref(blocks);
+		json_decref(s.blocks);
 	return ok;
 }
 

@@ -51,31 +51,24 @@ handshake(struct conversation *c)
 	conversation_ready(c);
 }
 
-/* amp's input takes text only. */
 static bool
-add_blocks(json_t *blocks, const json_t *parts, struct error *e)
+say_text(void *blocks, const json_t *part, struct error *e)
 {
-	json_t *text = transcript_text(parts);
-
-	if (!text)
-		return fail_with(e, ERR_UNSUPPORTED, "amp takes no images");
-	json_array_append_new(
-		blocks, json_pack("{s:s, s:o}", "type", "text", "text", text));
+	json_array_append(blocks, (json_t *)part);
 	return true;
 }
 
+/* amp's input takes text only. */
 static json_t *
 blocks_of(struct conversation *c, struct error *e)
 {
+	static const struct part_handlers handlers = { .text = say_text };
 	const json_t *preface = ((struct amp *)c->own)->preface;
-	json_t *blocks = json_array();
-	bool ok = !json_array_size(preface) || add_blocks(blocks, preface, e);
+	json_t *blocks = json_array(), *question = transcript_question(c);
+	bool ok = parts_say(preface, &handlers, blocks, e) &&
+		  parts_say(question, &handlers, blocks, e);
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		ok = add_blocks(blocks,
-				json_object_get(json_array_get(c->messages, i),
-						"content"),
-				e);
+	json_decref(question);
 	if (ok)
 		return blocks;
 	json_decref(blocks);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "workers/cli/transcript.h"
+#include "workers/io/json_line.h"
+
 bool
 claude_may_do_all(const struct conversation *c)
 {
@@ -137,15 +140,11 @@ handshake(struct conversation *c)
 static json_t *
 content_of(const struct conversation *c)
 {
-	json_t *all = json_array(), *blocks;
+	json_t *question = transcript_question(c);
+	json_t *blocks = history_blocks(question);
 
-	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
-		blocks = history_blocks(json_object_get(
-			json_array_get(c->messages, i), "content"));
-		json_array_extend(all, blocks);
-		json_decref(blocks);
-	}
-	return all;
+	json_decref(question);
+	return blocks;
 }
 
 /*
@@ -165,7 +164,7 @@ prompt_of(struct conversation *c)
 	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b}", "type", "user",
 			 "message", "role", "user", "content", content_of(c),
 			 "uuid", own->uuid, "client_composed", 1);
-	text = json_dumps(line, JSON_COMPACT);
+	text = json_line_text(line);
 	json_decref(line);
 	return text;
 }
@@ -294,6 +293,7 @@ static const struct harness claude = {
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.version = version,
 	.logged_in = logged_in,
 	.log_in = "run claude and type /login",
@@ -315,6 +315,7 @@ static const struct harness claudish = {
 	.environment = claudish_environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.version = version,
 	.log_in = "run claudish serve with its vendor's key, and set "
 		  "CLAUDISH_URL to where it listens",

@@ -1,8 +1,11 @@
 #include "workers/claude/claude.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "workers/io/json_line.h"
 
 /*
  * Claude Code resumes any file in the format of its own transcripts, as if the
@@ -10,62 +13,99 @@
  * reaches the model message by message.
  */
 
-static json_t *
-image_block(const json_t *part)
+static bool
+say_text(void *blocks, const json_t *part, struct error *e)
 {
-	const char *url = json_text(part, "url");
+	json_array_append(blocks, (json_t *)part);
+	return true;
+}
 
-	if (url)
-		return json_pack("{s:s, s:{s:s, s:s}}", "type", "image",
-				 "source", "type", "url", "url", url);
-	return json_pack("{s:s, s:{s:s, s:s, s:s}}", "type", "image", "source",
-			 "type", "base64", "media_type",
-			 json_text(part, "media_type"), "data",
-			 json_text(part, "data"));
+static bool
+say_image(void *blocks, const json_t *part, struct error *e)
+{
+	json_array_append_new(
+		blocks, json_pack("{s:s, s:{s:s, s:O, s:O}}", "type", "image",
+				  "source", "type", "base64", "media_type",
+				  json_object_get(part, "media_type"), "data",
+				  json_object_get(part, "data")));
+	return true;
+}
+
+static bool
+say_image_url(void *blocks, const json_t *part, struct error *e)
+{
+	json_array_append_new(blocks,
+			      json_pack("{s:s, s:{s:s, s:O}}", "type", "image",
+					"source", "type", "url", "url",
+					json_object_get(part, "url")));
+	return true;
 }
 
 /* Arguments that are no JSON are passed on as text. */
-static json_t *
-call_block(const json_t *part)
+static bool
+say_call(void *blocks, const json_t *part, struct error *e)
 {
-	const char *arguments = json_text(part, "arguments");
-	json_t *input = json_loads(arguments, JSON_ALLOW_NUL, NULL);
+	struct str arguments = json_str(part, "arguments");
+	json_t *input =
+		json_loadb(arguments.ptr, arguments.len, JSON_ALLOW_NUL, NULL);
 
 	if (!json_is_object(input)) {
 		json_decref(input);
-		input = json_pack("{s:s}", "arguments", arguments);
+		input = json_pack("{s:O}", "arguments",
+				  json_object_get(part, "arguments"));
 	}
-	return json_pack("{s:s, s:s, s:s, s:o}", "type", "tool_use", "id",
-			 json_text(part, "id"), "name", json_text(part, "name"),
-			 "input", input);
+	json_array_append_new(
+		blocks,
+		json_pack("{s:s, s:O, s:O, s:o}", "type", "tool_use", "id",
+			  json_object_get(part, "id"), "name",
+			  json_object_get(part, "name"), "input", input));
+	return true;
 }
 
+/* A single text is not put into an array, and nothing is the empty text.  Takes
+ * `content`. */
 static json_t *
-result_block(const json_t *part)
+result_content(json_t *content)
 {
-	return json_pack("{s:s, s:s, s:O}", "type", "tool_result",
-			 "tool_use_id", json_text(part, "id"), "content",
-			 json_object_get(part, "text"));
+	json_t *text = json_object_get(json_array_get(content, 0), "text");
+
+	if (json_array_size(content) > 1 || (json_array_size(content) && !text))
+		return content;
+	text = text ? json_incref(text) : json_string("");
+	json_decref(content);
+	return text;
 }
 
+static bool
+say_result(void *blocks, const json_t *part, struct error *e)
+{
+	json_t *content = history_blocks(json_object_get(part, "content"));
+
+	json_array_append_new(blocks,
+			      json_pack("{s:s, s:O, s:o, s:O*}", "type",
+					"tool_result", "tool_use_id",
+					json_object_get(part, "id"), "content",
+					result_content(content), "is_error",
+					json_object_get(part, "is_error")));
+	return true;
+}
+
+/* Every kind of part has its handler, and none of these fails. */
 json_t *
 history_blocks(const json_t *parts)
 {
-	json_t *blocks = json_array(), *part;
-	size_t i;
+	static const struct part_handlers handlers = {
+		.text = say_text,
+		.image = say_image,
+		.image_url = say_image_url,
+		.call = say_call,
+		.result = say_result,
+	};
+	json_t *blocks = json_array();
+	struct error e = { 0 };
+	bool ok = parts_say(parts, &handlers, blocks, &e);
 
-	json_array_foreach (parts, i, part) {
-		const char *type = json_text(part, "type");
-
-		if (!strcmp(type, "image"))
-			json_array_append_new(blocks, image_block(part));
-		else if (!strcmp(type, "tool_call"))
-			json_array_append_new(blocks, call_block(part));
-		else if (!strcmp(type, "tool_result"))
-			json_array_append_new(blocks, result_block(part));
-		else
-			json_array_append(blocks, part);
-	}
+	assert(ok);
 	return blocks;
 }
 
@@ -81,8 +121,7 @@ add_line(FILE *f, const json_t *message, char *parent)
 			  parent, "uuid", uuid, "type", role, "message", "role",
 			  role, "content", history_blocks(parts));
 
-	json_dumpf(line, f, JSON_COMPACT);
-	fputc('\n', f);
+	json_line_write(f, line);
 	json_decref(line);
 	free(parent);
 	return uuid;

@@ -198,7 +198,10 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 		pool_find_program(&self_of(t)->pool);
 	if (!self_of(t)->pool.program)
 		return pool_fail_missing(&self_of(t)->pool, e);
-	if (!prompt_read(&job->prompt, t->body, e))
+	if (!prompt_read(&job->prompt, t->body,
+			 &(struct listener){ t->worker->name,
+					     self_of(t)->pool.harness->takes },
+			 e))
 		return false;
 	if (!look_up(t, e) || !check_cwd(t, e))
 		return false;
@@ -365,6 +368,15 @@ goes_on_elsewhere(const struct turn *t)
 	return !answer || !session_knows(t, answer);
 }
 
+/* A conversation that is begun anew has everything behind it that is no
+ * question. */
+static void
+tell_history(struct job *job)
+{
+	job->from = prompt_history(&job->prompt);
+	job->history = prompt_begin(&job->prompt, job->from);
+}
+
 /*
  * Decides which messages the CLI must hear.  Answers that somebody else has
  * given cannot be added to a conversation that the CLI has had already: such
@@ -384,7 +396,7 @@ choose_messages(struct turn *t)
 		renew(t, "the session did not give the answer that the caller "
 			 "wants continued");
 	if (!job->resumed)
-		job->history = prompt_begin(&job->prompt, unanswered);
+		tell_history(job);
 }
 
 /* A conversation that has heard the same messages in a turn that failed must
@@ -505,13 +517,12 @@ static void
 begin_anew(struct turn *t)
 {
 	struct job *job = job_of(t);
-	size_t unanswered = prompt_unanswered(&job->prompt);
 
 	log_warn("session %s: the CLI does not know it any more, so it is "
 		 "begun anew with the caller's messages",
 		 log_quote(str_of(t->session)));
 	renew(t, "the harness had lost the session");
-	job->history = prompt_begin(&job->prompt, unanswered);
+	tell_history(job);
 	start_process(t);
 }
 

@@ -29,6 +29,7 @@
 #include "proto/error.h"
 #include "proto/loop.h"
 #include "proto/str.h"
+#include "workers/cli/parts.h"
 #include "workers/io/json.h"
 #include "workers/io/program.h"
 #include "workers/io/words.h"
@@ -123,7 +124,8 @@ struct conversation {
 	 * as text does not repeat it. */
 	bool knows_system;
 	const json_t *history; /* messages that begin the conversation, as in
-				* prompt.h; NULL: none.  Gone once handshake()
+				* prompt.h, which end with an answer or with
+				* results; NULL: none.  Gone once handshake()
 				* has returned. */
 
 	/* For say(); the model is also there before. */
@@ -178,6 +180,10 @@ struct harness {
 
 	/* MUST be set: every enum loads that the CLI can be held to, or'ed. */
 	unsigned loads;
+
+	/* Which parts of messages it takes beside text, calls and results:
+	 * enum takes, or'ed.  A request with others is refused. */
+	unsigned takes;
 
 	/*
 	 * How to find out whether the CLI is logged in without asking its

@@ -1,16 +1,22 @@
 #include "workers/cli/message.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "proto/buf.h"
 #include "workers/cli/image.h"
+#include "workers/cli/parts.h"
+#include "workers/cli/transcript.h"
+#include "workers/io/hash.h"
 #include "workers/io/json.h"
 
 void
-reading_init(struct reading *r)
+reading_init(struct reading *r, const struct listener *listener)
 {
-	*r = (struct reading){ .ignored = json_object(),
-			       .open_calls = json_object() };
+	*r = (struct reading){ .listener = *listener,
+			       .ignored = json_object(),
+			       .open_calls = json_object(),
+			       .ids = json_object() };
 }
 
 void
@@ -18,6 +24,7 @@ reading_fini(struct reading *r)
 {
 	json_decref(r->ignored);
 	json_decref(r->open_calls);
+	json_decref(r->ids);
 	*r = (struct reading){ 0 };
 }
 
@@ -30,6 +37,18 @@ reading_fail(const struct reading *r, const char *what, struct error *e)
 		snprintf(part, sizeof part, ".content[%zu]", r->part);
 	return fail_about(e, ERR_INVALID, "messages[%zu]%s%s", r->message, part,
 			  what);
+}
+
+/* The harness does not take what stands here. */
+static bool
+fail_listener(const struct reading *r, const char *takes_no, struct error *e)
+{
+	auto_free char *what =
+		copy_format(": %s takes no %s", r->listener.name, takes_no);
+
+	reading_fail(r, what, e);
+	e->code = ERR_UNSUPPORTED;
+	return false;
 }
 
 static void
@@ -81,6 +100,20 @@ message_note_ignored(struct reading *r, const json_t *message)
 	json_object_foreach ((json_t *)message, field, value)
 		if (!says_nothing(value) && !is_understood(role, field))
 			ignore(r, "messages", field);
+}
+
+/* Notes the fields of a part or of a call that are not among those read. */
+static void
+note_unread(struct reading *r, const char *where, const json_t *object,
+	    const char *read)
+{
+	const char *field;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, field, value)
+		if (!says_nothing(value) &&
+		    !str_list_has(str_of(read), str_of(field)))
+			ignore(r, where, field);
 }
 
 /* Text */
@@ -140,12 +173,23 @@ is_base64(struct str s)
 	return s.len && strspn(s.ptr, digits) == s.len;
 }
 
+/* No vendor takes it. */
+static bool
+fail_assistants(const struct reading *r, struct error *e)
+{
+	reading_fail(r, ": a message of the assistant's can have no image", e);
+	e->code = ERR_UNSUPPORTED;
+	return false;
+}
+
 static bool
 add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	  struct error *e)
 {
 	const char *media_type, *problem;
 
+	if (r->is_assistants)
+		return fail_assistants(r, e);
 	if (!type.len)
 		return reading_fail(
 			r,
@@ -158,6 +202,8 @@ add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	media_type = image_type(type, bytes, &problem);
 	if (!media_type)
 		return reading_fail(r, problem, e);
+	if (!(r->listener.takes & TAKES_IMAGES))
+		return fail_listener(r, "images", e);
 	json_array_append_new(parts,
 			      json_pack("{s:s, s:s, s:s%}", "type", "image",
 					"media_type", media_type, "data",
@@ -206,6 +252,12 @@ read_image_url(struct reading *r, json_t *parts, struct str url,
 				r,
 				" has an image URL that is neither http:, "
 				"https: nor data:",
+				e);
+		if (r->is_assistants)
+			return fail_assistants(r, e);
+		if (!(r->listener.takes & TAKES_IMAGE_URLS))
+			return fail_listener(
+				r, "images by their URL, only as data: URLs",
 				e);
 		json_array_append_new(parts,
 				      json_pack("{s:s, s:s%}", "type", "image",
@@ -258,33 +310,89 @@ text_of(json_t *value)
 	return json_string(dumped ? dumped : "");
 }
 
+/* Writes `from`, with "_" for whatever vendors do not take.  False: there was
+ * something of that kind. */
+static bool
+make_plain(char *plain, size_t size, struct str from)
+{
+	bool is_plain = from.len < size;
+	size_t n = 0;
+
+	for (; n < from.len && n + 1 < size; n++) {
+		bool ok = isalnum((unsigned char)from.ptr[n]) ||
+			  from.ptr[n] == '_' || from.ptr[n] == '-';
+
+		plain[n] = from.ptr[n];
+		if (!ok)
+			plain[n] = '_';
+		is_plain = is_plain && ok;
+	}
+	plain[n] = '\0';
+	return is_plain;
+}
+
+enum {
+	MAX_CALL_ID = 64,    /* characters that every vendor takes */
+	MAX_CALL_NAME = 128, /* likewise */
+};
+
+/*
+ * The id by which a call is known from here on.  One that some vendor would
+ * refuse, and one that an earlier call has, becomes another: the same whenever
+ * the same messages are read.
+ */
+static void
+make_id(char own[MAX_CALL_ID + 1], struct str id, json_int_t times)
+{
+	struct hash h = HASH_INIT;
+	size_t n;
+
+	if (make_plain(own, MAX_CALL_ID + 1, id) && !times)
+		return;
+	hash_add_field(&h, id);
+	hash_add(&h, (struct str){ (const char *)&times, sizeof times });
+	own[23] = '\0';
+	n = strlen(own);
+	snprintf(own + n, MAX_CALL_ID + 1 - n, "_%016jx",
+		 (uintmax_t)hash_value(&h));
+}
+
 /* Takes `arguments`.  Who gives a call no id gets one that is unique. */
 static void
-add_call(struct reading *r, json_t *parts, const char *id, const char *name,
+add_call(struct reading *r, json_t *parts, struct str id, struct str name,
 	 json_t *arguments)
 {
-	json_t *own = id && *id ? json_string(id)
-				: json_sprintf("call_%zu_%zu", r->message,
-					       json_array_size(parts));
+	auto_free char *none =
+		copy_format("call_%zu_%zu", r->message, json_array_size(parts));
+	char key[MAX_CALL_ID + 1], own[MAX_CALL_ID + 1];
+	char plain[MAX_CALL_NAME + 1];
+	json_int_t times;
+	json_t *call;
 
+	if (!id.len)
+		id = str_of(none);
+	make_id(key, id, 0);
+	times = json_integer_value(json_object_get(r->ids, key));
+	make_id(own, id, times);
+	(void)make_plain(plain, sizeof plain, name);
 	if (!json_string_length(arguments)) {
 		json_decref(arguments);
 		arguments = json_string("{}");
 	}
-	json_object_set_new_nocheck(r->open_calls, json_string_value(own),
-				    json_true());
-	json_array_append_new(parts, json_pack("{s:s, s:o, s:s, s:o}", "type",
-					       "tool_call", "id", own, "name",
-					       name, "arguments", arguments));
+	call = json_pack("{s:s, s:s, s:s, s:o}", "type", "tool_call", "id", own,
+			 "name", plain, "arguments", arguments);
+	json_object_set_new(r->ids, key, json_integer(times + 1));
+	json_object_set(r->open_calls, key, call);
+	json_array_append_new(parts, call);
 }
 
 /* One whose shape nobody knows is told as it is. */
 static void
 add_unknown_call(struct reading *r, json_t *parts, json_t *call)
 {
-	const char *type = json_text(call, "type");
+	struct str type = json_str(call, "type");
 
-	add_call(r, parts, json_text(call, "id"), type && *type ? type : "tool",
+	add_call(r, parts, json_str(call, "id"), type.len ? type : STR("tool"),
 		 text_of(call));
 }
 
@@ -294,24 +402,28 @@ add_unknown_call(struct reading *r, json_t *parts, json_t *call)
  * string or JSON; a custom tool's input is any text.
  */
 static void
-read_call(struct reading *r, json_t *parts, json_t *call)
+read_call(struct reading *r, json_t *parts, json_t *call, const char *where)
 {
-	const json_t *said = json_object_get(call, "function");
-	const char *id = json_text(call, "id"), *name;
-	json_t *arguments;
+	static const char fields[] = "id type index name arguments input "
+				     "function custom cache_control caller";
+	json_t *said = json_object_get(call, "function"), *arguments;
+	struct str name;
 
 	said = said ? said : json_object_get(call, "custom");
 	said = said ? said : call;
-	name = json_text(said, "name");
+	name = json_str(said, "name");
 	arguments = json_object_get(said, "arguments");
 	arguments = arguments ? arguments : json_object_get(said, "input");
-	if (!name || !*name)
+	if (!name.len) {
 		add_unknown_call(r, parts, call);
-	else
-		add_call(r, parts, id, name,
-			 says_nothing(arguments) || !arguments
-				 ? json_string("{}")
-				 : text_of(arguments));
+		return;
+	}
+	note_unread(r, where, call, fields);
+	if (said != call)
+		note_unread(r, where, said, "name arguments input");
+	add_call(r, parts, json_str(call, "id"), name,
+		 says_nothing(arguments) || !arguments ? json_string("{}")
+						       : text_of(arguments));
 }
 
 void
@@ -321,56 +433,92 @@ message_calls(struct reading *r, json_t *parts, const json_t *message)
 	size_t i;
 
 	json_array_foreach (calls, i, call)
-		read_call(r, parts, call);
+		read_call(r, parts, call, "messages.tool_calls");
 	call = json_object_get(message, "function_call"); /* before 2023-11 */
 	if (json_is_object(call))
-		read_call(r, parts, call);
+		read_call(r, parts, call, "messages.function_call");
 }
 
-/* The id of the call that a result belongs to: if nobody says, of the first
- * that has none. */
+/* The call that a result belongs to: if nobody says, the first that has no
+ * result.  NULL: there is none. */
 static json_t *
-take_call(struct reading *r, const char *id)
+take_call(struct reading *r, struct str id)
 {
-	json_t *own;
+	char key[MAX_CALL_ID + 1];
+	const char *first =
+		json_object_iter_key(json_object_iter(r->open_calls));
+	json_t *call;
 
-	if (!id || !*id)
-		id = json_object_iter_key(json_object_iter(r->open_calls));
-	own = id ? json_string(id) : json_sprintf("call_%zu", r->message);
-	if (id)
-		json_object_del(r->open_calls, json_string_value(own));
-	return own;
+	if (id.len)
+		make_id(key, id, 0);
+	else
+		snprintf(key, sizeof key, "%s", first ? first : "");
+	call = json_incref(json_object_get(r->open_calls, key));
+	json_object_del(r->open_calls, key);
+	return call;
 }
 
+/* A result of a call that is not there is told as text: no vendor takes it as
+ * a result.  Takes `call`, or NULL. */
 static json_t *
-result_of(struct reading *r, const json_t *parts, const char *id)
+result_of(json_t *call, json_t *content, struct str id, bool is_error)
 {
-	json_t *result = json_array(), *part;
-	auto_free char *text = NULL;
-	size_t len, i;
+	char own[MAX_CALL_ID + 1];
+	json_t *result, *told;
 
-	text = parts_text(parts, "\n", &len);
-	json_array_append_new(
-		result, json_pack("{s:s, s:o, s:s%}", "type", "tool_result",
-				  "id", take_call(r, id), "text", text, len));
-	json_array_foreach (parts, i, part)
-		if (!json_object_get(part, "text"))
-			json_array_append(result, part);
-	return result;
+	make_id(own, id, 0);
+	result = json_pack("{s:s, s:s, s:O*, s:O*, s:O}", "type", "tool_result",
+			   "id", own, "name", json_object_get(call, "name"),
+			   "arguments", json_object_get(call, "arguments"),
+			   "content", content);
+	if (call)
+		json_object_set(result, "id", json_object_get(call, "id"));
+	if (is_error)
+		json_object_set_new(result, "is_error", json_true());
+	told = call ? json_pack("[O]", result) : transcript_of(result);
+	json_decref(result);
+	json_decref(call);
+	return told;
 }
 
 json_t *
-message_result(struct reading *r, const json_t *parts, const json_t *message)
+message_result(struct reading *r, json_t *parts, const json_t *message)
 {
-	return result_of(r, parts, json_text(message, "tool_call_id"));
+	struct str id = json_str(message, "tool_call_id");
+
+	return result_of(take_call(r, id), parts, id, false);
 }
 
-/* Anthropic's calls and results are parts of a message's content. */
+/* Adds what is no call or result in the place where it stands. */
+static void
+add_told(json_t *parts, json_t *from)
+{
+	const json_t *part;
+	json_t *told;
+	size_t i;
+
+	json_array_foreach (from, i, part) {
+		told = transcript_of(part);
+		json_array_extend(parts, told);
+		json_decref(told);
+	}
+}
+
+/* Anthropic's calls and results are parts of a message's content.  Calls are
+ * the assistant's and results the user's; otherwise they are told as text. */
 static bool
 read_tool_use(struct reading *r, json_t *parts, const json_t *part,
 	      struct error *e)
 {
-	read_call(r, parts, (json_t *)part);
+	json_t *calls = json_array();
+
+	if (r->is_assistants) {
+		read_call(r, parts, (json_t *)part, "messages.content");
+	} else {
+		read_call(r, calls, (json_t *)part, "messages.content");
+		add_told(parts, calls);
+	}
+	json_decref(calls);
 	return true;
 }
 
@@ -381,11 +529,14 @@ static bool
 read_tool_result(struct reading *r, json_t *parts, const json_t *part,
 		 struct error *e)
 {
-	json_t *said = json_array(), *result;
+	const json_t *is_error = json_object_get(part, "is_error");
+	struct str id = json_str(part, "tool_use_id");
+	json_t *said = json_array(), *result, *call;
 	bool ok = read_parts(r, said, json_object_get(part, "content"), e);
 
 	if (ok) {
-		result = result_of(r, said, json_text(part, "tool_use_id"));
+		call = r->is_assistants ? NULL : take_call(r, id);
+		result = result_of(call, said, id, json_is_true(is_error));
 		json_array_extend(parts, result);
 		json_decref(result);
 	}
@@ -403,24 +554,35 @@ pass_over(struct reading *r, json_t *parts, const json_t *part, struct error *e)
 	return true;
 }
 
+/* What each type of part becomes, and which of its fields are read for that.
+ * NULL: its reader takes note of the rest. */
 static const struct {
 	const char *type;
 	bool (*read)(struct reading *, json_t *parts, const json_t *part,
 		     struct error *);
+	const char *fields;
 } part_types[] = {
-	{ "text", read_text },
-	{ "input_text", read_text },
-	{ "output_text", read_text },
-	{ "refusal", read_text },
-	{ "image_url", read_image },
-	{ "input_image", read_image },
-	{ "image", read_source },
-	{ "tool_use", read_tool_use },
-	{ "tool_result", read_tool_result },
-	{ "thinking", pass_over },
-	{ "redacted_thinking", pass_over },
-	{ "reasoning", pass_over },
+	{ "text", read_text, "text refusal" },
+	{ "input_text", read_text, "text refusal" },
+	{ "output_text", read_text, "text refusal" },
+	{ "refusal", read_text, "text refusal" },
+	{ "image_url", read_image, "image_url" },
+	{ "input_image", read_image, "image_url" },
+	{ "image", read_source, "source" },
+	{ "tool_use", read_tool_use, NULL },
+	{ "tool_result", read_tool_result, "tool_use_id content is_error" },
+	{ "thinking", pass_over, NULL },
+	{ "redacted_thinking", pass_over, NULL },
+	{ "reasoning", pass_over, NULL },
 };
+
+static void
+note_unread_of_part(struct reading *r, const json_t *part, const char *fields)
+{
+	auto_free char *read = copy_format("type id cache_control %s", fields);
+
+	note_unread(r, "messages.content", part, read);
+}
 
 static bool
 fail_type(const struct reading *r, struct error *e)
@@ -447,8 +609,12 @@ read_part(struct reading *r, json_t *parts, json_t *part, struct error *e)
 		type = "text";
 	for (size_t i = 0; type && i < sizeof part_types / sizeof *part_types;
 	     i++)
-		if (!strcmp(type, part_types[i].type))
+		if (!strcmp(type, part_types[i].type)) {
+			if (part_types[i].fields)
+				note_unread_of_part(r, part,
+						    part_types[i].fields);
 			return part_types[i].read(r, parts, part, e);
+		}
 	return fail_type(r, e);
 }
 

@@ -4,28 +4,37 @@
  *
  * Clients say the same thing in many shapes: a string or an array of parts,
  * OpenAI's parts or Anthropic's, calls of functions or of custom tools, with
- * and without ids.  Here each becomes one of the parts that conversation.h
- * describes.
+ * and without ids.  Here each becomes one of the parts that parts.h describes.
  *
  * Everything that a message says becomes a part, or is refused with an error
- * that names its place, or is noted by name as ignored.
+ * that names its place, or is noted by name as ignored.  That goes for every
+ * field of a message, of a part and of a call: each is in a table of what is
+ * read, or is noted.
  */
 #include <jansson.h>
 
 #include "proto/error.h"
 #include "proto/str.h"
 
+/* Who is to hear the messages. */
+struct listener {
+	const char *name; /* of the harness */
+	unsigned takes;	  /* enum takes, or'ed */
+};
+
 /* How far the reading of a request has come. */
 struct reading {
+	struct listener listener;
 	json_t *ignored;    /* the names of what is passed over, as its keys */
-	json_t *open_calls; /* calls whose results have not come, by their ids
-			     */
+	json_t *open_calls; /* calls without a result so far, by their ids */
+	json_t *ids;	    /* how often each id has been given to a call */
 	size_t message;	    /* index of the message that is being read... */
-	size_t part;	    /* ...and of the part of its content, if: */
+	bool is_assistants;
+	size_t part; /* ...and of the part of its content, if: */
 	bool in_part;
 };
 
-void reading_init(struct reading *);
+void reading_init(struct reading *, const struct listener *);
 void reading_fini(struct reading *);
 
 /* Fails with ERR_INVALID; the text begins with the place. */
@@ -42,11 +51,10 @@ must_check bool message_content(struct reading *, json_t *parts,
 void message_calls(struct reading *, json_t *parts, const json_t *message);
 
 /*
- * Makes the `parts` of a tool's message the result of its call: all text
- * becomes the result, and whatever is not text stays behind it.
+ * Makes the `parts` of a tool's message the result of its call.  If there is no
+ * such call, they are told as text.
  */
-json_t *message_result(struct reading *, const json_t *parts,
-		       const json_t *message);
+json_t *message_result(struct reading *, json_t *parts, const json_t *message);
 
 /* All text of the parts, one after the other.  The caller frees it. */
 char *parts_text(const json_t *parts, const char *between, size_t *len);

@@ -7,6 +7,10 @@
 #include "workers/io/hash.h"
 #include "workers/io/json.h"
 
+/* What is said for a client that ends with results of its tools. */
+#define USE_RESULTS \
+	"Your tools have answered. Go on with what they have answered."
+
 /* What is said for a client that ends with words of the assistant's. */
 #define GO_ON                                                                  \
 	"Go on from exactly where your last message ends, and repeat none of " \
@@ -16,6 +20,12 @@ static const char *
 string_in(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+static const json_t *
+content_of(const struct prompt *p, size_t message)
+{
+	return json_object_get(json_array_get(p->messages, message), "content");
 }
 
 static void
@@ -46,9 +56,54 @@ read_system(struct reader *r, json_t *parts, struct error *e)
 }
 
 static bool
+is_result(const json_t *part)
+{
+	const char *type = json_text(part, "type");
+
+	return type && !strcmp(type, "tool_result");
+}
+
+static bool
+has_only_results(const struct prompt *p, size_t message)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (content_of(p, message), i, part)
+		if (!is_result(part))
+			return false;
+	return message < json_array_size(p->messages);
+}
+
+/* Results of one round of calls are one message, which vendors ask for. */
+static void
+add_results(struct prompt *p, json_t *results)
+{
+	size_t n = json_array_size(p->messages);
+
+	if (n && json_array_size(results) && has_only_results(p, n - 1))
+		json_array_extend((json_t *)content_of(p, n - 1), results);
+	else
+		add_message(p, "user", results);
+}
+
+/* Results at the beginning become a message of their own: they are part of the
+ * history, and what follows is the question. */
+static bool
 read_user(struct reader *r, json_t *parts, struct error *e)
 {
-	add_message(r->conversation, "user", parts);
+	json_t *results = json_array(), *others = json_array(), *part;
+	size_t i;
+
+	json_array_foreach (parts, i, part)
+		json_array_append(is_result(part) && !json_array_size(others)
+					  ? results
+					  : others,
+				  part);
+	add_results(r->conversation, results);
+	add_message(r->conversation, "user", others);
+	json_decref(results);
+	json_decref(others);
 	return true;
 }
 
@@ -67,7 +122,10 @@ read_tool(struct reader *r, json_t *parts, struct error *e)
 {
 	json_t *result = message_result(&r->reading, parts, r->message);
 
-	add_message(r->conversation, "user", result);
+	if (is_result(json_array_get(result, 0)))
+		add_results(r->conversation, result);
+	else
+		add_message(r->conversation, "user", result);
 	json_decref(result);
 	return true;
 }
@@ -88,6 +146,7 @@ read_message(struct reader *r, struct error *e)
 	json_t *parts = json_array();
 	bool ok = false, known = false;
 
+	r->reading.is_assistants = role && !strcasecmp(role, "assistant");
 	for (size_t i = 0; role && i < sizeof roles / sizeof *roles; i++) {
 		if (strcasecmp(role, roles[i].name))
 			continue;
@@ -146,17 +205,23 @@ ask_late_system(struct reader *r)
 	json_decref(parts);
 }
 
+static void
+ask_for_us(struct prompt *p, const char *words)
+{
+	json_t *parts =
+		json_pack("[{s:s, s:s}]", "type", "text", "text", words);
+
+	p->ours = json_array_size(p->messages);
+	add_message(p, "user", parts);
+	json_decref(parts);
+}
+
 /* No harness lets a caller begin its answer: it is asked to go on. */
 static void
 ask_to_go_on(struct prompt *p)
 {
-	json_t *parts =
-		json_pack("[{s:s, s:s}]", "type", "text", "text", GO_ON);
-
-	p->ours = json_array_size(p->messages);
-	add_message(p, "user", parts);
+	ask_for_us(p, GO_ON);
 	p->goes_on = true;
-	json_decref(parts);
 }
 
 /*
@@ -169,10 +234,14 @@ find_question(struct reader *r, struct error *e)
 	struct prompt *p = r->conversation;
 	size_t n = json_array_size(p->messages);
 
-	if (says_something(p))
+	bool ends_in_results = n && has_only_results(p, n - 1);
+
+	if (says_something(p) && !ends_in_results)
 		return true;
 	if (r->late_system)
 		ask_late_system(r);
+	else if (ends_in_results)
+		ask_for_us(p, USE_RESULTS);
 	else if (n && prompt_unanswered(p) == n)
 		ask_to_go_on(p);
 	return says_something(p) ||
@@ -182,14 +251,14 @@ find_question(struct reader *r, struct error *e)
 }
 
 static bool
-read_messages(struct prompt *p, const json_t *body, json_t *ignored,
-	      struct error *e)
+read_messages(struct prompt *p, const json_t *body,
+	      const struct listener *listener, json_t *ignored, struct error *e)
 {
 	const json_t *messages = json_object_get(body, "messages");
 	struct reader r = { .conversation = p, .system = json_array() };
 	bool ok = true;
 
-	reading_init(&r.reading);
+	reading_init(&r.reading, listener);
 	p->messages = json_array();
 	p->ours = SIZE_MAX;
 	json_array_foreach (messages, r.reading.message, r.message) {
@@ -341,7 +410,8 @@ load_mended(struct str body, json_error_t *why)
 }
 
 bool
-prompt_read(struct prompt *p, struct str body, struct error *e)
+prompt_read(struct prompt *p, struct str body, const struct listener *listener,
+	    struct error *e)
 {
 	json_error_t why;
 	json_t *root = load_mended(body, &why), *ignored = json_object();
@@ -353,7 +423,7 @@ prompt_read(struct prompt *p, struct str body, struct error *e)
 		       root ? "it is no object" : why.text);
 	if (ok) {
 		note_ignored(ignored, root);
-		ok = read_messages(p, root, ignored, e);
+		ok = read_messages(p, root, listener, ignored, e);
 	}
 	list_ignored(p, ignored);
 	json_decref(ignored);
@@ -402,12 +472,6 @@ answer_add(uint64_t answer, struct str text)
 			answer = (answer ^ c) * UINT64_C(0x100000001b3);
 	}
 	return answer;
-}
-
-static const json_t *
-content_of(const struct prompt *p, size_t message)
-{
-	return json_object_get(json_array_get(p->messages, message), "content");
 }
 
 uint64_t
@@ -468,6 +532,16 @@ prompt_question(const struct prompt *p, size_t from)
 	return asked_in(p, from, json_array_size(p->messages));
 }
 
+size_t
+prompt_history(const struct prompt *p)
+{
+	size_t n = prompt_unanswered(p);
+
+	while (n && n < json_array_size(p->messages) && has_only_results(p, n))
+		n++;
+	return n;
+}
+
 json_t *
 prompt_begin(const struct prompt *p, size_t n)
 {
@@ -490,6 +564,7 @@ add_part(struct hash *h, const json_t *part)
 
 	for (i = 0; i < sizeof fields / sizeof *fields; i++)
 		hash_add_field(h, json_str(part, fields[i]));
+	hash_add_field(h, str_of(json_object_get(part, "is_error") ? "!" : ""));
 	json_array_foreach (content, i, its)
 		add_part(h, its);
 }

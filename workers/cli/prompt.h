@@ -4,26 +4,25 @@
  *
  * OpenAI's messages come in many shapes: strings, null, arrays of parts, old
  * and new names for the same.  Here they become one: the text of all system
- * and developer messages, and a list of messages of the roles "user" and
- * "assistant", each an array of parts:
- *
- *      {"type":"text","text":T}
- *      {"type":"image","media_type":M,"data":BASE64}
- *      {"type":"image","url":U}
- *      {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
- *      {"type":"tool_result","id":I,"text":T}
+ * and developer messages, and a list of messages {"role","content"} of the
+ * roles "user" and "assistant", each with an array of parts as parts.h
+ * describes them.  A user's message has text, images and results; results of
+ * the calls before it are a message of their own.  An assistant's has text and
+ * calls.
  *
  * Nothing is cut or joined that the caller kept apart.  What can't be said to
- * a CLI is an error that names where it stands, or is listed as ignored.
+ * the CLI is an error that names where it stands, or is listed as ignored.
  *
- * The last message is always the user's, for that is what a CLI answers.  Of a
- * request that ends with instructions only, these are the question; one that
- * ends with words of the assistant's gets a request to go on behind them.
+ * The last message is always the user's, and says more than results, for that
+ * is what a CLI answers.  Of a request that ends with instructions only, these
+ * are the question; one that ends with words of the assistant's, or with
+ * results, gets a request to go on behind them.
  */
 #include <jansson.h>
 
 #include "proto/buf.h"
 #include "proto/error.h"
+#include "workers/cli/message.h"
 
 struct prompt {
 	char *system; /* NULL: none; may have NULs in it, hence: */
@@ -35,11 +34,19 @@ struct prompt {
 	char *ignored; /* fields that nobody honours: "n, seed"; NULL: none */
 };
 
-must_check bool prompt_read(struct prompt *, struct str body, struct error *);
+must_check bool prompt_read(struct prompt *, struct str body,
+			    const struct listener *, struct error *);
 void prompt_fini(struct prompt *);
 
 /* Behind the last message of the assistant: what it has not answered yet. */
 size_t prompt_unanswered(const struct prompt *);
+
+/*
+ * How many messages a conversation that is begun anew has behind it: all up to
+ * the last message of the assistant, and the results of its calls.  What
+ * follows is the question; there always is one.
+ */
+size_t prompt_history(const struct prompt *);
 
 /* The first `n` messages, which the caller json_decref()s; NULL if n is 0. */
 json_t *prompt_begin(const struct prompt *, size_t n);

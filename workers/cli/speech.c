@@ -7,6 +7,7 @@
 #include "proto/utf8.h"
 #include "workers/cli/prompt.h"
 #include "workers/cli/pool.h"
+#include "workers/io/json_line.h"
 
 const char *
 conversation_name(const struct conversation *c)
@@ -17,12 +18,12 @@ conversation_name(const struct conversation *c)
 void
 instance_write_json(struct instance *inst, json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
+	struct buf line = BUF_INIT(MAX_JSON_LINE);
 
-	assert(text);
-	instance_write(inst, str_of(text));
-	instance_write(inst, STR("\n"));
-	free(text);
+	json_line(&line, json);
+	buf_put(&line, STR("\n"));
+	instance_write(inst, buf_str(&line));
+	buf_fini(&line);
 	json_decref(json);
 }
 

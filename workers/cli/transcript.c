@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "workers/cli/parts.h"
+
 /* What is being written: parts, and the text behind the last of them. */
 struct transcript {
 	json_t *parts;
@@ -43,67 +45,153 @@ end_text(struct transcript *t)
 	buf_fini(&t->text);
 }
 
-static void
-add_image(struct transcript *t, json_t *part)
+static bool
+add_image(void *to, const json_t *part, struct error *e)
 {
+	struct transcript *t = to;
+
 	end_text(t);
-	json_array_append(t->parts, part);
+	json_array_append(t->parts, (json_t *)part);
 	buf_put(&t->text, STR("\n"));
+	return true;
 }
 
-static void
-add_text(struct transcript *t, json_t *part)
+static bool
+add_text(void *to, const json_t *part, struct error *e)
 {
+	struct transcript *t = to;
+
 	add_string(&t->text, json_object_get(part, "text"));
 	buf_put(&t->text, STR("\n"));
+	return true;
 }
 
-static void
-add_call(struct transcript *t, json_t *part)
+static bool
+add_call(void *to, const json_t *part, struct error *e)
 {
+	struct transcript *t = to;
+
 	buf_print(&t->text, "<tool_call id=\"%s\" name=\"%s\">\n",
 		  text_in(part, "id"), text_in(part, "name"));
 	add_string(&t->text, json_object_get(part, "arguments"));
 	buf_put(&t->text, STR("\n</tool_call>\n"));
+	return true;
 }
 
-static void
-add_result(struct transcript *t, json_t *part)
-{
-	buf_print(&t->text, "<tool_result id=\"%s\">\n", text_in(part, "id"));
-	add_string(&t->text, json_object_get(part, "text"));
-	buf_put(&t->text, STR("\n</tool_result>\n"));
-}
-
-static const struct {
-	const char *type;
-	void (*add)(struct transcript *, json_t *part);
-} parts[] = {
-	{ "text", add_text },
-	{ "image", add_image },
-	{ "tool_call", add_call },
-	{ "tool_result", add_result },
+static const struct part_handlers in_a_result = {
+	.text = add_text,
+	.image = add_image,
+	.image_url = add_image,
 };
 
-static void
-add_part(struct transcript *t, json_t *part)
+static bool
+add_result(void *to, const json_t *part, struct error *e)
 {
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (!strcmp(text_in(part, "type"), parts[i].type))
-			parts[i].add(t, part);
+	struct transcript *t = to;
+
+	buf_print(&t->text, "<tool_result id=\"%s\"%s>\n", text_in(part, "id"),
+		  json_object_get(part, "is_error") ? " is_error=\"true\""
+						    : "");
+	if (!parts_say(json_object_get(part, "content"), &in_a_result, t, e))
+		return false;
+	buf_put(&t->text, STR("</tool_result>\n"));
+	return true;
+}
+
+static const struct part_handlers in_a_history = {
+	.text = add_text,
+	.image = add_image,
+	.image_url = add_image,
+	.call = add_call,
+	.result = add_result,
+};
+
+/* Every kind has a handler, and none of these fails. */
+static void
+say(struct transcript *t, const json_t *parts, const struct part_handlers *h)
+{
+	struct error e = { 0 };
+	bool ok = parts_say(parts, h, t, &e);
+
+	assert(ok);
 }
 
 static void
 add_message(struct transcript *t, const json_t *message)
 {
 	const char *role = text_in(message, "role");
-	json_t *part;
-	size_t i;
 
 	buf_print(&t->text, "\n<%s>\n", role);
-	json_array_foreach (json_object_get(message, "content"), i, part)
-		add_part(t, part);
+	say(t, json_object_get(message, "content"), &in_a_history);
 	buf_print(&t->text, "</%s>\n", role);
+}
+
+/* A part that needs no words stays as it is. */
+static bool
+keep_part(void *to, const json_t *part, struct error *e)
+{
+	struct transcript *t = to;
+
+	json_array_append(t->parts, (json_t *)part);
+	return true;
+}
+
+static bool
+tell_call(void *to, const json_t *part, struct error *e)
+{
+	struct transcript *t = to;
+
+	(void)add_call(t, part, e);
+	end_text(t);
+	return true;
+}
+
+static bool
+tell_result(void *to, const json_t *part, struct error *e)
+{
+	struct transcript *t = to;
+	bool ok = true;
+
+	if (json_object_get(part, "name"))
+		(void)add_call(t, part, e);
+	ok = add_result(t, part, e);
+	end_text(t);
+	return ok;
+}
+
+static const struct part_handlers in_a_question = {
+	.text = keep_part,
+	.image = keep_part,
+	.image_url = keep_part,
+	.call = tell_call,
+	.result = tell_result,
+};
+
+json_t *
+transcript_question(const struct conversation *c)
+{
+	struct transcript t = { .parts = json_array(),
+				.text = BUF_INIT(MAX_TRANSCRIPT) };
+
+	for (size_t i = c->from; i < json_array_size(c->messages); i++)
+		say(&t,
+		    json_object_get(json_array_get(c->messages, i), "content"),
+		    &in_a_question);
+	buf_fini(&t.text);
+	return t.parts;
+}
+
+json_t *
+transcript_of(const json_t *part)
+{
+	struct transcript t = { .parts = json_array(),
+				.text = BUF_INIT(MAX_TRANSCRIPT) };
+	json_t *parts = json_pack("[O]", part);
+
+	say(&t, parts, &in_a_question);
+	json_decref(parts);
+	buf_fini(&t.text);
+	return t.parts;
 }
 
 json_t *

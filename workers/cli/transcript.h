@@ -1,12 +1,12 @@
 #pragma once
 /*
- * transcript - a conversation that began elsewhere, told in words
+ * transcript - what a CLI has no format for, told in words
  *
- * For CLIs that have no other means to be given a system prompt, or what was
- * said before: it becomes plainly marked text that goes before the first
- * message of a talk.  Images stay images, in their places.  All of it is made
- * of parts, as in conversation.h, so that a harness passes it on as it does
- * the parts of messages.
+ * For CLIs that have no other means to be given a system prompt, what was said
+ * before, or the results of a caller's tools: it becomes plainly marked text.
+ * Images stay images, in their places.  All of it is an array of parts that
+ * are text or images (parts.h), so that a harness says it as it says the parts
+ * of messages.
  *
  * Text that marks itself as something else is not looked for: it is all of
  * the same caller.
@@ -22,6 +22,16 @@ json_t *transcript_history(const struct conversation *);
 
 /* Both in an array, which is empty if there is neither. */
 json_t *transcript_preface(const struct conversation *);
+
+/*
+ * What the CLI is to answer: the parts of conversation->messages from
+ * conversation->from on.  A result of a tool is told with the call that it
+ * belongs to, for the CLI has not heard that.
+ */
+json_t *transcript_question(const struct conversation *);
+
+/* One call or result as an array of parts. */
+json_t *transcript_of(const json_t *part);
 
 /* Parts as one JSON string, which is empty for NULL.  NULL: there is an image
  * among them, which no text can stand for. */

@@ -241,6 +241,7 @@ static const struct harness harness = {
 	.may_see = may_see,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.version = version,
 	.log_in = "run codex login",
 	.needs = needs,

@@ -1,10 +1,12 @@
 #include "workers/codex/codex.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
 #include "workers/cli/transcript.h"
+#include "workers/io/json_line.h"
 
 /*
  * `codex exec --json`, for a version of Codex without an app-server.  Each turn
@@ -19,7 +21,7 @@
  */
 
 struct execution {
-	char *text; /* that waits to be said; or NULL */
+	struct buf text; /* that waits to be said */
 	uint64_t system;
 	struct codex_usage before; /* of the thread, before the turn */
 	bool has_said;		   /* something to it */
@@ -97,13 +99,6 @@ command(struct conversation *c, struct words *argv, struct words *env,
 	return true;
 }
 
-static bool
-fail_image(struct error *e)
-{
-	return fail_with(e, ERR_UNSUPPORTED,
-			 "codex: this version can't be shown images");
-}
-
 /* The preface is made now, because the history is gone later; say() adds the
  * messages. */
 static void
@@ -111,7 +106,6 @@ handshake(struct conversation *c)
 {
 	struct execution *x = c->own;
 	json_t *parts = json_array(), *text;
-	struct error e = { 0 };
 
 	x->system = codex_hash(CODEX_NOTHING, codex_system(c));
 	if (!read_position(c)) {
@@ -120,56 +114,45 @@ handshake(struct conversation *c)
 	}
 	text = transcript_text(parts);
 	json_decref(parts);
-	if (!text) {
-		fail_image(&e);
-		conversation_fail(c, &e);
-		return;
-	}
-	x->text = copy((struct str){ json_string_value(text),
-				     json_string_length(text) });
+	assert(text); /* images are refused before */
+	x->text = BUF_INIT(MAX_JSON_LINE);
+	buf_put(&x->text, (struct str){ json_string_value(text),
+					json_string_length(text) });
 	json_decref(text);
 	conversation_ready(c);
 }
 
 static bool
-say_part(struct conversation *c, const json_t *part, struct error *e)
+say_text(void *to, const json_t *part, struct error *e)
 {
+	struct conversation *c = to;
 	struct execution *x = c->own;
-	struct str text = json_str(part, "text");
 
-	if (!text.ptr)
-		return fail_image(e);
 	if (x->has_said)
 		conversation_write(c, STR("\n\n"));
 	x->has_said = true;
-	conversation_write(c, text);
+	conversation_write(c, json_str(part, "text"));
 	return true;
 }
 
-/* The prompt is written as a whole or not at all.  Codex begins at the end of
- * its input. */
+/* Codex begins at the end of its input; on failure it does not see that. */
 static void
 say(struct conversation *c)
 {
+	static const struct part_handlers handlers = { .text = say_text };
 	struct execution *x = c->own;
 	struct error e = { 0 };
-	const json_t *content, *part;
-	size_t k;
+	json_t *question = transcript_question(c);
 
-	if (x->text && *x->text) {
-		conversation_write(c, str_of(x->text));
+	if (x->text.len) {
+		conversation_write(c, buf_str(&x->text));
 		x->has_said = true;
 	}
-	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
-		content = json_object_get(json_array_get(c->messages, i),
-					  "content");
-		json_array_foreach (content, k, part)
-			if (!say_part(c, part, &e)) {
-				conversation_abort(c, &e);
-				return;
-			}
-	}
-	conversation_end_input(c);
+	if (parts_say(question, &handlers, c, &e))
+		conversation_end_input(c);
+	else
+		conversation_abort(c, &e);
+	json_decref(question);
 }
 
 static void
@@ -426,7 +409,7 @@ clear(struct conversation *c)
 {
 	struct execution *x = c->own;
 
-	free(x->text);
+	buf_fini(&x->text);
 	memset(x, 0, sizeof *x);
 }
 

@@ -1,6 +1,9 @@
 #include "workers/codex/codex.h"
 
+#include <assert.h>
 #include <ctype.h>
+
+#include "workers/cli/transcript.h"
 
 /*
  * The input of a turn consists of text and images.  In its text "$name" loads
@@ -36,39 +39,38 @@ url_of(const json_t *part)
 			   json_text(part, "data"));
 }
 
-/* A result of a tool of the caller's counts as the user's text: the CLI has not
- * called that tool. */
-static json_t *
-input_part(const json_t *part)
+static bool
+input_image(void *input, const json_t *part, struct error *e)
 {
-	const char *type = json_text(part, "type");
-	auto_free char *url = NULL;
+	auto_free char *url = url_of(part);
 
-	if (!strcmp(type, "image")) {
-		url = url_of(part);
-		return json_pack("{s:s, s:s}", "type", "image", "url", url);
-	}
-	if (!strcmp(type, "text") || !strcmp(type, "tool_result"))
-		return input_text(json_object_get(part, "text"));
-	return NULL;
+	json_array_append_new(
+		input, json_pack("{s:s, s:s}", "type", "image", "url", url));
+	return true;
 }
 
+static bool
+input_words(void *input, const json_t *part, struct error *e)
+{
+	json_array_append_new(input, input_text(json_object_get(part, "text")));
+	return true;
+}
+
+/* A question is text and images, for which there are handlers. */
 json_t *
 codex_input(const struct conversation *c)
 {
-	json_t *input = json_array(), *part, *content;
-	size_t k;
+	static const struct part_handlers handlers = {
+		.text = input_words,
+		.image = input_image,
+		.image_url = input_image,
+	};
+	json_t *input = json_array(), *question = transcript_question(c);
+	struct error e = { 0 };
+	bool ok = parts_say(question, &handlers, input, &e);
 
-	for (size_t i = c->from; i < json_array_size(c->messages); i++) {
-		content = json_object_get(json_array_get(c->messages, i),
-					  "content");
-		json_array_foreach (content, k, part) {
-			json_t *made = input_part(part);
-
-			if (made)
-				json_array_append_new(input, made);
-		}
-	}
+	assert(ok);
+	json_decref(question);
 	return input;
 }
 
@@ -201,77 +203,133 @@ codex_make_inert(json_t *input, const json_t *skills, bool *as_item)
 
 /* As items */
 
-static void
-add_content(json_t *content, const json_t *part, bool is_users)
-{
-	const char *type = json_text(part, "type");
-	json_t *text = json_object_get(part, "text");
-	auto_free char *url = NULL;
+/* What a message has said since its last call or result. */
+struct message {
+	json_t *items;
+	const char *role;
+	json_t *content;
+};
 
-	if (!strcmp(type, "image")) {
-		url = url_of(part);
-		json_array_append_new(content, json_pack("{s:s, s:s}", "type",
-							 "input_image",
-							 "image_url", url));
-	} else if (text) {
-		json_array_append_new(
-			content,
-			json_pack("{s:s, s:O}", "type",
-				  is_users ? "input_text" : "output_text",
-				  "text", text));
-	}
+static json_t *
+image_content(const json_t *part)
+{
+	auto_free char *url = url_of(part);
+
+	return json_pack("{s:s, s:s}", "type", "input_image", "image_url", url);
 }
 
-/* What a message says so far; NULL: nothing. */
-static void
-end_message(json_t *items, const char *role, json_t *content)
+static bool
+item_image(void *to, const json_t *part, struct error *e)
 {
-	if (json_array_size(content))
-		json_array_append_new(
-			items, json_pack("{s:s, s:s, s:O}", "type", "message",
-					 "role", role, "content", content));
+	struct message *m = to;
+
+	json_array_append_new(m->content, image_content(part));
+	return true;
+}
+
+static bool
+item_text(void *to, const json_t *part, struct error *e)
+{
+	struct message *m = to;
+	bool is_users = !strcmp(m->role, "user");
+
+	json_array_append_new(m->content,
+			      json_pack("{s:s, s:O}", "type",
+					is_users ? "input_text" : "output_text",
+					"text", json_object_get(part, "text")));
+	return true;
+}
+
+static void
+end_message(struct message *m)
+{
+	if (json_array_size(m->content))
+		json_array_append_new(m->items,
+				      json_pack("{s:s, s:s, s:O}", "type",
+						"message", "role", m->role,
+						"content", m->content));
+	json_decref(m->content);
+	m->content = json_array();
+}
+
+/* Takes `content`.  A single text stands as it is, which every vendor takes. */
+static json_t *
+output_of(json_t *content)
+{
+	json_t *text = json_object_get(json_array_get(content, 0), "text");
+
+	if (json_array_size(content) > 1 || (json_array_size(content) && !text))
+		return content;
+	text = text ? json_incref(text) : json_string("");
 	json_decref(content);
+	return text;
 }
 
-static json_t *
-call_item(const json_t *part)
+static bool
+item_call(void *to, const json_t *part, struct error *e)
 {
-	return json_pack("{s:s, s:s, s:s, s:s}", "type", "function_call",
-			 "call_id", json_text(part, "id"), "name",
-			 json_text(part, "name"), "arguments",
-			 json_text(part, "arguments"));
+	struct message *m = to;
+
+	end_message(m);
+	json_array_append_new(
+		m->items,
+		json_pack("{s:s, s:O, s:O, s:O}", "type", "function_call",
+			  "call_id", json_object_get(part, "id"), "name",
+			  json_object_get(part, "name"), "arguments",
+			  json_object_get(part, "arguments")));
+	return true;
 }
 
-static json_t *
-result_item(const json_t *part)
+/* The format has no field for a failure, so words tell it. */
+static bool
+item_result(void *to, const json_t *part, struct error *e)
 {
-	return json_pack("{s:s, s:s, s:O}", "type", "function_call_output",
-			 "call_id", json_text(part, "id"), "output",
-			 json_object_get(part, "text"));
+	static const struct part_handlers handlers = {
+		.text = item_text,
+		.image = item_image,
+		.image_url = item_image,
+	};
+	struct message *m = to;
+	struct message output = { .role = "user", .content = json_array() };
+	bool ok;
+
+	end_message(m);
+	if (json_object_get(part, "is_error"))
+		json_array_append_new(output.content,
+				      json_pack("{s:s, s:s}", "type",
+						"input_text", "text",
+						"The tool has failed:"));
+	ok = parts_say(json_object_get(part, "content"), &handlers, &output, e);
+	json_array_append_new(m->items,
+			      json_pack("{s:s, s:O, s:o}", "type",
+					"function_call_output", "call_id",
+					json_object_get(part, "id"), "output",
+					output_of(output.content)));
+	return ok;
 }
 
+static const struct part_handlers items_of = {
+	.text = item_text,
+	.image = item_image,
+	.image_url = item_image,
+	.call = item_call,
+	.result = item_result,
+};
+
+/* Every kind of part has its handler, and none of these fails. */
 static void
 add_items(json_t *items, const json_t *message)
 {
-	const char *role = json_text(message, "role");
-	bool is_users = !strcmp(role, "user");
-	json_t *content = json_array(), *part;
-	size_t i;
+	struct message m = { .items = items,
+			     .role = json_text(message, "role"),
+			     .content = json_array() };
+	struct error e = { 0 };
+	bool ok = parts_say(json_object_get(message, "content"), &items_of, &m,
+			    &e);
 
-	json_array_foreach (json_object_get(message, "content"), i, part) {
-		const char *type = json_text(part, "type");
-		bool is_call = !strcmp(type, "tool_call");
-
-		if (!is_call && strcmp(type, "tool_result")) {
-			add_content(content, part, is_users);
-			continue;
-		}
-		end_message(items, role, content);
-		content = json_array();
-		json_array_append_new(items, is_call ? call_item(part)
-						     : result_item(part));
-	}
-	end_message(items, role, content);
+	assert(ok);
+	end_message(&m);
+	json_decref(m.content);
 }
 
 json_t *
@@ -295,7 +353,13 @@ codex_item_of_input(const json_t *input)
 	size_t i;
 
 	json_array_foreach (input, i, part)
-		add_content(content, part, true);
+		json_array_append_new(
+			content,
+			json_object_get(part, "text")
+				? json_pack("{s:s, s:O}", "type", "input_text",
+					    "text",
+					    json_object_get(part, "text"))
+				: image_content(part));
 	return json_pack("{s:s, s:s, s:o}", "type", "message", "role", "user",
 			 "content", content);
 }

@@ -156,6 +156,7 @@ static const char *const models[] = { "echo", NULL };
 static const struct harness echo = {
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.command = command,
 	.handshake = handshake,
 	.say = say,

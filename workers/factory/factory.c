@@ -233,58 +233,55 @@ on_loaded(void *whom, const json_t *result, const json_t *error)
 	}
 }
 
-/*
- * A message of the history in droid's format; NULL: it is empty.  False: droid
- * has no format for one of its parts.
- */
+/* droid has no format for calls and results in a history. */
 static bool
-old_message(const json_t *message, json_t **old)
+has_tools(const json_t *messages)
 {
-	const json_t *part;
-	json_t *blocks = json_array();
-	size_t i;
+	const json_t *message, *part;
+	size_t i, k;
 
-	json_array_foreach (json_object_get(message, "content"), i, part) {
-		const char *type = json_text(part, "type");
-		struct error e = { 0 };
-		json_t *block = NULL;
+	json_array_foreach (messages, i, message)
+		json_array_foreach (json_object_get(message, "content"), k,
+				    part)
+			if (!strncmp(json_text(part, "type"), "tool", 4))
+				return true;
+	return false;
+}
 
-		if (!strncmp(type, "tool", 4) ||
-		    !(block = factory_block(part, &e))) {
-			json_decref(blocks);
-			return false;
-		}
-		json_array_append_new(blocks, block);
-	}
-	*old = json_array_size(blocks)
-		       ? json_pack("{s:s, s:O, s:s, s:b}", "text", "",
-				   "content", blocks, "role",
-				   json_text(message, "role"), "skipAgentLoop",
-				   1)
-		       : NULL;
-	json_decref(blocks);
-	return true;
+static json_t *
+old_message(const json_t *message, json_t *blocks)
+{
+	return json_pack("{s:s, s:O, s:s, s:b}", "text", "", "content", blocks,
+			 "role", json_text(message, "role"), "skipAgentLoop",
+			 1);
 }
 
 /* The history is passed on message by message if droid knows all parts in it,
  * and otherwise as text. */
-static void
-prepare_history(struct factory *f)
+static bool
+prepare_history(struct factory *f, struct error *e)
 {
-	const json_t *message;
-	json_t *old;
+	const json_t *messages = f->conversation->history, *message;
 	size_t i;
 
 	f->waiting = json_array();
-	json_array_foreach (f->conversation->history, i, message) {
-		if (!old_message(message, &old)) {
-			json_array_clear(f->waiting);
-			f->preface = transcript_history(f->conversation);
-			return;
-		}
-		if (old)
-			json_array_append_new(f->waiting, old);
+	if (has_tools(messages)) {
+		f->preface = transcript_history(f->conversation);
+		return true;
 	}
+	json_array_foreach (messages, i, message) {
+		const json_t *content = json_object_get(message, "content");
+		json_t *blocks = json_array();
+		bool ok = factory_blocks(blocks, content, e);
+
+		if (ok && json_array_size(blocks))
+			json_array_append_new(f->waiting,
+					      old_message(message, blocks));
+		json_decref(blocks);
+		if (!ok)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -296,6 +293,7 @@ begin(struct conversation *c)
 		"cwd", c->cwd, "sessionId", c->cli_id, "title", OUR_NAME,
 		"interactionMode", "auto", "autonomyLevel", c->permission_mode,
 		"autoRejectPermissionRequests", !factory_allows(c));
+	struct error e = { 0 };
 
 	if (c->system)
 		json_object_set_new(
@@ -303,7 +301,11 @@ begin(struct conversation *c)
 			json_pack("{s:s, s:s, s:o}", "type", "preset", "preset",
 				  "droid", "append",
 				  json_stringn(c->system, c->system_len)));
-	prepare_history(f);
+	if (!prepare_history(f, &e)) {
+		json_decref(params);
+		conversation_fail(c, &e);
+		return;
+	}
 	rpc_ask(&f->rpc, "droid.initialize_session", params, on_begun, c);
 }
 
@@ -410,6 +412,7 @@ const struct harness factory = {
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES,
 	.version = version,
 	.log_in = "run droid and type /login, set "
 		  "FACTORY_ENV_FACTORY_API_KEY, or name customModels in "

@@ -45,8 +45,9 @@ extern const struct harness factory;
 void factory_say(struct conversation *);
 void factory_interrupt(struct conversation *);
 
-/* droid's block for a part; NULL if there is none, and `e` says why. */
-json_t *factory_block(const json_t *part, struct error *e);
+/* Appends droid's blocks for parts that are text or images. */
+must_check bool factory_blocks(json_t *blocks, const json_t *parts,
+			       struct error *e);
 
 /* events.c */
 void factory_told(struct instance *, const char *method, const json_t *params);

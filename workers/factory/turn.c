@@ -2,20 +2,12 @@
 
 #include <stdio.h>
 
+#include "workers/cli/transcript.h"
+
 /*
  * Messages go into "content", and "text" stays empty: droid looks for @files
  * and for names of skills in "text" only.
  */
-
-static json_t *
-text_block(const json_t *part)
-{
-	json_t *text = json_object_get(part, "text");
-
-	if (!text)
-		text = json_object_get(part, "arguments");
-	return json_pack("{s:s, s:O?}", "type", "text", "text", text);
-}
 
 static bool
 shows(const char *media_type)
@@ -29,23 +21,36 @@ shows(const char *media_type)
 	return false;
 }
 
-json_t *
-factory_block(const json_t *part, struct error *e)
+static bool
+say_text(void *blocks, const json_t *part, struct error *e)
 {
-	const char *type = json_text(part, "type");
-	const char *media_type = json_text(part, "media_type");
+	json_array_append(blocks, (json_t *)part);
+	return true;
+}
 
-	if (strcmp(type, "image") != 0)
-		return text_block(part);
-	if (shows(media_type))
-		return json_pack("{s:s, s:{s:s, s:s, s:O?}}", "type", "image",
-				 "source", "type", "base64", "mediaType",
-				 media_type, "data",
-				 json_object_get(part, "data"));
-	fail_with(e, ERR_UNSUPPORTED,
-		  "factory: an image must be data of the type JPEG, PNG, GIF "
-		  "or WebP");
-	return NULL;
+static bool
+say_image(void *blocks, const json_t *part, struct error *e)
+{
+	const char *type = json_text(part, "media_type");
+
+	if (!shows(type))
+		return fail_with(e, ERR_UNSUPPORTED,
+				 "factory: an image must be of the type JPEG, "
+				 "PNG, GIF or WebP");
+	json_array_append_new(
+		blocks, json_pack("{s:s, s:{s:s, s:s, s:O}}", "type", "image",
+				  "source", "type", "base64", "mediaType", type,
+				  "data", json_object_get(part, "data")));
+	return true;
+}
+
+bool
+factory_blocks(json_t *blocks, const json_t *parts, struct error *e)
+{
+	static const struct part_handlers handlers = { .text = say_text,
+						       .image = say_image };
+
+	return parts_say(parts, &handlers, blocks, e);
 }
 
 static bool
@@ -60,37 +65,16 @@ has_images(const json_t *blocks)
 	return false;
 }
 
-static bool
-add_parts(const json_t *parts, json_t *blocks, struct error *e)
-{
-	const json_t *part;
-	json_t *block;
-	size_t i;
-
-	json_array_foreach (parts, i, part) {
-		block = factory_block(part, e);
-		if (!block)
-			return false;
-		json_array_append_new(blocks, block);
-	}
-	return true;
-}
-
 /* NULL on failure. */
 static json_t *
 blocks_of(const struct conversation *c, struct error *e)
 {
 	const struct factory *f = c->own;
-	json_t *blocks = json_array();
-	bool ok = add_parts(f->preface, blocks, e);
+	json_t *blocks = json_array(), *question = transcript_question(c);
+	bool ok = factory_blocks(blocks, f->preface, e) &&
+		  factory_blocks(blocks, question, e);
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		ok = add_parts(json_object_get(json_array_get(c->messages, i),
-					       "content"),
-			       blocks, e);
-	if (ok && json_array_size(blocks) == 0)
-		json_array_append_new(blocks, json_pack("{s:s, s:s}", "type",
-							"text", "text", ""));
+	json_decref(question);
 	if (ok)
 		return blocks;
 	json_decref(blocks);

@@ -75,37 +75,29 @@ write_inert(struct conversation *c, struct str s)
 }
 
 static bool
-write_parts(struct conversation *c, const json_t *parts, struct error *e)
+say_text(void *to, const json_t *part, struct error *e)
 {
-	json_t *text = transcript_text(parts);
-
-	if (!text)
-		return fail_with(e, ERR_UNSUPPORTED, "forge takes no images");
-	write_inert(c, (struct str){ json_string_value(text),
-				     json_string_length(text) });
-	conversation_write(c, STR("\n"));
-	json_decref(text);
+	write_inert(to, json_str(part, "text"));
+	conversation_write(to, STR("\n"));
 	return true;
 }
 
+/* forge takes text only. */
 static void
 say(struct conversation *c)
 {
+	static const struct part_handlers handlers = { .text = say_text };
 	const struct forge *f = c->own;
 	struct error e = { 0 };
-	bool ok =
-		!json_array_size(f->preface) || write_parts(c, f->preface, &e);
+	json_t *question = transcript_question(c);
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		ok = write_parts(c,
-				 json_object_get(json_array_get(c->messages, i),
-						 "content"),
-				 &e);
-	if (ok)
+	if (parts_say(f->preface, &handlers, c, &e) &&
+	    parts_say(question, &handlers, c, &e))
 		conversation_end_input(c);
 	else
 		conversation_abort(
 			c, &e); /* forge must not answer half of a prompt */
+	json_decref(question);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "workers/opencode/opencode.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -122,11 +123,12 @@ assistant_message(const struct writer *w, const char *id)
 static void
 add_message(struct writer *w, const json_t *message)
 {
-	const json_t *content = json_object_get(message, "content"), *part;
+	json_t *parts = json_array(), *part;
 	bool is_user = text_is(json_text(message, "role"), "user");
 	char id[MAX_OPENCODE_ID + 1];
 	struct error e = { 0 };
 	size_t i;
+	bool ok;
 
 	opencode_id(id, "msg", w->import->when++);
 	if (is_user)
@@ -135,8 +137,12 @@ add_message(struct writer *w, const json_t *message)
 		  json_pack("{s:o}", "info",
 			    is_user ? user_message(w, id)
 				    : assistant_message(w, id)));
-	json_array_foreach (content, i, part)
-		add_part(w, id, opencode_part(part, &e));
+	ok = opencode_parts(parts, json_object_get(message, "content"), &e);
+	assert(ok); /* can_tell() has seen that there are text and images only
+		     */
+	json_array_foreach (parts, i, part)
+		add_part(w, id, json_copy(part));
+	json_decref(parts);
 }
 
 static bool

@@ -139,6 +139,7 @@ static const struct harness harness = {
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES,
 	.version = version,
 	.log_in = "run: opencode auth login",
 	.has_trial = true,

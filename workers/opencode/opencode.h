@@ -153,9 +153,9 @@ uint64_t opencode_now(void); /* of the clock, in ms */
 /* An id of a "msg", say, in MAX_OPENCODE_ID + 1 bytes. */
 void opencode_id(char *id, const char *kind, uint64_t when);
 
-/* turn.c.  opencode's part for one of ours; NULL: there is none, and `e` may
- * say why. */
-json_t *opencode_part(const json_t *part, struct error *);
+/* turn.c.  Appends opencode's parts for ours, which are text or images. */
+must_check bool opencode_parts(json_t *parts, const json_t *content,
+			       struct error *);
 void turn_say(struct conversation *);
 void turn_interrupt(struct conversation *);
 void turn_idle(struct conversation *);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "workers/io/json_line.h"
+
 enum { ANSWER_MS = 60000 }; /* the first answer for a directory takes long */
 
 /* Requests */
@@ -35,7 +37,7 @@ on_answer(void *arg, int status, struct str body, const struct error *e)
 static char *
 text_of(json_t *body)
 {
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	char *text = body ? json_line_text(body) : NULL;
 
 	json_decref(body);
 	return text;

@@ -1,5 +1,7 @@
 #include "workers/opencode/opencode.h"
 
+#include "workers/cli/transcript.h"
+
 /*
  * A turn is posted, and the answer to the post is empty: events tell what
  * becomes of it.  These name the session but not the turn, and events of the
@@ -16,51 +18,33 @@ enum {
 
 /* Saying a turn */
 
-static json_t *
-image_part(const json_t *part, struct error *e)
+static bool
+say_text(void *parts, const json_t *part, struct error *e)
 {
-	auto_free char *url = NULL;
-
-	if (!json_text(part, "data")) {
-		fail_with(e, ERR_UNSUPPORTED,
-			  "opencode takes images as data only, and not by "
-			  "their URL");
-		return NULL;
-	}
-	url = copy_format("data:%s;base64,%s", json_text(part, "media_type"),
-			  json_text(part, "data"));
-	return json_pack("{s:s, s:s, s:s}", "type", "file", "mime",
-			 json_text(part, "media_type"), "url", url);
-}
-
-/* A result of a tool of the caller's counts as the user's text: the CLI has not
- * called that tool. */
-json_t *
-opencode_part(const json_t *part, struct error *e)
-{
-	json_t *text = json_object_get(part, "text");
-
-	if (text_is(json_text(part, "type"), "image"))
-		return image_part(part, e);
-	return text ? json_pack("{s:s, s:O}", "type", "text", "text", text)
-		    : NULL;
+	json_array_append(parts, (json_t *)part);
+	return true;
 }
 
 static bool
-add_parts(json_t *parts, const json_t *content, struct error *e)
+say_image(void *parts, const json_t *part, struct error *e)
 {
-	const json_t *part;
-	json_t *made;
-	size_t i;
+	const char *type = json_text(part, "media_type");
+	auto_free char *url =
+		copy_format("data:%s;base64,%s", type, json_text(part, "data"));
 
-	json_array_foreach (content, i, part) {
-		made = opencode_part(part, e);
-		if (made)
-			json_array_append_new(parts, made);
-		else if (e->code)
-			return false;
-	}
+	json_array_append_new(parts,
+			      json_pack("{s:s, s:s, s:s}", "type", "file",
+					"mime", type, "url", url));
 	return true;
+}
+
+bool
+opencode_parts(json_t *parts, const json_t *content, struct error *e)
+{
+	static const struct part_handlers handlers = { .text = say_text,
+						       .image = say_image };
+
+	return parts_say(content, &handlers, parts, e);
 }
 
 /* NULL on failure.  All of it is text for the model: commands and names of
@@ -69,14 +53,11 @@ static json_t *
 parts_of(const struct conversation *c, struct error *e)
 {
 	const struct opencode *o = c->own;
-	json_t *parts = json_array();
-	bool ok = add_parts(parts, o->preface, e);
+	json_t *parts = json_array(), *question = transcript_question(c);
+	bool ok = opencode_parts(parts, o->preface, e) &&
+		  opencode_parts(parts, question, e);
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		ok = add_parts(parts,
-			       json_object_get(json_array_get(c->messages, i),
-					       "content"),
-			       e);
+	json_decref(question);
 	if (ok)
 		return parts;
 	json_decref(parts);

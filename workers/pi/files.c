@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "workers/io/json_line.h"
+
 /*
  * pi keeps a session in a file of lines, and continues any such file.  So a
  * conversation that began elsewhere is written into one, message by message.
@@ -16,43 +18,41 @@ struct past {
 	FILE *file;
 	unsigned lines;
 	char now[32];
-	const json_t *messages;
 };
 
-static json_t *
-text_block(json_t *text)
+static bool
+say_text(void *content, const json_t *part, struct error *e)
 {
-	return json_pack("{s:s, s:O?}", "type", "text", "text", text);
+	json_array_append(content, (json_t *)part);
+	return true;
 }
 
-static json_t *
-image_block(const json_t *part)
+static bool
+say_image(void *content, const json_t *part, struct error *e)
 {
-	const char *url = json_text(part, "url");
-
-	if (!url)
-		return json_pack("{s:s, s:O?, s:O?}", "type", "image", "data",
-				 json_object_get(part, "data"), "mimeType",
-				 json_object_get(part, "media_type"));
-	return json_pack("{s:s, s:s+}", "type", "text", "text", "[image] ",
-			 url);
+	json_array_append_new(content, pi_image(part));
+	return true;
 }
 
 /* Arguments that are no JSON are passed on as text. */
-static json_t *
-call_block(const json_t *part)
+static bool
+say_call(void *content, const json_t *part, struct error *e)
 {
-	const char *arguments = json_text(part, "arguments");
+	struct str arguments = json_str(part, "arguments");
 	json_t *input =
-		json_loads(arguments ? arguments : "", JSON_ALLOW_NUL, NULL);
+		json_loadb(arguments.ptr, arguments.len, JSON_ALLOW_NUL, NULL);
 
 	if (!json_is_object(input)) {
 		json_decref(input);
-		input = json_pack("{s:s?}", "arguments", arguments);
+		input = json_pack("{s:O}", "arguments",
+				  json_object_get(part, "arguments"));
 	}
-	return json_pack("{s:s, s:s?, s:s?, s:o}", "type", "toolCall", "id",
-			 json_text(part, "id"), "name", json_text(part, "name"),
-			 "arguments", input);
+	json_array_append_new(
+		content,
+		json_pack("{s:s, s:O, s:O, s:o}", "type", "toolCall", "id",
+			  json_object_get(part, "id"), "name",
+			  json_object_get(part, "name"), "arguments", input));
+	return true;
 }
 
 /* Takes `message`. */
@@ -70,119 +70,144 @@ add_line(struct past *past, json_t *message)
 	line = json_pack("{s:s, s:s, s:s?, s:s, s:o}", "type", "message", "id",
 			 id, "parentId", n > 1 ? parent : NULL, "timestamp",
 			 past->now, "message", message);
-	json_dumpf(line, past->file, JSON_COMPACT);
-	fputc('\n', past->file);
+	json_line_write(past->file, line);
 	json_decref(line);
 }
 
-static const char *
-name_of_call(const struct past *past, const char *id)
+/* A user's message, and what it has said since its last result. */
+struct users {
+	struct past *past;
+	json_t *content;
+};
+
+static void
+end_message(struct users *u)
 {
-	const json_t *message, *part;
-	size_t i, j;
+	if (json_array_size(u->content))
+		add_line(u->past, json_pack("{s:s, s:O}", "role", "user",
+					    "content", u->content));
+	json_decref(u->content);
+	u->content = json_array();
+}
 
-	json_array_foreach (past->messages, i, message)
-		json_array_foreach (json_object_get(message, "content"), j,
-				    part) {
-			const char *type = json_text(part, "type");
-			const char *its = json_text(part, "id");
+static bool
+say_users_text(void *to, const json_t *part, struct error *e)
+{
+	struct users *u = to;
 
-			if (!strcmp(type, "tool_call") && id && its &&
-			    !strcmp(id, its))
-				return json_text(part, "name");
-		}
-	return NULL;
+	return say_text(u->content, part, e);
+}
+
+static bool
+say_users_image(void *to, const json_t *part, struct error *e)
+{
+	struct users *u = to;
+
+	return say_image(u->content, part, e);
 }
 
 /* A result is a message of its own. */
-static void
-add_result(struct past *past, const json_t *part)
+static bool
+say_result(void *to, const json_t *part, struct error *e)
 {
-	const char *id = json_text(part, "id");
-	const char *name = name_of_call(past, id);
+	static const struct part_handlers handlers = {
+		.text = say_text,
+		.image = say_image,
+	};
+	struct users *u = to;
+	json_t *content = json_array();
 
-	add_line(past,
-		 json_pack("{s:s, s:s?, s:s, s:[o], s:b}", "role", "toolResult",
-			   "toolCallId", id, "toolName", name ? name : "tool",
-			   "content", text_block(json_object_get(part, "text")),
-			   "isError", 0));
+	end_message(u);
+	if (!parts_say(json_object_get(part, "content"), &handlers, content,
+		       e)) {
+		json_decref(content);
+		return false;
+	}
+	add_line(u->past,
+		 json_pack("{s:s, s:O, s:O, s:o, s:b}", "role", "toolResult",
+			   "toolCallId", json_object_get(part, "id"),
+			   "toolName", json_object_get(part, "name"), "content",
+			   content, "isError",
+			   json_object_get(part, "is_error") != NULL));
+	return true;
 }
 
-static void
-add_user(struct past *past, const json_t *parts)
+static bool
+add_user(struct past *past, const json_t *parts, struct error *e)
 {
-	json_t *content = json_array();
-	const json_t *part;
+	static const struct part_handlers handlers = {
+		.text = say_users_text,
+		.image = say_users_image,
+		.result = say_result,
+	};
+	struct users u = { .past = past, .content = json_array() };
+	bool ok = parts_say(parts, &handlers, &u, e);
+
+	end_message(&u);
+	json_decref(u.content);
+	return ok;
+}
+
+static bool
+has_calls(const json_t *content)
+{
+	const json_t *block;
 	size_t i;
 
-	json_array_foreach (parts, i, part) {
-		const char *type = json_text(part, "type");
-
-		if (!strcmp(type, "tool_result"))
-			add_result(past, part);
-		else if (!strcmp(type, "image"))
-			json_array_append_new(content, image_block(part));
-		else
-			json_array_append_new(
-				content,
-				text_block(json_object_get(part, "text")));
-	}
-	if (json_array_size(content))
-		add_line(past, json_pack("{s:s, s:O}", "role", "user",
-					 "content", content));
-	json_decref(content);
+	json_array_foreach (content, i, block)
+		if (!strcmp(json_text(block, "type"), "toolCall"))
+			return true;
+	return false;
 }
 
 /* Which model has answered, and what that cost, is not known. */
-static void
-add_assistant(struct past *past, const json_t *parts)
+static bool
+add_assistant(struct past *past, const json_t *parts, struct error *e)
 {
+	static const struct part_handlers handlers = { .text = say_text,
+						       .call = say_call };
 	json_t *content = json_array();
-	const char *stop = "stop";
-	const json_t *part;
-	size_t i;
 
-	json_array_foreach (parts, i, part) {
-		if (!strcmp(json_text(part, "type"), "tool_call")) {
-			json_array_append_new(content, call_block(part));
-			stop = "toolUse";
-		} else {
-			json_array_append_new(
-				content,
-				text_block(json_object_get(part, "text")));
-		}
+	if (!parts_say(parts, &handlers, content, e)) {
+		json_decref(content);
+		return false;
 	}
 	add_line(past,
-		 json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i, "
+		 json_pack("{s:s, s:O, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i, "
 			   "s:i, s:i, s:{s:i, s:i, s:i, s:i, s:i}}}",
 			   "role", "assistant", "content", content, "api",
 			   "unknown", "provider", "unknown", "model", "unknown",
-			   "stopReason", stop, "usage", "input", 0, "output", 0,
-			   "cacheRead", 0, "cacheWrite", 0, "totalTokens", 0,
-			   "cost", "input", 0, "output", 0, "cacheRead", 0,
-			   "cacheWrite", 0, "total", 0));
+			   "stopReason",
+			   has_calls(content) ? "toolUse" : "stop", "usage",
+			   "input", 0, "output", 0, "cacheRead", 0,
+			   "cacheWrite", 0, "totalTokens", 0, "cost", "input",
+			   0, "output", 0, "cacheRead", 0, "cacheWrite", 0,
+			   "total", 0));
+	json_decref(content);
+	return true;
 }
 
-static void
-write_session(struct past *past, const struct conversation *c)
+static bool
+write_session(struct past *past, const struct conversation *c, struct error *e)
 {
 	json_t *head = json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "session",
 				 "version", 3, "id", c->cli_id, "timestamp",
 				 past->now, "cwd", c->cwd);
 	const json_t *message;
+	bool ok = true;
 	size_t i;
 
-	json_dumpf(head, past->file, JSON_COMPACT);
-	fputc('\n', past->file);
+	json_line_write(past->file, head);
 	json_decref(head);
-	json_array_foreach (past->messages, i, message) {
+	json_array_foreach (c->history, i, message) {
 		const json_t *parts = json_object_get(message, "content");
 
 		if (!strcmp(json_text(message, "role"), "assistant"))
-			add_assistant(past, parts);
+			ok = ok && add_assistant(past, parts, e);
 		else
-			add_user(past, parts);
+			ok = ok && add_user(past, parts, e);
 	}
+	return ok;
 }
 
 /* NULL on failure. */
@@ -213,7 +238,7 @@ bool
 pi_write_past(struct conversation *c, struct error *e)
 {
 	struct pi *p = c->own;
-	struct past past = { .messages = c->history };
+	struct past past = { 0 };
 	time_t now = time(NULL);
 	struct tm tm;
 
@@ -224,8 +249,10 @@ pi_write_past(struct conversation *c, struct error *e)
 	past.file = create(p->past, e);
 	if (!past.file)
 		return false;
-	write_session(&past, c);
-	return finish(past.file, p->past, e);
+	if (write_session(&past, c, e))
+		return finish(past.file, p->past, e);
+	fclose(past.file);
+	return false;
 }
 
 bool

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "workers/cli/transcript.h"
+
 static void
 add_tools(const struct conversation *c, struct words *argv)
 {
@@ -119,32 +121,36 @@ handshake(struct conversation *c)
 		conversation_fail(c, &e);
 }
 
-/* Text and images go into different fields.  False: an image cannot be sent. */
-static bool
-add_part(const json_t *part, struct buf *text, json_t *images, struct error *e)
+json_t *
+pi_image(const json_t *part)
 {
-	const char *type = json_text(part, "type");
-	const json_t *words = json_object_get(part, "text");
+	return json_pack("{s:s, s:O, s:O}", "type", "image", "data",
+			 json_object_get(part, "data"), "mimeType",
+			 json_object_get(part, "media_type"));
+}
 
-	if (!strcmp(type, "image") && json_text(part, "url"))
-		return fail_with(e, ERR_UNSUPPORTED,
-				 "pi: an image must be data, and not a URL");
-	if (!strcmp(type, "image")) {
-		json_array_append_new(
-			images,
-			json_pack("{s:s, s:O?, s:O?}", "type", "image", "data",
-				  json_object_get(part, "data"), "mimeType",
-				  json_object_get(part, "media_type")));
-		return true;
-	}
-	if (!words)
-		words = json_object_get(part, "arguments");
-	if (text->len && !buf_add(text, STR("\n\n"), e))
-		return false;
-	return buf_add(text,
-		       (struct str){ json_string_value(words),
-				     json_string_length(words) },
-		       e);
+/* Text and images go into different fields. */
+struct said {
+	struct buf text;
+	json_t *images;
+};
+
+static bool
+say_text(void *to, const json_t *part, struct error *e)
+{
+	struct said *s = to;
+
+	return (!s->text.len || buf_add(&s->text, STR("\n\n"), e)) &&
+	       buf_add(&s->text, json_str(part, "text"), e);
+}
+
+static bool
+say_image(void *to, const json_t *part, struct error *e)
+{
+	struct said *s = to;
+
+	json_array_append_new(s->images, pi_image(part));
+	return true;
 }
 
 /* A "/" at the beginning would be a command, a template or a skill; a space
@@ -153,7 +159,7 @@ static json_t *
 message_of(const struct buf *text)
 {
 	struct str s = buf_str(text);
-	struct buf spaced = BUF_INIT(MAX_WIRE);
+	struct buf spaced = BUF_INIT(MAX_LINE);
 	struct error e = { 0 };
 	json_t *message;
 
@@ -170,23 +176,17 @@ message_of(const struct buf *text)
 static json_t *
 prompt_of(const struct conversation *c, struct error *e)
 {
-	struct buf text = BUF_INIT(MAX_BODY);
-	json_t *images = json_array(), *prompt = NULL;
-	const json_t *part;
-	bool ok = true;
-	size_t j;
+	static const struct part_handlers handlers = { .text = say_text,
+						       .image = say_image };
+	struct said s = { .text = BUF_INIT(MAX_LINE), .images = json_array() };
+	json_t *question = transcript_question(c), *prompt = NULL;
 
-	for (size_t i = c->from; ok && i < json_array_size(c->messages); i++)
-		json_array_foreach (
-			json_object_get(json_array_get(c->messages, i),
-					"content"),
-			j, part)
-			ok = ok && add_part(part, &text, images, e);
-	if (ok)
-		prompt = json_pack("{s:o, s:O}", "message", message_of(&text),
-				   "images", images);
-	buf_fini(&text);
-	json_decref(images);
+	if (parts_say(question, &handlers, &s, e))
+		prompt = json_pack("{s:o, s:O}", "message", message_of(&s.text),
+				   "images", s.images);
+	buf_fini(&s.text);
+	json_decref(s.images);
+	json_decref(question);
 	return prompt;
 }
 
@@ -344,6 +344,7 @@ const struct harness pi = {
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
+	.takes = TAKES_IMAGES,
 	.version = version,
 	.log_in = "run pi and type /login, or set a provider's key, such as "
 		  "PI_ENV_ANTHROPIC_API_KEY",

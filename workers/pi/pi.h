@@ -45,6 +45,7 @@ bool pi_line(struct conversation *, struct str line, struct error *);
 /* pi.c: sends the prompt that waits, or drops it. */
 void pi_send_prompt(struct conversation *);
 void pi_drop_prompt(struct conversation *);
+json_t *pi_image(const json_t *part);
 void pi_ask(struct conversation *, const char *type, json_t *command);
 
 /* failure.c: why the last message failed. */

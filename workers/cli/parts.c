@@ -1,0 +1,43 @@
+#include "workers/cli/parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "workers/io/json.h"
+
+static part_fn *
+handler_of(const struct part_handlers *h, const json_t *part)
+{
+	const char *type = json_text(part, "type");
+
+	assert(type);
+	if (!strcmp(type, "text"))
+		return h->text;
+	if (!strcmp(type, "image"))
+		return json_object_get(part, "url") ? h->image_url : h->image;
+	if (!strcmp(type, "tool_call"))
+		return h->call;
+	assert(!strcmp(type, "tool_result"));
+	return h->result;
+}
+
+bool
+parts_say(const json_t *parts, const struct part_handlers *h, void *to,
+	  struct error *e)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (parts, i, part) {
+		part_fn *say = handler_of(h, part);
+
+		if (!say)
+			return fail_with(e, ERR_UNSUPPORTED,
+					 "the harness has no way to say a part "
+					 "of the type %s",
+					 json_text(part, "type"));
+		if (!say(to, part, e))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * parts - what a message consists of, and how a harness says it
+ *
+ *      text       {"type":"text","text":T}
+ *      image      {"type":"image","media_type":M,"data":BASE64}
+ *      image_url  {"type":"image","url":U}
+ *      call       {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
+ *      result     {"type":"tool_result","id":I,"name":N,"arguments":TEXT,
+ *                  "content":[text and images],"is_error":true}
+ *
+ * A call has an id that no other call of the request has, of up to 64
+ * characters of A-Z, a-z, 0-9, "_" and "-", and a name of up to 128 of these:
+ * every vendor takes them.  A result belongs to a call that stands before it,
+ * whose name and arguments it repeats, for a CLI that has not heard the call.
+ * "is_error" is there only if it is true.
+ *
+ * Whoever says parts names a handler for each kind of them, so that none can
+ * be passed over.  The reader of a request refuses what the harness does not
+ * take (enum takes); if a kind without a handler comes nevertheless, the turn
+ * fails.
+ */
+#include <jansson.h>
+
+#include "proto/error.h"
+
+/* What a harness takes beside text, calls and results. */
+enum takes {
+	TAKES_IMAGES = 1, /* whose bytes are in the request */
+	TAKES_IMAGE_URLS = 2,
+};
+
+typedef bool part_fn(void *to, const json_t *part, struct error *);
+
+struct part_handlers {
+	part_fn *text, *image, *image_url, *call, *result;
+};
+
+/* Hands each part to the handler of its kind, until one fails. */
+must_check bool parts_say(const json_t *parts, const struct part_handlers *,
+			  void *to, struct error *);
