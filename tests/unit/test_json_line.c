@@ -24,8 +24,8 @@ what_ends_a_line_for_some_readers_is_an_escape(void **state)
 		   "c\xc2\x85"
 		   "d\"",
 		   "\"a\\u2028b\\u2029c\\u0085d\"");
-	is_written("\"\\u000b\\f\\r\\n\\u001c\\u0000\"",
-		   "\"\\u000b\\f\\r\\n\\u001c\\u0000\"");
+	is_written("\"\\u000B\\f\\r\\n\\u001C\\u0000\"",
+		   "\"\\u000B\\f\\r\\n\\u001C\\u0000\"");
 	is_written("{\"k\xe2\x80\xa8\":[\"\xe2\x80\xa9\"]}",
 		   "{\"k\\u2028\":[\"\\u2029\"]}");
 }

@@ -41,7 +41,7 @@ put_special(struct buf *b, const unsigned char *at, size_t len)
 			buf_print(b, "\\%c", s[1]);
 			return 1;
 		}
-	buf_print(b, "\\u%04x", number);
+	buf_print(b, "\\u%04X", number);
 	return width ? width : 1;
 }
 
