@@ -70,6 +70,7 @@ exchange_end(struct exchange *x)
 	buf_fini(&x->text);
 	buf_fini(&x->reasoning);
 	buf_fini(&x->tools);
+	buf_fini(&x->meanwhile);
 	free(x);
 }
 
@@ -316,7 +317,7 @@ exchange_start(struct gateway *g, struct request *r, const struct question *q)
 	x->request = r;
 	x->id = g->last_turn += 1 + (g->last_turn == UINT64_MAX);
 	x->answer = q->streamed ? &answer_sse : &answer_whole;
-	x->text = x->reasoning = x->tools = BUF_INIT(MAX_ANSWER);
+	x->text = x->reasoning = x->tools = x->meanwhile = BUF_INIT(MAX_ANSWER);
 	stamp_init(&x->stamp, x->id, q->chat->model, q->chat->include_usage);
 	list_append(bucket(g, x->id), &x->node);
 	g->exchange_count++;
@@ -423,6 +424,14 @@ exchange_tool(struct exchange *x, struct str json)
 	x->unpaid += json.len + EVENT_COST;
 	if (is_in_order(x, true) && is_within_limits(x))
 		x->answer->tool(x, json);
+}
+
+void
+exchange_meanwhile(struct exchange *x, struct str text)
+{
+	x->unpaid += text.len + EVENT_COST;
+	if (is_in_order(x, true) && is_within_limits(x) && x->answer->meanwhile)
+		x->answer->meanwhile(x, text);
 }
 
 void

@@ -18,14 +18,15 @@
 
 struct exchange;
 
-/* All but `note` MUST be set.  `finish` and `failed` give the request its
- * answer. */
+/* All but `note` and `meanwhile` MUST be set.  `finish` and `failed` give the
+ * request its answer. */
 struct answer {
 	void (*accepted)(struct exchange *);
 	void (*started)(struct exchange *); /* its standing has changed since
 					       ACCEPTED */
 	void (*text)(struct exchange *, enum delta, struct str);
 	void (*tool)(struct exchange *, struct str json);
+	void (*meanwhile)(struct exchange *, struct str text);
 	void (*note)(struct exchange *, struct str text);
 	void (*finish)(struct exchange *, const struct msg_finish *);
 	void (*failed)(struct exchange *, const struct error *);
@@ -65,7 +66,7 @@ struct exchange {
 	enum delta last;
 
 	/* Of answer_json. */
-	struct buf text, reasoning, tools;
+	struct buf text, reasoning, tools, meanwhile;
 
 	/* Of answer_sse and answer_relay. */
 	bool headed; /* its head has been given to the client */
@@ -102,6 +103,7 @@ void exchange_accepted(struct exchange *, const struct msg_accepted *);
 void exchange_started(struct exchange *, const struct msg_started *);
 void exchange_text(struct exchange *, enum delta, struct str);
 void exchange_tool(struct exchange *, struct str json);
+void exchange_meanwhile(struct exchange *, struct str text);
 void exchange_note(struct exchange *, struct str text);
 void exchange_head(struct exchange *, const struct msg_head *);
 void exchange_body(struct exchange *, const struct msg_body *);

@@ -70,6 +70,15 @@ gateway_on_started(struct gateway *g, const struct msg_started *m)
 }
 
 static void
+gateway_on_meanwhile(struct gateway *g, const struct msg_meanwhile *m)
+{
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
+
+	if (x)
+		exchange_meanwhile(x, m->text);
+}
+
+static void
 gateway_on_text(struct gateway *g, const struct msg_text *m)
 {
 	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);

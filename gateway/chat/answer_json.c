@@ -11,7 +11,8 @@ on_standing(struct exchange *x)
 static bool
 collect(struct exchange *x, struct buf *to, struct str s)
 {
-	size_t all = x->text.len + x->reasoning.len + x->tools.len;
+	size_t all = x->text.len + x->reasoning.len + x->tools.len +
+		     x->meanwhile.len;
 	struct error e = { 0 };
 
 	if (all + s.len <= MAX_ANSWER && buf_add(to, s, &e)) {
@@ -39,6 +40,12 @@ on_tool(struct exchange *x, struct str json)
 	(void)collect(x, &x->tools, json);
 }
 
+static void
+on_meanwhile(struct exchange *x, struct str text)
+{
+	(void)collect(x, &x->meanwhile, text);
+}
+
 /* A byte becomes six at most when it is escaped; reasoning is said twice. */
 #define MAX_ESCAPED (13 * (size_t)MAX_ANSWER)
 
@@ -51,6 +58,7 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 		.reasoning = buf_str(&x->reasoning),
 		.tools = buf_str(&x->tools),
 		.standing = exchange_standing(x),
+		.meanwhile = buf_str(&x->meanwhile),
 		.finish_reason = m->reason,
 		.usage = m->usage,
 		.model = m->model,
@@ -74,6 +82,7 @@ const struct answer answer_whole = {
 	.started = on_standing,
 	.text = on_text,
 	.tool = on_tool,
+	.meanwhile = on_meanwhile,
 	.finish = on_finish,
 	.failed = on_failed,
 };

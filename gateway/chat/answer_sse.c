@@ -169,6 +169,17 @@ on_tool(struct exchange *x, struct str json)
 	end_event(b);
 }
 
+static void
+on_meanwhile(struct exchange *x, struct str text)
+{
+	struct buf *b;
+
+	open_if_held(x);
+	b = begin_event(x);
+	chat_meanwhile(b, &x->stamp, text);
+	end_event(b);
+}
+
 /* A comment, which no client takes for a part of the answer.  It is not what
  * opens a stream, and who is slow has something to read still. */
 static void
@@ -230,6 +241,7 @@ const struct answer answer_sse = {
 	.started = on_started,
 	.text = on_text,
 	.tool = on_tool,
+	.meanwhile = on_meanwhile,
 	.note = on_note,
 	.finish = on_finish,
 	.failed = on_failed,

@@ -302,6 +302,24 @@ chat_standing(struct buf *b, const struct stamp *s, const struct standing *st)
 	end_chunk(b, s);
 }
 
+static void
+add_meanwhile(struct buf *b, struct str text)
+{
+	ADD(b, "\"meanwhile\":\"");
+	chat_escape(b, text);
+	ADD(b, "\"");
+}
+
+void
+chat_meanwhile(struct buf *b, const struct stamp *s, struct str text)
+{
+	add_chunk(b, s, "{}", (struct str){ 0 });
+	ADD(b, ",\"bridge\":{");
+	add_meanwhile(b, text);
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
 void
 chat_finish(struct buf *b, const struct stamp *s, struct str reason)
 {
@@ -359,6 +377,10 @@ add_bridge(struct buf *b, const struct completion *c)
 		quote(b, c->model);
 	else
 		ADD(b, "null");
+	if (c->meanwhile.len) {
+		ADD(b, ",");
+		add_meanwhile(b, c->meanwhile);
+	}
 	ADD(b, "}");
 }
 

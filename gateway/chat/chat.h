@@ -60,6 +60,8 @@ enum delta { DELTA_TEXT, DELTA_REASONING };
 void chat_role(struct buf *, const struct stamp *);
 void chat_tool(struct buf *, const struct stamp *, struct str json);
 void chat_standing(struct buf *, const struct stamp *, const struct standing *);
+/* What the harness has said by itself, which is no part of the answer. */
+void chat_meanwhile(struct buf *, const struct stamp *, struct str text);
 void chat_finish(struct buf *, const struct stamp *, struct str reason);
 void chat_usage(struct buf *, const struct stamp *, struct str usage);
 
@@ -73,6 +75,7 @@ struct completion {
 	struct str text, reasoning; /* reasoning: absent if there was none */
 	struct str tools;	    /* JSON objects, with commas */
 	struct standing standing;
+	struct str meanwhile;			/* absent: nothing */
 	struct str finish_reason, usage, model; /* the last two may be absent */
 };
 

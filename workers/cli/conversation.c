@@ -149,6 +149,7 @@ tell_end(struct conversation *c)
 {
 	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
 
+	o.at_start = c->turn && c->was_starting;
 	o.not_begun = c->turn && !c->was_said && !c->was_starting;
 	tell(c, &o);
 }
@@ -629,6 +630,7 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->pool = p;
 	c->is_trial = plan->trial;
 	c->session = copy(str_of(plan->session));
+	c->number = plan->number;
 	c->cli_id = copy(str_of(plan->cli_id));
 	c->cwd = copy(str_of(plan->cwd));
 	c->system = copy((struct str){ plan->system, plan->system_len });
@@ -674,6 +676,7 @@ conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
 {
 	assert(c->state == CONVERSATION_SPARE);
 	c->session = copy(str_of(plan->session));
+	c->number = plan->number;
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
 	conversation_event(c, ON_TAKEN, NULL);

@@ -41,6 +41,7 @@ enum conversation_event {
 /* What a conversation is started for; strings are copied. */
 struct conversation_plan {
 	const char *session, *cli_id, *position, *cwd, *system, *model;
+	unsigned number; /* of the conversation in the session */
 	size_t system_len;
 	const json_t *history;
 	bool resumed;

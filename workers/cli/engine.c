@@ -1,14 +1,17 @@
 /*
- * cli_engine - the engine that all coding CLIs share
+ * engine - the work that all coding CLIs share
  *
- * accept_turn() reads the request and finds its session.  start() finds the
- * session's warm conversation or starts one, and the conversation hears the
- * messages that it does not have yet.  How the pool says that the turn ended
- * becomes the turn's FINISH or FAILED, and is written into the session's row.
+ * accept_turn() reads the request and decides where in its session it goes on
+ * (continuation.h) and under which terms.  start() decides again, for another
+ * turn may have ended meanwhile, finds the warm conversation or starts one, and
+ * the conversation hears the messages that it does not have yet.  How the turn
+ * ended becomes its FINISH or FAILED, and is written into the session's row,
+ * with a checkpoint.
  *
- * If the CLI does not know a session any more, a new conversation is begun,
- * once, with all messages of the caller.  That is possible because the CLI
- * notices it before the turn has said anything.
+ * If the CLI cannot resume a conversation, it is tried once without the
+ * checkpoint, and then anew with all messages of the caller, who is told so: no
+ * session fails for ever.  That is possible because the CLI shows it before the
+ * turn has said anything.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,22 +28,23 @@
 #include "workers/cli/failure.h"
 #include "workers/cli/models.h"
 #include "workers/cli/pool.h"
-#include "workers/cli/sessions.h"
+#include "workers/cli/continuation.h"
 
 /* turn->work: what this engine keeps of a turn. */
 struct job {
 	struct prompt prompt;
-	struct session session; /* of the turn; id NULL if it stands alone */
+	struct continuation on; /* where it goes on; what is in its session's
+				 * terms is what it runs under */
 	struct conversation *conversation; /* that has the turn; NULL: none */
 	struct turn *turn;		   /* whose work this is */
 	struct timer pause;		   /* until a process may be started */
 	unsigned waits_for_room;	   /* in a row, of MAKE_ROOM_MS each */
-	bool resumed;			   /* the CLI should know the session */
-	bool forgotten;	    /* deleted while the turn was running */
-	json_t *history;    /* messages that a new conversation begins with */
-	size_t from;	    /* the first message that the CLI must hear */
-	const char *reason; /* why it is not resumed; NULL: obvious */
-	char *cwd;
+	bool forgotten;	  /* deleted while the turn was running */
+	bool same_system; /* its conversation was begun with that prompt */
+	bool at_end;	  /* resumed at the end of the CLI's records, since the
+			   * checkpoint was not found */
+	json_t *history;  /* messages that a new conversation begins with */
+	uint64_t asked;	  /* as prompt_question() has it */
 };
 
 /* All that the engine of one worker has. */
@@ -73,8 +77,7 @@ forget(struct turn *t)
 	loop_unset(&t->worker->loop, &job->pause);
 	prompt_fini(&job->prompt);
 	json_decref(job->history);
-	session_fini(&job->session);
-	free(job->cwd);
+	continuation_fini(&job->on);
 	free(job);
 	t->work = NULL;
 }
@@ -96,77 +99,36 @@ new_uuid(void)
 			   b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* Takes the conversation of the session that was used last. */
-static bool
-find_session(const struct turn *t, struct error *e)
-{
-	struct job *job = job_of(t);
-	struct session *list;
-	size_t n;
+/* Terms */
 
-	if (!sessions_find(&self_of(t)->sessions, t->session, &list, &n, e))
-		return false;
-	job->resumed = n > 0;
-	if (n > 0) {
-		job->session = list[0];
-		memset(&list[0], 0, sizeof list[0]);
-	}
-	sessions_free(list, n);
-	return true;
+static void
+set_text(char **to, const char *text, size_t len)
+{
+	char *text_copy = copy((struct str){ text, len });
+
+	free(*to);
+	*to = text_copy;
 }
 
-/* Whether one of the session's turns has answered this. */
-static bool
-session_knows(const struct turn *t, uint64_t answer)
+static void
+set_term(char **to, const char *text)
 {
-	struct checkpoint found;
-	unsigned number;
-
-	if (!sessions_find_answer(&self_of(t)->sessions, t->session, 0, answer,
-				  &number, &found))
-		return false;
-	checkpoint_fini(&found);
-	return true;
-}
-
-/* Finds the session, or begins a new one, and the directory of the turn. */
-static bool
-look_up(struct turn *t, struct error *e)
-{
-	struct job *job = job_of(t);
-
-	session_fini(&job->session);
-	job->resumed = false;
-	if (t->session && !find_session(t, e))
-		return false;
-	job->reason = job->resumed ? NULL : "no such session before";
-	if (!job->resumed) {
-		job->session.id = copy(str_of(t->session));
-		job->session.number = 1;
-		job->session.cli_id = new_uuid();
-		job->session.created_at = unix_ms();
-	}
-	free(job->cwd);
-	job->cwd = copy(str_of(t->cwd ? t->cwd
-			       : job->session.terms.cwd
-				       ? job->session.terms.cwd
-				       : self_of(t)->pool.workspace));
-	return true;
+	set_text(to, text, text ? strlen(text) : 0);
 }
 
 /* A directory that neither the caller nor the session has named is one of the
  * operator's settings. */
 static bool
-check_cwd(const struct turn *t, struct error *e)
+check_cwd(const struct turn *t, bool is_named, struct error *e)
 {
 	const struct job *job = job_of(t);
 	auto_free char *variable = NULL;
 	struct error why = { 0 };
 
-	if (cwd_check(job->cwd, &why))
+	if (cwd_check(job->on.session.terms.cwd, &why))
 		return true;
 	*e = why;
-	if (t->cwd || job->session.terms.cwd)
+	if (is_named)
 		return false;
 	variable = settings_variable("", t->worker->name, "CWD");
 	return fail_with(e, ERR_NOT_SET_UP,
@@ -175,12 +137,110 @@ check_cwd(const struct turn *t, struct error *e)
 			 variable, why.text);
 }
 
-static const char *
-how(const struct job *job, bool has_history)
+static bool
+may_change_cwd(const struct turn *t, struct error *e)
 {
-	if (job->resumed)
+	const struct terms *terms = &job_of(t)->on.session.terms;
+
+	if (!job_of(t)->on.is_known || !t->cwd || !terms->cwd ||
+	    !strcmp(t->cwd, terms->cwd) || !self_of(t)->pool.harness->keeps_cwd)
+		return true;
+	return fail_about(e, ERR_CONFLICT,
+			  "cwd: the session works in %s, and %s cannot take a "
+			  "conversation to another directory: leave cwd out, "
+			  "or use another session_id",
+			  terms->cwd, t->worker->name);
+}
+
+/*
+ * What the request leaves out is as before.  The conversation was told its
+ * system prompt before if it is the one that its row has.
+ */
+static bool
+settle_terms(struct turn *t, struct error *e)
+{
+	struct job *job = job_of(t);
+	struct terms *terms = &job->on.session.terms;
+	const struct prompt *p = &job->prompt;
+	bool is_named = t->cwd || terms->cwd;
+
+	if (!may_change_cwd(t, e))
+		return false;
+	job->same_system =
+		!p->system ||
+		(terms->system &&
+		 str_eq((struct str){ p->system, p->system_len },
+			(struct str){ terms->system, terms->system_len }));
+	if (p->system) {
+		set_text(&terms->system, p->system, p->system_len);
+		terms->system_len = p->system_len;
+	}
+	if (t->cwd)
+		set_term(&terms->cwd, t->cwd);
+	else if (!terms->cwd)
+		set_term(&terms->cwd, self_of(t)->pool.workspace);
+	if (t->model)
+		set_term(&terms->model, t->model);
+	return check_cwd(t, is_named, e);
+}
+
+enum { MAX_LIVE = 64 /* conversations of one session at once */ };
+
+static size_t
+find_live(const struct turn *t, const struct list *turns,
+	  struct live_conversation *to, size_t n)
+{
+	list_each (turns, node) {
+		const struct turn *other =
+			container_of(node, struct turn, node);
+
+		if (other == t || !other->session || !other->lane ||
+		    n == MAX_LIVE || strcmp(other->session, t->session) != 0)
+			continue;
+		to[n++] = (struct live_conversation){ other->lane,
+						      other->system };
+	}
+	return n;
+}
+
+/* Where the turn goes on, and under which terms. */
+static bool
+decide(struct turn *t, struct error *e)
+{
+	struct job *job = job_of(t);
+	struct live_conversation live[MAX_LIVE];
+	struct continuation_query query = {
+		.sessions = &self_of(t)->sessions,
+		.session = t->session,
+		.prompt = &job->prompt,
+		.can_rewind = self_of(t)->pool.harness->rewinds,
+		.number = t->lane,
+		.live = live,
+	};
+
+	if (t->session) {
+		query.live_count = find_live(t, &t->worker->running, live, 0);
+		query.live_count = find_live(t, &t->worker->waiting, live,
+					     query.live_count);
+	}
+	if (!continuation_find(&job->on, &query, e) || !settle_terms(t, e))
+		return false;
+	t->lane = job->on.session.number;
+	t->system = system_hash(job->on.session.terms.system,
+				job->on.session.terms.system_len);
+	return true;
+}
+
+/* Accepting */
+
+static const char *
+how(const struct job *job)
+{
+	if (job->on.is_rewound)
+		return "rewound";
+	if (job->on.is_known)
 		return "resumed";
-	return has_history ? "replayed" : "new";
+	return prompt_unanswered(&job->prompt) > 0 ? "replayed" : "new";
 }
 
 static bool
@@ -203,15 +263,15 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 					     self_of(t)->pool.harness->takes },
 			 e))
 		return false;
-	if (!look_up(t, e) || !check_cwd(t, e))
+	if (!decide(t, e))
 		return false;
 	snprintf(a->ignored, sizeof a->ignored, "%s",
 		 job->prompt.ignored ? job->prompt.ignored : "");
 	if (!t->session)
 		return true;
 	a->session = t->session;
-	a->how = how(job, prompt_unanswered(&job->prompt) > 0);
-	a->reason = job->reason;
+	a->how = how(job);
+	a->reason = job->on.reason;
 	return true;
 }
 
@@ -223,23 +283,19 @@ same_text(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-static bool
-same_system(const struct conversation *c, const struct prompt *p)
-{
-	return str_eq((struct str){ c->system, c->system_len },
-		      (struct str){ p->system, p->system_len });
-}
-
 /* A conversation keeps the directory and the system prompt that it was begun
  * with. */
 static bool
 suits(const struct conversation *c, const struct job *job)
 {
-	const struct prompt *p = &job->prompt;
+	const struct session *s = &job->on.session;
 
-	return !instance_is_stale(c->instance) && same_text(c->cwd, job->cwd) &&
-	       same_text(c->cli_id, job->session.cli_id) &&
-	       (!p->system || same_system(c, p));
+	return !instance_is_stale(c->instance) &&
+	       same_text(c->cwd, s->terms.cwd) &&
+	       same_text(c->cli_id, s->cli_id) &&
+	       str_eq((struct str){ c->system, c->system_len },
+		      (struct str){ s->terms.system, s->terms.system_len }) &&
+	       !c->system == !s->terms.system;
 }
 
 /*
@@ -255,9 +311,10 @@ fail(struct turn *t, const struct error *e)
 
 	job->conversation = NULL;
 	failure_settle(&why);
-	if (job->cwd && (why.code == ERR_SYSTEM || why.code == ERR_HARNESS ||
-			 why.code == ERR_CRASHED))
-		(void)check_cwd(t, &why);
+	if (job->on.session.terms.cwd &&
+	    (why.code == ERR_SYSTEM || why.code == ERR_HARNESS ||
+	     why.code == ERR_CRASHED))
+		(void)check_cwd(t, true, &why);
 	health_learn(&self_of(t)->health, &why);
 	turn_fail(t, &why);
 }
@@ -289,16 +346,19 @@ static void
 start_process(struct turn *t)
 {
 	struct job *job = job_of(t);
+	const struct continuation *on = &job->on;
 	const struct conversation_plan plan = {
 		.session = t->session,
-		.cli_id = job->session.cli_id,
-		.position = job->session.newest.position,
+		.number = on->session.number,
+		.cli_id = on->session.cli_id,
+		.position = job->at_end ? NULL : on->at.position,
 		.history = job->history,
-		.cwd = job->cwd,
-		.system = job->prompt.system,
-		.system_len = job->prompt.system_len,
-		.model = t->model,
-		.resumed = job->resumed,
+		.cwd = on->session.terms.cwd,
+		.system = on->session.terms.system,
+		.system_len = on->session.terms.system_len,
+		.model = on->session.terms.model,
+		.resumed = on->is_known,
+		.knows_system = on->is_known && job->same_system,
 		.kept = t->session != NULL,
 	};
 	struct error e = { 0 };
@@ -310,62 +370,8 @@ start_process(struct turn *t)
 		fail(t, &e);
 		return;
 	}
-	free(job->session.cli_id);
-	job->session.cli_id = copy(str_of(job->conversation->cli_id));
+	set_term(&job->on.session.cli_id, job->conversation->cli_id);
 	conversation_give(job->conversation, t);
-}
-
-/*
- * The index of the first message that the CLI has not heard.  It follows the
- * last answer that the session has given itself or, if the caller sends none
- * of these, the last answer of anybody.
- */
-static size_t
-first_new(const struct turn *t)
-{
-	const struct prompt *p = &job_of(t)->prompt;
-	size_t unanswered = prompt_unanswered(p);
-	uint64_t answer;
-
-	for (size_t n = unanswered; n > 0; n--) {
-		answer = prompt_answer(p, n - 1);
-		if (answer && session_knows(t, answer))
-			return n;
-	}
-	if (unanswered)
-		job_of(t)->reason = "no answer in the messages is the "
-				    "session's: the messages behind the last "
-				    "answer were sent";
-	return unanswered;
-}
-
-/* Gives the caller's session a new conversation of the CLI's. */
-static void
-renew(struct turn *t, const char *reason)
-{
-	struct job *job = job_of(t);
-
-	free(job->session.cli_id);
-	free(job->session.newest.position);
-	job->session.cli_id = new_uuid();
-	job->session.newest.position = NULL;
-	job->resumed = false;
-	job->reason = reason;
-}
-
-/* A CLI can continue only its own last answer.  Whether the caller wants
- * another answer continued. */
-static bool
-goes_on_elsewhere(const struct turn *t)
-{
-	const struct prompt *p = &job_of(t)->prompt;
-	size_t unanswered = prompt_unanswered(p);
-	uint64_t answer;
-
-	if (!p->goes_on)
-		return false;
-	answer = prompt_answer(p, unanswered - 1);
-	return !answer || !session_knows(t, answer);
 }
 
 /* A conversation that is begun anew has everything behind it that is no
@@ -373,51 +379,38 @@ goes_on_elsewhere(const struct turn *t)
 static void
 tell_history(struct job *job)
 {
-	job->from = prompt_history(&job->prompt);
-	job->history = prompt_begin(&job->prompt, job->from);
+	job->on.from = prompt_history(&job->prompt);
+	job->history = prompt_begin(&job->prompt, job->on.from);
 }
 
 /*
- * Decides which messages the CLI must hear.  Answers that somebody else has
- * given cannot be added to a conversation that the CLI has had already: such
- * messages begin a new one.
+ * Whether a warm conversation, which has heard all that its CLI has on record,
+ * can hear this turn.  One whose last turn failed has heard that turn's
+ * messages: it must not hear them twice, and if the caller's messages show that
+ * they were taken back, it must not go on from them.
  */
-static void
-choose_messages(struct turn *t)
-{
-	struct job *job = job_of(t);
-	size_t unanswered = prompt_unanswered(&job->prompt);
-
-	job->from = unanswered;
-	if (job->resumed && first_new(t) < unanswered)
-		renew(t, "the messages have answers that the session did not "
-			 "give");
-	else if (job->resumed && goes_on_elsewhere(t))
-		renew(t, "the session did not give the answer that the caller "
-			 "wants continued");
-	if (!job->resumed)
-		tell_history(job);
-}
-
-/* A conversation that has heard the same messages in a turn that failed must
- * not hear them twice. */
 static bool
 may_hear(const struct conversation *c, const struct job *job)
 {
-	return !c->unanswered ||
-	       c->unanswered != prompt_hash(&job->prompt, job->from);
+	if (job->on.is_rewound)
+		return false;
+	if (!c->unanswered)
+		return true;
+	return !job->on.has_answers &&
+	       c->unanswered != prompt_hash(&job->prompt, job->on.from);
 }
 
-/* A session has one conversation at most.  One that this turn cannot use is
- * ended, because the session goes on elsewhere. */
+/* A conversation that this turn cannot use is ended, because the session goes
+ * on elsewhere. */
 static struct conversation *
-find_process(const struct turn *t)
+find_warm(const struct turn *t)
 {
 	const struct job *job = job_of(t);
 	struct conversation *c;
 
-	while (t->session && (c = pool_find(&self_of(t)->pool, t->session))) {
-		if (job->resumed && suits(c, job) && may_hear(c, job))
+	while (t->session && (c = pool_find(&self_of(t)->pool, t->session,
+					    job->on.session.number))) {
+		if (job->on.is_known && suits(c, job) && may_hear(c, job))
 			return c;
 		conversation_retire(c);
 	}
@@ -442,14 +435,14 @@ start(struct turn *t)
 		fail(t, &e);
 		return;
 	}
-	/* an earlier turn may have made the session since this one was accepted
-	 */
-	if (!look_up(t, &e)) {
+	/* an earlier turn may have ended since this one was accepted */
+	if (!decide(t, &e)) {
 		fail(t, &e);
 		return;
 	}
-	choose_messages(t);
-	job->conversation = find_process(t);
+	if (!job->on.is_known)
+		tell_history(job);
+	job->conversation = find_warm(t);
 	if (job->conversation)
 		conversation_give(job->conversation, t);
 	else if (pool_pause(&self_of(t)->pool))
@@ -465,11 +458,16 @@ on_ready(struct conversation *c)
 	struct turn *t = c->turn;
 	struct job *job = job_of(t);
 
+	auto_free char *meanwhile = conversation_take_meanwhile(c);
+
 	if (t->session)
-		turn_started(t, t->session, how(job, job->history != NULL),
-			     job->reason);
-	c->unanswered = prompt_hash(&job->prompt, job->from);
-	conversation_say(c, t->model, job->prompt.messages, job->from);
+		turn_started(t, t->session, how(job), job->on.reason);
+	if (meanwhile)
+		turn_meanwhile(t, str_of(meanwhile));
+	c->unanswered = prompt_hash(&job->prompt, job->on.from);
+	job->asked = prompt_question(&job->prompt, job->on.from);
+	conversation_say(c, job->on.session.terms.model, job->prompt.messages,
+			 job->on.from);
 }
 
 /* What was asked is not needed any more: it would be to begin anew, if the CLI
@@ -493,37 +491,61 @@ static void
 save(struct turn *t, const struct conversation *c)
 {
 	struct job *job = job_of(t);
-	struct session s = job->session;
+	struct session *s = &job->on.session;
 	bool unsaved;
 
-	s.cli_id = (char *)c->cli_id; /* the CLI may have chosen another */
-	s.terms = (struct terms){ .system = (char *)c->system,
-				  .system_len = c->system_len,
-				  .cwd = job->cwd,
-				  .model = t->model };
-	s.newest = (struct checkpoint){
-		.number = s.newest.number + 1,
-		.asked = c->unanswered,
+	set_term(&s->cli_id, c->cli_id); /* the CLI may have chosen another */
+	checkpoint_fini(&s->newest);
+	s->newest = (struct checkpoint){
+		.number = job->on.at.number + 1,
+		.asked = job->asked,
 		.answer = c->answer == ANSWER_EMPTY ? 0 : c->answer,
-		.position = (char *)c->position,
+		.position = copy(str_of(c->position)),
 	};
-	s.turns++;
-	s.last_used_at = unix_ms();
-	sessions_save(&self_of(t)->sessions, &s, &s.newest, &unsaved);
+	s->turns++;
+	s->last_used_at = unix_ms();
+	sessions_save(&self_of(t)->sessions, s, &s->newest, &unsaved);
 }
 
-/* The CLI does not know the session: a new conversation gets all messages. */
+/*
+ * The CLI cannot resume the conversation.  At first it is tried without the
+ * checkpoint, unless what came after that was taken back; then another
+ * conversation begins, with all messages of the caller.
+ */
 static void
-begin_anew(struct turn *t)
+begin_again(struct turn *t)
 {
 	struct job *job = job_of(t);
 
-	log_warn("session %s: the CLI does not know it any more, so it is "
-		 "begun anew with the caller's messages",
-		 log_quote(str_of(t->session)));
-	renew(t, "the harness had lost the session");
-	tell_history(job);
+	if (job->on.at.position && !job->at_end && !job->on.is_rewound) {
+		log_warn("session %s: the CLI does not find its last answer, "
+			 "and goes on at the end of its records",
+			 log_quote(str_of(t->session)));
+		job->at_end = true;
+		job->on.reason = "the harness had lost the place of the last "
+				 "answer, and went on at the end";
+	} else {
+		log_warn("session %s: the CLI does not know it any more, so it "
+			 "is begun anew with the caller's messages",
+			 log_quote(str_of(t->session)));
+		job->at_end = false;
+		continuation_renew(&job->on,
+				   "the harness had lost the session");
+		tell_history(job);
+	}
 	start_process(t);
+}
+
+/* Whether it may be the resumed conversation that has failed, and not the CLI
+ * as such. */
+static bool
+is_lost(const struct job *job, const struct outcome *o)
+{
+	if (!job->on.is_known)
+		return false;
+	return o->lost || (o->at_start && o->error &&
+			   (o->error->code == ERR_CRASHED ||
+			    o->error->code == ERR_HARNESS));
 }
 
 static void
@@ -553,11 +575,12 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		start_process(t);
 		return;
 	}
+	if (is_lost(job, o)) {
+		begin_again(t);
+		return;
+	}
 	if (o->lost) {
-		if (job->resumed)
-			begin_anew(t);
-		else
-			fail_lost(t);
+		fail_lost(t);
 		return;
 	}
 	if (!o->error) {
@@ -566,7 +589,7 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		c->unanswered = 0;
 	}
 	if (c->state != CONVERSATION_LEAVING &&
-	    (job->forgotten || (o->error && !job->resumed)))
+	    (job->forgotten || (o->error && !job->on.is_known)))
 		conversation_retire(c);
 	if (o->error) {
 		fail(t, o->error);
@@ -609,9 +632,9 @@ list_sessions(struct engine_self *self, struct rows *to, unsigned limit)
 static unsigned
 forget_session(struct engine_self *self, const char *id)
 {
-	struct conversation *c = pool_find(&self->pool, id);
+	struct conversation *c;
 
-	if (c)
+	while ((c = pool_find(&self->pool, id, 0)))
 		conversation_retire(c);
 	list_each (&self->worker->running, n) {
 		struct turn *t = container_of(n, struct turn, node);

@@ -97,6 +97,7 @@ enum conversation_state {
 struct outcome {
 	bool lost;	/* the CLI does not know the conversation */
 	bool not_begun; /* the conversation ended before the turn was said */
+	bool at_start;	/* it did so before the CLI was ready for the turn */
 	const struct error *error;	    /* NULL: it ended well */
 	const char *reason, *usage, *model; /* of a good end */
 };
@@ -144,6 +145,7 @@ struct conversation {
 	enum conversation_state state;
 	struct turn *turn;   /* NULL: none */
 	char *session;	     /* the caller's id; NULL: stands alone */
+	unsigned number;     /* of the conversation in the session */
 	uint64_t unanswered; /* hash of the messages of the last turn, which
 			      * failed; 0: the last turn ended well */
 	uint64_t answer;     /* hash of what the turn has answered so far, as in

@@ -236,13 +236,14 @@ pool_limit_idle_runs(struct pool *p)
 }
 
 struct conversation *
-pool_find(struct pool *p, const char *session)
+pool_find(struct pool *p, const char *session, unsigned number)
 {
 	list_each (&p->conversations, n) {
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
 		if (conversation_is_free(c) && c->session &&
+		    (!number || c->number == number) &&
 		    !strcmp(c->session, session))
 			return c;
 	}

@@ -86,8 +86,10 @@ bool pool_fail_missing(const struct pool *, struct error *);
  */
 void pool_try(struct pool *);
 
-/* The idle process of a session, or NULL. */
-struct conversation *pool_find(struct pool *, const char *session);
+/* The conversation of that number in the session, or with 0 any of it, that a
+ * turn can be given to; NULL: there is none. */
+struct conversation *pool_find(struct pool *, const char *session,
+			       unsigned number);
 
 /* A spare, if there is one that suits, or a new one.  NULL on failure. */
 struct conversation *pool_start(struct pool *, const struct conversation_plan *,

@@ -39,6 +39,7 @@ struct turn {
 	 * about.  Turns of one session run at the same time if both of them
 	 * have a lane, and not the same one.  0: not known. */
 	unsigned lane;
+	uint64_t system; /* accept()'s own, kept with the lane */
 
 	/* The engine's own; NULL until it sets it. */
 	void *work;
@@ -139,6 +140,10 @@ void turn_started(struct turn *, const char *session, const char *how,
 /* Any length; cut into events between characters.  UTF-8. */
 void turn_text(struct turn *, struct str);
 void turn_reasoning(struct turn *, struct str);
+
+/* What the harness has said before the turn, and in no other: it is not a part
+ * of the answer. */
+void turn_meanwhile(struct turn *, struct str);
 void turn_tool(struct turn *, struct str json);
 
 /* One line about how far something is that takes long.  Not a part of the

@@ -271,6 +271,17 @@ turn_reasoning(struct turn *t, struct str s)
 }
 
 void
+turn_meanwhile(struct turn *t, struct str s)
+{
+	struct msg_meanwhile m = { .turn = t->id, .text = take_piece(&s) };
+
+	if (!is_heard(t))
+		return;
+	m.seq = ++t->seq;
+	emit(t, MSG_MEANWHILE, &m, m.text.len);
+}
+
+void
 turn_tool(struct turn *t, struct str json)
 {
 	struct msg_tool m = { .turn = t->id, .json = json };
