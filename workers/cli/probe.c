@@ -306,12 +306,12 @@ look_for_credentials(struct prober *p)
 	finish_without_login(p);
 }
 
-/* Does what it needs answer? */
+/* Does the server that it needs answer? */
 static void
-knock(struct prober *p)
+ask_url(struct prober *p)
 {
 	const char *const arguments[] = { needs_url(p->worker->name), NULL };
-	auto_free char *program = program_of_ours("cli-bridge-knock");
+	auto_free char *program = program_of_ours("cli-bridge-reachable");
 
 	run(p, program, arguments);
 }
@@ -348,7 +348,7 @@ next_step(struct prober *p)
 		run(p, p->program, p->harness->logged_in);
 		break;
 	case STEP_URL:
-		knock(p);
+		ask_url(p);
 		break;
 	case STEP_DONE:
 		finish(p, HEALTH_READY, NULL);

@@ -1,7 +1,7 @@
 /*
- * cli-bridge-knock - does an HTTP server answer at a URL, whatever it says?
+ * cli-bridge-reachable - does an HTTP server answer at a URL, whatever it says?
  *
- *      cli-bridge-knock <variable with an http:// or https:// URL>
+ *      cli-bridge-reachable <variable with an http:// or https:// URL>
  *
  * Exits with 0 if it does.  Otherwise it says why not on standard error and
  * exits with 1.  This is a program of its own so that workers which need
@@ -21,7 +21,7 @@ pass_over(char *ptr, size_t one, size_t len, void *nobody)
 }
 
 static CURLcode
-knock(const char *url, char *words)
+ask(const char *url, char *words)
 {
 	CURL *easy = curl_easy_init();
 	CURLcode r = CURLE_FAILED_INIT;
@@ -47,10 +47,10 @@ main(int argc, char *argv[])
 	CURLcode r;
 
 	if (!url || !*url) {
-		fprintf(stderr, "cli-bridge-knock is for cli-bridge only\n");
+		fprintf(stderr, "cli-bridge-reachable is for cli-bridge only\n");
 		return EXIT_FAILURE;
 	}
-	r = knock(url, words);
+	r = ask(url, words);
 	if (r == CURLE_OK)
 		return EXIT_SUCCESS;
 	fprintf(stderr, "%s\n", *words ? words : curl_easy_strerror(r));
