@@ -63,6 +63,7 @@ exchange_end(struct exchange *x)
 	free(x->wanted_model);
 	free(x->wanted_session);
 	free(x->cwd);
+	free(x->key);
 	free(x->session);
 	free(x->how);
 	free(x->reason);
@@ -88,6 +89,8 @@ void
 exchange_failed(struct exchange *x, const struct error *e)
 {
 	x->request->why = error_slug(e->code);
+	if (x->is_repeated && !x->accepted)
+		exchange_add_headers(x);
 	x->answer->failed(x, e);
 	exchange_end(x);
 }
@@ -251,6 +254,8 @@ submit(struct exchange *x)
 		.model = str_of(x->wanted_model),
 		.session = str_of(x->wanted_session),
 		.cwd = str_of(x->cwd),
+		.key = str_of(x->key),
+		.retry = x->is_retry,
 		.streamed = x->streamed,
 		.window = WINDOW_BYTES,
 		.until = loop_now() + TAKE_MS,
@@ -303,6 +308,8 @@ keep_question(struct exchange *x, const struct question *q)
 	x->wanted_model = copy(q->to.model);
 	x->wanted_session = copy(q->session);
 	x->cwd = copy(q->cwd);
+	x->key = copy(q->key);
+	x->is_retry = q->is_retry;
 	x->order.bytes = q->body.len;
 	x->order.session = x->wanted_session;
 }
@@ -346,6 +353,8 @@ exchange_add_headers(struct exchange *x)
 	request_add(r, "X-Bridge-Session", str_of(x->how));
 	request_add(r, "X-Bridge-Session-Reason", str_of(x->reason));
 	request_add(r, "X-Bridge-Ignored", str_of(x->ignored));
+	if (x->is_repeated)
+		request_add(r, "X-Bridge-Repeated", STR("true"));
 }
 
 /* Events */
@@ -376,6 +385,7 @@ exchange_accepted(struct exchange *x, const struct msg_accepted *m)
 	set_text(&x->how, m->how);
 	set_text(&x->reason, m->reason);
 	set_text(&x->ignored, m->ignored);
+	x->is_repeated = m->repeated;
 	if (m->relay)
 		x->answer = &answer_relay;
 	x->accepted = true;

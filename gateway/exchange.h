@@ -47,10 +47,12 @@ struct exchange {
 	enum turn_kind kind;
 	bool streamed;
 	/* What SUBMIT says; NULL: absent in struct question. */
-	char *prefix, *wanted_model, *wanted_session, *cwd;
+	char *prefix, *wanted_model, *wanted_session, *cwd, *key;
+	bool is_retry;
 	const struct answer *answer;
 	struct stamp stamp;
 	bool accepted;
+	bool is_repeated; /* it gets the answer of an earlier request */
 	char *session, *how, *reason; /* its standing; NULL: not known */
 	char *ignored;
 	size_t unpaid; /* bytes that were heard and not yet given back as CREDIT
@@ -83,8 +85,10 @@ struct question {
 	const struct chat *chat;
 	struct destination to;
 	struct str session, cwd; /* absent: the request does not say */
+	struct str key;		 /* its Idempotency-Key; absent: none */
 	struct str body;
 	bool streamed;
+	bool is_retry; /* the client says that it sends the request again */
 };
 
 /* The request belongs to the exchange from here on. */
@@ -109,7 +113,8 @@ void exchange_head(struct exchange *, const struct msg_head *);
 void exchange_body(struct exchange *, const struct msg_body *);
 void exchange_finish(struct exchange *, const struct msg_finish *);
 
-/* The worker has reported the failure, or has died. */
+/* The worker has reported the failure, or has died.  `is_repeated` says that it
+ * is the failure of an earlier request. */
 void exchange_failed(struct exchange *, const struct error *);
 
 /* The worker is being stopped, and has not taken the turn: its successor may.

@@ -151,6 +151,7 @@ gateway_on_failed(struct gateway *g, const struct msg_failed *m)
 		return;
 	fail_with(&e, (enum error_code)m->code, STR_FMT, STR_ARG(m->why));
 	e.retry_ms = (uint32_t)m->retry_ms;
+	x->is_repeated |= m->repeated;
 	if (m->field_len <= strlen(e.text))
 		e.field_len = (uint16_t)m->field_len;
 	if (m->code == ERR_DRAINING && !x->accepted)

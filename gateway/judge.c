@@ -89,8 +89,15 @@ static bool
 check_repeated(const struct request *r, struct error *e)
 {
 	static const char *const names[] = {
-		"Host",		"Origin",   "Authorization",	 "X-Api-Key",
-		"X-Session-Id", "X-Resume", "X-Conversation-Id", "X-Cwd",
+		"Host",
+		"Origin",
+		"Authorization",
+		"X-Api-Key",
+		"X-Session-Id",
+		"X-Resume",
+		"X-Conversation-Id",
+		"X-Cwd",
+		"Idempotency-Key",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

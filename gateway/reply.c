@@ -27,6 +27,7 @@ advice_for(enum error_code code)
 	case ERR_CANCELLED:
 	case ERR_HARNESS:
 	case ERR_CONFLICT:
+	case ERR_ALREADY_RUN:
 	case ERR_QUOTA:
 	case ERR_SYSTEM:
 	case ERR_PROTOCOL:

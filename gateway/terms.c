@@ -3,19 +3,48 @@
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
+/* `what` is the text, for the error. */
+static bool
+check_text(const char *what, struct str text, struct error *e)
+{
+	if (!text.len || text.len > MAX_ID)
+		return fail_with(e, ERR_INVALID, "%s has 1 to %d bytes", what,
+				 MAX_ID);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
+			return fail_with(e, ERR_INVALID,
+					 "%s has no control characters", what);
+	return utf8_valid(text) ||
+	       fail_with(e, ERR_INVALID, "%s is UTF-8", what);
+}
+
 bool
 terms_check_session(struct str id, struct error *e)
 {
-	if (!id.len || id.len > MAX_ID)
-		return fail_with(e, ERR_INVALID,
-				 "a session id has 1 to %d bytes", MAX_ID);
-	for (size_t i = 0; i < id.len; i++)
-		if ((unsigned char)id.ptr[i] < ' ' || id.ptr[i] == 0x7f)
-			return fail_with(e, ERR_INVALID,
-					 "a session id has no control "
-					 "characters");
-	return utf8_valid(id) ||
-	       fail_with(e, ERR_INVALID, "a session id is UTF-8");
+	return check_text("a session id", id, e);
+}
+
+bool
+terms_key(struct str said, struct str *key, struct error *e)
+{
+	if (said.len && !check_text("an Idempotency-Key", said, e))
+		return false;
+	*key = said.len ? said : (struct str){ 0 };
+	return true;
+}
+
+bool
+terms_is_retry(struct str said)
+{
+	bool is_more = false;
+
+	said = str_trim(said);
+	for (size_t i = 0; i < said.len; i++) {
+		if (said.ptr[i] < '0' || said.ptr[i] > '9')
+			return false;
+		is_more |= said.ptr[i] != '0';
+	}
+	return is_more;
 }
 
 /* The first place that says something; NULL: none does. */

@@ -29,3 +29,12 @@ must_check bool terms_session(const struct said *, size_t places,
 			      struct error *);
 must_check bool terms_cwd(const struct said *, size_t places, struct str *cwd,
 			  const char **where, struct error *);
+
+/*
+ * The Idempotency-Key of a request: text of 1 to MAX_ID bytes without control
+ * characters.  Absent or empty: there is none.
+ */
+must_check bool terms_key(struct str said, struct str *key, struct error *);
+
+/* Whether a count of retries, as SDKs send it, is more than 0. */
+bool terms_is_retry(struct str said);

@@ -22,7 +22,13 @@ find_terms(const struct request *r, const struct chat *c, struct question *q,
 		header(r, "X-Conversation-Id"),
 	};
 	const struct said cwd[] = { { "cwd", c->cwd }, header(r, "X-Cwd") };
+	const struct said key = header(r, "Idempotency-Key");
 
+	q->is_retry = terms_is_retry(header(r, "X-Stainless-Retry-Count").what);
+	if (!terms_key(key.what, &q->key, e)) {
+		*param = key.where;
+		return false;
+	}
 	return terms_session(session, sizeof session / sizeof *session,
 			     &q->session, param, e) &&
 	       terms_cwd(cwd, sizeof cwd / sizeof *cwd, &q->cwd, param, e);

@@ -57,6 +57,14 @@ test('a vendor is relayed verbatim', async t => {
     assert.equal(asked().headers.authorization, undefined);
   });
 
+  await t.test('an Idempotency-Key is the vendor\'s to honour', async () => {
+    const before = cloud.requests.length;
+    for (let i = 0; i < 2; i++)
+      await through(JSON.stringify({ model: 'openai/x', messages: says('hi'), session_id: 's' }), { 'idempotency-key': 'once' });
+    const keys = cloud.requests.slice(before).filter(({ method }) => method === 'POST').map(({ headers }) => headers['idempotency-key']);
+    assert.deepEqual(keys, ['once', 'once']);
+  });
+
   for (const stream of [false, true])
     await t.test(`the answer comes back byte for byte, ${stream ? 'streamed' : 'whole'}`, async () => {
       const behaviour = { thinking: 'let me see', toolUse: { name: 'look', input: { at: 'it 🦀' }, id: 'call_1' }, text: 'grüße' };

@@ -94,6 +94,37 @@ what_is_no_path_is_named(void **state)
 	must_fail(ERR_BAD_CWD, "X-Cwd must be UTF-8", cwd("", "/\xff", &e));
 }
 
+static void
+an_idempotency_key_is_short_text(void **state)
+{
+	char longer[MAX_ID + 2];
+	struct str key = STR("before");
+
+	must(terms_key(STR("key 1"), &key, &e));
+	assert_true(str_is(key, "key 1"));
+	must(terms_key(STR(""), &key, &e));
+	assert_null(key.ptr);
+	memset(longer, 'k', sizeof longer);
+	longer[MAX_ID + 1] = '\0';
+	must_fail(ERR_INVALID, "an Idempotency-Key has 1 to 256 bytes",
+		  terms_key(str_of(longer), &key, &e));
+	must_fail(ERR_INVALID, "an Idempotency-Key has no control characters",
+		  terms_key(STR("a\tb"), &key, &e));
+}
+
+static void
+a_count_of_retries_is_a_number_above_zero(void **state)
+{
+	static const char *const are[] = { "1", " 2 ", "010" };
+	static const char *const are_not[] = { "", "0", "00", "-1", "1a", "x" };
+
+	for (size_t i = 0; i < sizeof are / sizeof *are; i++)
+		assert_true(terms_is_retry(str_of(are[i])));
+	for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++)
+		assert_false(terms_is_retry(str_of(are_not[i])));
+	assert_false(terms_is_retry((struct str){ 0 }));
+}
+
 int
 main(void)
 {
@@ -103,6 +134,8 @@ main(void)
 		cmocka_unit_test(places_that_differ_are_named),
 		cmocka_unit_test(what_is_no_session_id_is_named),
 		cmocka_unit_test(what_is_no_path_is_named),
+		cmocka_unit_test(an_idempotency_key_is_short_text),
+		cmocka_unit_test(a_count_of_retries_is_a_number_above_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,7 @@ start(struct turn *t)
 		.url = r->url,
 		.host = r->host,
 		.key = r->key,
+		.idempotency_key = t->key,
 		.body = buf_str(&r->body),
 		.wants_events = t->streamed,
 		.is_direct = p->is_local,

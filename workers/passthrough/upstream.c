@@ -454,11 +454,16 @@ add_header(struct exchange *x, const char *line)
 static void
 set_headers(struct exchange *x, const struct request *r)
 {
-	auto_free char *bearer = NULL;
+	auto_free char *bearer = NULL, *idempotency_key = NULL;
 
 	if (r->key) {
 		bearer = copy_format("Authorization: Bearer %s", r->key);
 		add_header(x, bearer);
+	}
+	if (r->idempotency_key) {
+		idempotency_key =
+			copy_format("Idempotency-Key: %s", r->idempotency_key);
+		add_header(x, idempotency_key);
 	}
 	add_header(x, r->wants_events
 			      ? "Accept: text/event-stream, application/json"

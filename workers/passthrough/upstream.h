@@ -33,11 +33,12 @@ struct upstream {
  * exchange_has_sent_body(). */
 struct request {
 	const char *url;
-	const char *host;    /* for messages */
-	const char *key;     /* a bearer; NULL: none */
-	struct str body;     /* absent: GET, and else POST of JSON */
-	bool wants_events;   /* rather than one JSON */
-	bool is_direct;	     /* never through a proxy */
+	const char *host;	     /* for messages */
+	const char *key;	     /* a bearer; NULL: none */
+	const char *idempotency_key; /* NULL: none */
+	struct str body;	     /* absent: GET, and else POST of JSON */
+	bool wants_events;	     /* rather than one JSON */
+	bool is_direct;		     /* never through a proxy */
 	uint64_t silence_ms; /* how long no byte may be taken or come, once
 			      * it is connected; 0: for ever */
 };

@@ -8,7 +8,7 @@
  * worker/ linked with one `const struct engine engine`.
  *
  * A turn is the worker's object and lives until the engine has called
- * turn_finish() or turn_fail(), exactly once, which may free it at once.  The
+ * turn_finish() or turn_fail(), exactly once, which frees it at once.  The
  * other turn_...() functions send events in the order of the calls.  All of
  * it happens in the worker's one loop; nothing blocks.
  */
@@ -16,6 +16,7 @@
 #include "proto/msg.h"
 #include "proto/settings.h"
 #include "workers/worker/rows.h"
+#include "workers/worker/story.h"
 
 struct worker;
 
@@ -23,15 +24,27 @@ struct worker;
  * as it likes. */
 struct engine_self;
 
+/* What clients are told of a turn as soon as it is known.  NULL: nothing. */
+struct standing {
+	char *session, *how, *reason, *ignored;
+};
+
+void standing_fini(struct standing *);
+
+/*
+ * What a CLI or a vendor is asked to do.  A turn may be answered to several
+ * orders, if a client repeats its request: see listener.h and repeats.h.
+ */
 struct turn {
 	struct worker *worker;
-	uint64_t id;
+	uint64_t id; /* of the order that began it */
 	enum turn_kind kind;
 	bool streamed;
 	char *harness;	 /* the prefix that was used: "claude", "openai" */
 	char *model;	 /* NULL: the default */
 	char *session;	 /* NULL: the turn stands alone */
 	char *cwd;	 /* NULL: not said */
+	char *key;	 /* the caller's Idempotency-Key; NULL: none */
 	struct str body; /* the request as the caller sent it, model included;
 			  * absent after turn_drop_body() */
 
@@ -44,21 +57,24 @@ struct turn {
 	/* The engine's own; NULL until it sets it. */
 	void *work;
 
-	/* worker.c's own. */
-	enum { TURN_WAITING, TURN_RUNNING, TURN_ENDED } state;
+	/* The rest is for worker/ only. */
+	enum { TURN_WAITING, TURN_RUNNING } state;
 	bool cancelled;
 	bool is_read;	  /* engine.accept() was called for the work there is */
 	bool was_read;	  /* and what it says has been told */
-	bool was_cut;	  /* the client was told that it has failed */
+	bool was_cut;	  /* the clients were told that it has failed */
 	nng_msg *order;	  /* owned: what `body` is in; NULL: it is a copy */
 	size_t owed;	  /* bytes of the order, for which ROOM is to be told */
 	struct node node; /* in the worker's list of its state */
-	uint64_t seq;	  /* of the last event */
-	int64_t credit;	  /* bytes that may still be sent; < 0: too many were */
-	struct list outbox;    /* events that wait for credit... */
-	size_t backlog;	       /* ...and so many bytes of it that they cost */
+	struct list listeners; /* the orders that it answers: at least one */
 	struct timer deadline; /* of its time in the queue */
 	uint64_t submitted;    /* loop_now() */
+	struct standing standing;
+
+	/* Of a turn that later orders may be answered by. */
+	uint64_t identity;   /* 0: it is none */
+	struct story story;  /* what it has said */
+	bool has_used_tools; /* repeating it might do something twice */
 };
 
 /* What an engine says of a turn that it will do.  Strings are lent. */
@@ -76,7 +92,8 @@ struct engine {
 	 * their session, and accept() does not read their body. */
 	bool has_slots;
 
-	/* MAY be false: a turn's session is nothing to wait for. */
+	/* MAY be false: a turn's session is nothing to wait for, and each order
+	 * begins a turn, also if it repeats another (see repeats.h). */
 	bool has_sessions;
 
 	/* MUST be set.  init sets worker->self, if only to what fini can free:
@@ -170,8 +187,11 @@ void turn_drop_body(struct turn *);
  */
 void turn_give_room(struct turn *);
 
-/* How many bytes of memory wait for the client to read on. */
+/* How many bytes of memory wait for the clients to read on; of several clients
+ * the fastest counts. */
 size_t turn_backlog(const struct turn *);
 
-/* The client is slower than the harness: stop reading until unblock(). */
+/* Each client is slower than the harness: stop reading until unblock().  The
+ * turn goes on at the pace of the fastest client, so that one that reads no
+ * more does not stop it for the others. */
 bool turn_is_blocked(const struct turn *);

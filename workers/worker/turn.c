@@ -1,19 +1,15 @@
 #include "workers/worker/turn.h"
 
 #include <assert.h>
+#include <stdint.h>
 
 #include "proto/log.h"
-#include "proto/utf8.h"
+#include "workers/worker/listener.h"
+#include "workers/worker/queue.h"
+#include "workers/worker/repeats.h"
 
 /* Of a body: what is smaller is copied, for other orders travel with it. */
 enum { WORTH_TAKING = 64 << 10 };
-
-/* An event that is packed, and waits for credit. */
-struct outgoing {
-	struct node node;
-	nng_msg *raw;
-	size_t cost; /* in bytes of credit; 0: none */
-};
 
 static struct list *
 list_of(struct turn *t)
@@ -23,8 +19,6 @@ list_of(struct turn *t)
 		return &t->worker->waiting;
 	case TURN_RUNNING:
 		return &t->worker->running;
-	case TURN_ENDED:
-		return &t->worker->ended;
 	}
 	abort();
 }
@@ -63,11 +57,13 @@ turn_new(struct worker *w, const struct msg_submit *m, nng_msg *order)
 	t->model = copy(m->model);
 	t->session = copy(m->session);
 	t->cwd = copy(m->cwd);
+	t->key = copy(m->key);
 	t->owed = m->body.len;
-	t->credit = (int64_t)m->window;
 	t->submitted = loop_now();
-	list_init(&t->outbox);
+	t->story = STORY_INIT;
+	list_init(&t->listeners);
 	list_append(&w->waiting, &t->node);
+	(void)listener_new(w, t, m);
 	keep_body(t, m->body, order); /* the last that is read of `m` */
 	return t;
 }
@@ -86,25 +82,28 @@ turn_drop_body(struct turn *t)
 void
 turn_give_room(struct turn *t)
 {
-	size_t bytes = t->owed;
+	const struct msg_room m = { .bytes = t->owed };
 
 	t->owed = 0;
-	if (bytes)
-		worker_tell_room(t->worker, bytes);
+	if (m.bytes)
+		outlet_send(&t->worker->outlet, MSG_ROOM, &m);
 }
 
 static void
-clear_outbox(struct turn *t)
+end_listeners(struct turn *t)
 {
-	struct node *n;
+	list_each (&t->listeners, n)
+		listener_end(container_of(n, struct listener, of_turn));
+}
 
-	while ((n = list_first(&t->outbox))) {
-		struct outgoing *o = container_of(n, struct outgoing, node);
-
-		list_remove(&t->outbox, n);
-		nng_msg_free(o->raw);
-		free(o);
-	}
+void
+standing_fini(struct standing *s)
+{
+	free(s->session);
+	free(s->how);
+	free(s->reason);
+	free(s->ignored);
+	*s = (struct standing){ 0 };
 }
 
 void
@@ -114,65 +113,36 @@ turn_free(struct turn *t)
 		engine.forget(t);
 	loop_unset(&t->worker->loop, &t->deadline);
 	list_remove(list_of(t), &t->node);
-	clear_outbox(t);
+	end_listeners(t);
+	story_fini(&t->story);
+	standing_fini(&t->standing);
 	free(t->harness);
 	free(t->model);
 	free(t->session);
 	free(t->cwd);
+	free(t->key);
 	turn_drop_body(t);
 	free(t);
 }
 
 /* Events */
 
-static void
-emit_at_cost(struct turn *t, enum msg_type type, const void *body, size_t cost)
-{
-	struct outgoing *o;
-	nng_msg *raw = msg_pack(type, body);
-
-	if (!list_first(&t->outbox) && (t->credit > 0 || !cost)) {
-		t->credit -= (int64_t)cost;
-		outlet_pass(&t->worker->outlet, raw);
-		return;
-	}
-	o = xcalloc(1, sizeof *o);
-	o->raw = raw;
-	o->cost = cost;
-	t->backlog += cost ? cost : EVENT_COST;
-	list_append(&t->outbox, &o->node);
-}
-
 /* One that can be large, and of which there can be many. */
 static void
-emit(struct turn *t, enum msg_type type, const void *body, size_t bytes)
+emit(struct turn *t, enum msg_type type, void *body, size_t bytes)
 {
-	emit_at_cost(t, type, body, bytes + EVENT_COST);
+	list_each (&t->listeners, n)
+		listener_tell(container_of(n, struct listener, of_turn), type,
+			      body, bytes);
 }
 
 /* One of the few that a turn has once. */
 static void
-emit_free(struct turn *t, enum msg_type type, const void *body)
+emit_free(struct turn *t, enum msg_type type, void *body)
 {
-	emit_at_cost(t, type, body, 0);
-}
-
-void
-turn_drain(struct turn *t)
-{
-	struct node *n;
-
-	while ((n = list_first(&t->outbox))) {
-		struct outgoing *o = container_of(n, struct outgoing, node);
-
-		if (o->cost && t->credit <= 0)
-			return;
-		t->credit -= (int64_t)o->cost;
-		t->backlog -= o->cost ? o->cost : EVENT_COST;
-		list_remove(&t->outbox, n);
-		outlet_pass(&t->worker->outlet, o->raw);
-		free(o);
-	}
+	list_each (&t->listeners, n)
+		listener_tell_free(container_of(n, struct listener, of_turn),
+				   type, body);
 }
 
 /* Whether events of the turn still matter to anybody. */
@@ -182,51 +152,65 @@ is_heard(const struct turn *t)
 	return t->state == TURN_RUNNING && !t->cancelled && !t->was_cut;
 }
 
-/* The next piece of `text` that fits into one event. */
-static struct str
-take_piece(struct str *text)
+static void
+keep(char **at, const char *text)
 {
-	struct str piece = *text;
+	free(*at);
+	*at = copy(str_of(text));
+}
 
-	if (piece.len > MAX_DELTA)
-		piece.len = utf8_whole((struct str){ piece.ptr, MAX_DELTA });
-	*text = str_from(*text, piece.len);
-	return piece;
+static struct msg_accepted
+acceptance_of(const struct turn *t)
+{
+	return (struct msg_accepted){
+		.session = str_of(t->standing.session),
+		.how = str_of(t->standing.how),
+		.reason = str_of(t->standing.reason),
+		.ignored = str_of(t->standing.ignored),
+	};
 }
 
 void
 turn_accepted(struct turn *t, const struct acceptance *a)
 {
-	const struct msg_accepted m = {
-		.turn = t->id,
-		.seq = ++t->seq,
-		.relay = a->relay,
-		.session = str_of(a->session),
-		.how = str_of(a->how),
-		.reason = str_of(a->reason),
-		.ignored = str_of(a->ignored[0] ? a->ignored : NULL),
-	};
+	struct listener *l = container_of(list_first(&t->listeners),
+					  struct listener, of_turn);
+	struct msg_accepted m;
 
+	keep(&t->standing.session, a->session);
+	keep(&t->standing.how, a->how);
+	keep(&t->standing.reason, a->reason);
+	keep(&t->standing.ignored, a->ignored[0] ? a->ignored : NULL);
+	m = acceptance_of(t);
+	m.relay = a->relay;
 	/* Of a relay it can wait for the HEAD: it is one wake-up less. */
 	if (a->relay && !a->ignored[0])
-		outlet_pass_late(&t->worker->outlet,
-				 msg_pack(MSG_ACCEPTED, &m));
+		listener_tell_late(l, MSG_ACCEPTED, &m);
 	else
-		emit_free(t, MSG_ACCEPTED, &m);
+		listener_tell_free(l, MSG_ACCEPTED, &m);
+}
+
+void
+turn_join(struct turn *t, const struct msg_submit *order)
+{
+	struct listener *l = listener_new(t->worker, t, order);
+	struct msg_accepted m = acceptance_of(t);
+
+	log_info("turn %ju: answers order %ju as well, which asks for the same",
+		 (uintmax_t)t->id, (uintmax_t)l->id);
+	m.repeated = 1;
+	listener_tell_free(l, MSG_ACCEPTED, &m);
+	story_tell(&t->story, l);
 }
 
 void
 turn_tell_ignored(struct turn *t, const char *ignored)
 {
-	const struct msg_started m = {
-		.turn = t->id,
-		.seq = t->seq + 1,
-		.ignored = str_of(ignored),
-	};
+	struct msg_started m = { .ignored = str_of(ignored) };
 
 	if (t->was_cut || t->cancelled)
 		return;
-	t->seq++;
+	keep(&t->standing.ignored, ignored);
 	emit_free(t, MSG_STARTED, &m);
 }
 
@@ -235,7 +219,6 @@ turn_started(struct turn *t, const char *session, const char *how,
 	     const char *reason)
 {
 	struct msg_started m = {
-		.turn = t->id,
 		.session = str_of(session),
 		.how = str_of(how),
 		.reason = str_of(reason),
@@ -243,31 +226,34 @@ turn_started(struct turn *t, const char *session, const char *how,
 
 	if (t->was_cut)
 		return;
-	m.seq = ++t->seq;
 	emit_free(t, MSG_STARTED, &m);
+	keep(&t->standing.session, session);
+	keep(&t->standing.how, how);
+	keep(&t->standing.reason, reason);
+}
+
+static void
+say(struct turn *t, enum msg_type type, struct str text)
+{
+	if (!is_heard(t))
+		return;
+	if (t->identity)
+		story_add(&t->story, type, text);
+	list_each (&t->listeners, n)
+		listener_tell_words(container_of(n, struct listener, of_turn),
+				    type, text);
 }
 
 void
 turn_text(struct turn *t, struct str s)
 {
-	while (is_heard(t) && s.len) {
-		struct msg_text m = { .turn = t->id, .text = take_piece(&s) };
-
-		m.seq = ++t->seq;
-		emit(t, MSG_TEXT, &m, m.text.len);
-	}
+	say(t, MSG_TEXT, s);
 }
 
 void
 turn_reasoning(struct turn *t, struct str s)
 {
-	while (is_heard(t) && s.len) {
-		struct msg_reasoning m = { .turn = t->id,
-					   .text = take_piece(&s) };
-
-		m.seq = ++t->seq;
-		emit(t, MSG_REASONING, &m, m.text.len);
-	}
+	say(t, MSG_REASONING, s);
 }
 
 void
@@ -284,51 +270,38 @@ turn_meanwhile(struct turn *t, struct str s)
 void
 turn_tool(struct turn *t, struct str json)
 {
-	struct msg_tool m = { .turn = t->id, .json = json };
-
-	if (!is_heard(t) || json.len > MAX_DELTA)
-		return;
-	m.seq = ++t->seq;
-	emit(t, MSG_TOOL, &m, json.len);
+	t->has_used_tools = true;
+	if (json.len <= MAX_DELTA)
+		say(t, MSG_TOOL, json);
 }
 
 void
 turn_note(struct turn *t, struct str text)
 {
-	struct msg_note m = { .turn = t->id, .text = text };
+	struct msg_note m = { .text = text };
 
-	if (!is_heard(t))
-		return;
-	m.seq = ++t->seq;
-	emit(t, MSG_NOTE, &m, text.len);
+	if (is_heard(t))
+		emit(t, MSG_NOTE, &m, text.len);
 }
 
-/*
- * The last event is out, or waits; the turn's slot and session are free, and
- * its memory but for what waits.
- */
+/* The last event is out, or waits: the turn's slot, its session and its memory
+ * are free. */
 static void
 turn_end(struct turn *t)
 {
 	struct worker *w = t->worker;
 
-	if (engine.forget)
-		engine.forget(t);
-	turn_drop_body(t);
 	turn_give_room(t);
 	log_info("turn %ju: ended after %ju ms", (uintmax_t)t->id,
 		 (uintmax_t)(loop_now() - t->submitted));
-	if (list_first(&t->outbox))
-		turn_move(t, TURN_ENDED);
-	else
-		turn_free(t);
-	worker_run_waiting(w);
+	turn_free(t);
+	queue_run_waiting(w);
 }
 
 static void
 emit_body(struct turn *t, struct str bytes, bool last)
 {
-	struct msg_body m = { .turn = t->id };
+	struct msg_body m = { 0 };
 
 	do {
 		m.bytes = bytes;
@@ -336,7 +309,6 @@ emit_body(struct turn *t, struct str bytes, bool last)
 			m.bytes.len = MAX_DELTA;
 		bytes = str_from(bytes, m.bytes.len);
 		m.last = last && !bytes.len;
-		m.seq = ++t->seq;
 		emit(t, MSG_BODY, &m, m.bytes.len);
 	} while (bytes.len);
 }
@@ -346,7 +318,6 @@ turn_head(struct turn *t, int status, struct str headers_json, struct str bytes,
 	  bool last)
 {
 	struct msg_head m = {
-		.turn = t->id,
 		.status = (uint64_t)status,
 		.headers = headers_json,
 		.bytes = bytes,
@@ -359,7 +330,6 @@ turn_head(struct turn *t, int status, struct str headers_json, struct str bytes,
 	rest = str_from(bytes, m.bytes.len);
 	m.last = last && !rest.len;
 	if (is_heard(t)) {
-		m.seq = ++t->seq;
 		emit(t, MSG_HEAD, &m, m.bytes.len);
 		if (rest.len)
 			emit_body(t, rest, last);
@@ -383,69 +353,90 @@ turn_finish(struct turn *t, const char *reason, const char *usage,
 	    const char *model)
 {
 	struct msg_finish m = {
-		.turn = t->id,
 		.reason = str_of(reason),
 		.usage = str_of(usage),
 		.model = str_of(model),
 	};
 
 	assert(t->state == TURN_RUNNING);
-	if (!t->was_cut) {
-		m.seq = ++t->seq;
-		emit_free(t, MSG_FINISH, &m);
-	}
+	emit_free(t, MSG_FINISH, &m);
+	if (is_heard(t))
+		repeats_keep_answer(t, &m);
 	turn_end(t);
 }
 
-static void
-tell_failed(struct turn *t, const struct error *e)
-{
-	const struct msg_failed m = {
-		.turn = t->id,
-		.seq = ++t->seq,
-		.code = e->code,
-		.why = str_of(e->text),
-		.retry_ms = e->retry_ms,
-		.field_len = e->field_len,
-	};
-
-	emit_free(t, MSG_FAILED, &m);
-}
-
-/* What was not sent never was: events are counted, and none may be missing. */
 void
 turn_cut(struct turn *t, const struct error *e)
 {
 	if (t->was_cut || t->cancelled)
 		return;
-	t->seq -= t->outbox.len;
-	clear_outbox(t);
-	tell_failed(t, e);
+	list_each (&t->listeners, n)
+		listener_cut(container_of(n, struct listener, of_turn), e);
 	t->was_cut = true;
 }
 
-/* Nobody waits for the text of a turn that was cancelled. */
 void
 turn_fail(struct turn *t, const struct error *e)
 {
-	assert(t->state != TURN_ENDED);
 	log_info("turn %ju: %s: %s", (uintmax_t)t->id, error_name(e->code),
 		 log_quote(str_of(e->text)));
-	if (t->cancelled)
-		clear_outbox(t);
-	if (!t->was_cut)
-		tell_failed(t, e);
+	list_each (&t->listeners, n)
+		listener_tell_failed(container_of(n, struct listener, of_turn),
+				     e, false);
+	if (is_heard(t))
+		repeats_keep_failure(t, e);
 	turn_end(t);
 }
 
+void
+turn_cancel(struct turn *t, const struct error *why)
+{
+	struct error e = { 0 };
+
+	if (t->cancelled)
+		return;
+	repeats_keep_failure(t, why);
+	t->cancelled = true;
+	list_each (&t->listeners, n)
+		listener_drop_outbox(container_of(n, struct listener, of_turn));
+	if (t->state == TURN_RUNNING) {
+		engine.cancel(t);
+		return;
+	}
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	turn_fail(t, &e);
+}
+
+/* Of the fastest client.  Those that were cut hear no more. */
 size_t
 turn_backlog(const struct turn *t)
 {
-	return t->cancelled ? 0 : t->backlog;
+	size_t least = SIZE_MAX;
+
+	list_each (&t->listeners, n) {
+		const struct listener *l =
+			container_of(n, struct listener, of_turn);
+
+		if (!l->was_cut && l->backlog < least)
+			least = l->backlog;
+	}
+	return t->cancelled || least == SIZE_MAX ? 0 : least;
 }
 
 bool
 turn_is_blocked(const struct turn *t)
 {
-	return !t->cancelled && !t->was_cut && list_first(&t->outbox) != NULL;
+	bool is_any_blocked = false;
+
+	if (t->cancelled || t->was_cut)
+		return false;
+	list_each (&t->listeners, n) {
+		const struct listener *l =
+			container_of(n, struct listener, of_turn);
+
+		if (!l->was_cut && !listener_is_blocked(l))
+			return false;
+		is_any_blocked |= !l->was_cut;
+	}
+	return is_any_blocked;
 }

@@ -8,20 +8,18 @@
 #include "proto/buf.h"
 #include "proto/log.h"
 #include "proto/sweep.h"
-#include "proto/utf8.h"
 #include "proto/variables.h"
-#include "workers/worker/turn.h"
+#include "workers/worker/ending.h"
+#include "workers/worker/identity.h"
+#include "workers/worker/listener.h"
+#include "workers/worker/queue.h"
 
 #define ACTOR worker
 #define ROLE WORKER
 #include "proto/role.h"
 
 enum {
-	FAREWELL_MS = 300, /* for the last events to travel, once a worker is
-			      drained */
-	PAIRING = 8000,	   /* ms that both pipelines to a gateway may take */
-	BEGIN_MS = 2,	   /* that turns may take to begin, one after another */
-	LARGE = 1 << 20, /* bytes of a body that is read when its turn begins */
+	PAIRING = 8000, /* ms that both pipelines to a gateway may take */
 };
 
 /* A gateway counts its turns, so the last of them are all in the table. */
@@ -31,268 +29,14 @@ was_seen(const struct worker *w, uint64_t id)
 	return w->seen[id % MAX_SEEN_TURNS] == id;
 }
 
-static void
-on_farewell_over(struct timer *timer)
-{
-	loop_stop(&container_of(timer, struct worker, farewell)->loop);
-}
-
-/* Once: what is refused meanwhile changes nothing. */
-static void
-leave_if_drained(struct worker *w)
-{
-	if (w->draining && !timer_is_set(&w->farewell) && !w->running.len &&
-	    !w->waiting.len && !w->ended.len)
-		loop_set(&w->loop, &w->farewell, FAREWELL_MS, on_farewell_over);
-}
-
-/* Which turn is next */
-
-/* Turns of one session wait for each other, unless they are known to be about
- * different conversations. */
-static bool
-is_in_the_way(const struct turn *other, const struct turn *t)
-{
-	if (!engine.has_sessions || !t->session || !other->session ||
-	    strcmp(other->session, t->session) != 0)
-		return false;
-	return !other->lane || !t->lane || other->lane == t->lane;
-}
-
-static bool
-lane_is_free(const struct turn *t)
-{
-	list_each (&t->worker->running, n)
-		if (is_in_the_way(container_of(n, struct turn, node), t))
-			return false;
-	return true;
-}
-
-static bool
-has_slot(const struct worker *w)
-{
-	return !engine.has_slots || w->running.len < w->harness.max_running;
-}
-
-static bool
-may_run(const struct turn *t)
-{
-	return has_slot(t->worker) && lane_is_free(t);
-}
-
-/* No other turn comes between. */
-static bool
-runs_next(const struct turn *t)
-{
-	const struct worker *w = t->worker;
-
-	return may_run(t) &&
-	       (!engine.has_slots ||
-		w->running.len + w->waiting.len <= w->harness.max_running);
-}
-
-static bool
-read_turn(struct turn *t, struct acceptance *a, struct error *e)
-{
-	t->is_read = true;
-	return engine.accept(t, a, e);
-}
-
-/* What waits is its bytes: read, it may take a hundred times the room. */
-static void
-forget_what_was_read(struct turn *t)
-{
-	t->is_read = false;
-	if (engine.forget)
-		engine.forget(t);
-}
-
-static bool
-is_read_to_run(struct turn *t)
-{
-	struct acceptance a = { 0 };
-	struct error e = { 0 };
-
-	if (t->is_read)
-		return true;
-	if (!read_turn(t, &a, &e)) {
-		turn_fail(t, &e);
-		return false;
-	}
-	if (!t->was_read && a.ignored[0])
-		turn_tell_ignored(t, a.ignored);
-	return true;
-}
+/* What the gateway asks */
 
 static void
-run(struct turn *t)
-{
-	if (!is_read_to_run(t))
-		return;
-	if (!may_run(t)) { /* its lane was not known before it was read */
-		forget_what_was_read(t);
-		return;
-	}
-	loop_unset(&t->worker->loop, &t->deadline);
-	turn_move(t, TURN_RUNNING);
-	log_info("turn %ju: running", (uintmax_t)t->id);
-	engine.start(t);
-}
-
-/* One that came before it, and must run before it, waits as well. */
-static bool
-is_overtaking(const struct turn *t)
-{
-	list_each (&t->worker->waiting, n) {
-		const struct turn *other = container_of(n, struct turn, node);
-
-		if (other == t)
-			return false;
-		if (is_in_the_way(other, t))
-			return true;
-	}
-	return false;
-}
-
-/*
- * In the order in which they came, except that a session whose turn is under
- * way does not keep the others waiting.
- */
-static struct turn *
-find_next(const struct worker *w)
-{
-	list_each (&w->waiting, n) {
-		struct turn *t = container_of(n, struct turn, node);
-
-		if (may_run(t) && !is_overtaking(t))
-			return t;
-	}
-	return NULL;
-}
-
-/*
- * One turn at a time: reading a large body takes long, and others want to be
- * heard in between.  But where no body is read, turns that come together begin
- * together, so that what they send travels together.
- */
-static void
-on_next(struct chore *c)
-{
-	struct worker *w = container_of(c, struct worker, next);
-	uint64_t began = loop_now();
-	struct turn *t;
-
-	while (!w->stopping && (t = find_next(w))) {
-		run(t);
-		if (!engine.has_slots && loop_now() - began < BEGIN_MS)
-			continue;
-		worker_run_waiting(w);
-		break;
-	}
-	leave_if_drained(w);
-}
-
-void
-worker_run_waiting(struct worker *w)
-{
-	loop_put_off(&w->loop, &w->next, on_next);
-}
-
-void
-worker_tell_room(struct worker *w, size_t bytes)
+tell_room(struct worker *w, size_t bytes)
 {
 	const struct msg_room m = { .bytes = bytes };
 
 	send_room(&w->outlet, &m);
-}
-
-static void
-on_queue_deadline(struct timer *timer)
-{
-	struct turn *t = container_of(timer, struct turn, deadline);
-	struct error e = { 0 };
-
-	fail_with(&e, ERR_QUEUE_TIMEOUT,
-		  "queue_timeout: %s was busy for %ju ms (%zu running, %zu "
-		  "waiting)",
-		  t->worker->name, (uintmax_t)t->worker->harness.queue_ms,
-		  t->worker->running.len, t->worker->waiting.len);
-	turn_fail(t, &e);
-}
-
-/* What the gateway asks */
-
-static struct turn *
-find_in(const struct list *l, uint64_t id)
-{
-	list_each (l, n) {
-		struct turn *t = container_of(n, struct turn, node);
-
-		if (t->id == id)
-			return t;
-	}
-	return NULL;
-}
-
-static struct turn *
-find_turn(struct worker *w, uint64_t id)
-{
-	struct turn *t = find_in(&w->running, id);
-
-	if (!t)
-		t = find_in(&w->waiting, id);
-	return t ? t : find_in(&w->ended, id);
-}
-
-/* A body that has to be read takes time in proportion to its size. */
-static bool
-is_read_later(const struct turn *t)
-{
-	return engine.has_slots && t->body.len > LARGE;
-}
-
-/* The turn is itself among the waiting, and so are those that begin next. */
-static bool
-has_room(const struct turn *t, struct error *e)
-{
-	const struct worker *w = t->worker;
-	size_t room = w->harness.max_queued;
-
-	if (!engine.has_slots)
-		return true;
-	if (has_slot(w))
-		room += w->harness.max_running - w->running.len;
-	if (w->waiting.len <= room)
-		return true;
-	return fail_with(e, ERR_QUEUE_FULL,
-			 "queue_full: %s has %zu turns running and %zu "
-			 "waiting, which is all it takes",
-			 w->name, w->running.len, w->waiting.len - 1);
-}
-
-static bool
-admit(struct turn *t, struct acceptance *a, struct error *e)
-{
-	a->session = t->session;
-	if (is_read_later(t))
-		return has_room(t, e);
-	if (!read_turn(t, a, e))
-		return false;
-	t->was_read = true;
-	return has_room(t, e);
-}
-
-static void
-accept_turn(struct turn *t, const struct acceptance *a)
-{
-	struct worker *w = t->worker;
-
-	turn_accepted(t, a);
-	if (!runs_next(t))
-		forget_what_was_read(t);
-	loop_set(&w->loop, &t->deadline, w->harness.queue_ms,
-		 on_queue_deadline);
-	worker_run_waiting(w);
 }
 
 static bool
@@ -315,78 +59,70 @@ is_new(struct worker *w, const struct msg_submit *m, struct error *e)
 static void
 worker_on_submit(struct worker *w, const struct msg_submit *m)
 {
-	struct acceptance a = { 0 };
+	bool is_repeatable =
+		engine.has_sessions && (m->session.ptr || m->key.ptr);
+	uint64_t identity = is_repeatable ? identity_of(m) : 0;
 	struct error e = { 0 };
 	struct turn *t;
-	bool is_ours;
 
 	if (m->worker != w->id) {
 		log_warn("an order for the process before this one");
 		return;
 	}
-	if (find_turn(w, m->turn)) {
-		log_warn("turn %ju: submitted twice", (uintmax_t)m->turn);
-		worker_tell_room(w, m->body.len);
+	if (listener_find(w, m->turn)) {
+		log_warn("order %ju: submitted twice", (uintmax_t)m->turn);
+		tell_room(w, m->body.len);
 		return;
 	}
-	is_ours = is_new(w, m, &e);
+	if (!is_new(w, m, &e)) {
+		tell_room(w, m->body.len);
+		listener_refuse(w, m, &e);
+		return;
+	}
+	if (identity && repeats_answer(w, m, identity)) {
+		tell_room(w, m->body.len);
+		return;
+	}
+	repeats_begin(w, identity);
 	t = turn_new(w, m, inlet_take(&w->orders));
-	if (is_ours && admit(t, &a, &e))
-		accept_turn(t, &a);
-	else
+	t->identity = identity;
+	if (!queue_admit(t, &e))
 		turn_fail(t, &e);
-}
-
-static void
-cancel(struct turn *t)
-{
-	struct worker *w = t->worker;
-	struct error e = { 0 };
-
-	if (t->cancelled)
-		return;
-	t->cancelled = true;
-	if (t->state == TURN_RUNNING) {
-		engine.cancel(t);
-		return;
-	}
-	if (t->state == TURN_ENDED) {
-		turn_free(t);
-		leave_if_drained(w);
-		return;
-	}
-	fail_with(&e, ERR_CANCELLED, "cancelled");
-	turn_fail(t, &e);
 }
 
 static void
 worker_on_cancel(struct worker *w, const struct msg_cancel *m)
 {
-	struct turn *t = find_turn(w, m->turn);
+	struct listener *l = listener_find(w, m->turn);
+	struct error e = { 0 };
 
-	if (t)
-		cancel(t);
+	fail_with(&e, ERR_CANCELLED,
+		  "the client went away before the turn was over; what it did "
+		  "may be half done");
+	if (!l)
+		return;
+	if (l->turn && l->turn->listeners.len == 1) {
+		turn_cancel(l->turn, &e);
+		return;
+	}
+	listener_leave(l, &e);
+	ending_leave_if_drained(w);
 }
 
 static void
 worker_on_credit(struct worker *w, const struct msg_credit *m)
 {
-	struct turn *t = find_turn(w, m->turn);
-	bool was_blocked;
+	struct listener *l = listener_find(w, m->turn);
+	struct turn *t = l ? l->turn : NULL;
+	bool was_blocked = t && turn_is_blocked(t);
 
+	if (!l)
+		return;
+	listener_give_credit(l, m->bytes);
 	if (!t)
-		return;
-	was_blocked = turn_is_blocked(t);
-	t->credit += (int64_t)m->bytes;
-	turn_drain(t);
-	if (list_first(&t->outbox))
-		return;
-	if (t->state == TURN_ENDED) {
-		turn_free(t);
-		leave_if_drained(w);
-	} else if (was_blocked && t->state == TURN_RUNNING) {
+		ending_leave_if_drained(w);
+	else if (was_blocked && !turn_is_blocked(t) && t->state == TURN_RUNNING)
 		engine.unblock(t);
-	}
 }
 
 /*
@@ -496,38 +232,12 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 	reply_ready(&w->server, &reply);
 }
 
-/* The gateway is to know it before it sends more. */
-static void
-take_no_more(struct worker *w)
-{
-	const struct msg_leaving m = { .worker = w->id };
-
-	if (w->draining)
-		return;
-	if (w->running.len || w->waiting.len)
-		log_info("draining: %zu running, %zu waiting", w->running.len,
-			 w->waiting.len);
-	w->draining = true;
-	send_leaving(&w->outlet, &m);
-}
-
 static void
 worker_on_drain(struct worker *w, const struct msg_drain *m)
 {
 	reply_ok(w);
-	take_no_more(w);
-	leave_if_drained(w);
-}
-
-void
-worker_probe(struct worker *w, bool asked)
-{
-	if (w->is_probing) {
-		w->probes_again |= asked;
-		return;
-	}
-	w->is_probing = true;
-	engine.probe(w->self, asked);
+	ending_take_no_more(w);
+	ending_leave_if_drained(w);
 }
 
 /* The old ones live until the engine has taken the new ones over. */
@@ -566,7 +276,7 @@ worker_on_configure(struct worker *w, const struct msg_configure *m)
 	harness_settings_fini(&harness);
 	set_log_level(w);
 	loop_set(&w->loop, &w->probe_timer, 0, on_probe_timer);
-	worker_run_waiting(w);
+	queue_run_waiting(w);
 }
 
 static void
@@ -587,59 +297,6 @@ worker_on_probe(struct worker *w, const struct msg_probe *m)
 	};
 
 	reply_probing(&w->server, &reply);
-	worker_probe(w, true);
-}
-
-static void
-keep_text(char *to, size_t size, const char *text)
-{
-	snprintf(to, size, "%s", text ? text : "");
-	to[utf8_whole(str_of(to))] = '\0';
-}
-
-/* How it is at the start is in the supervisor's summary; changes are news. */
-static void
-log_health(const struct worker *w, enum health health, const char *detail)
-{
-	void (*say)(const char *, ...) = w->probes ? log_info : log_debug;
-
-	say("health: %s%s%s", health_name(health), detail ? ": " : "",
-	    detail ? detail : "");
-}
-
-void
-worker_wait_for_health(struct worker *w, const char *detail)
-{
-	if (w->health == HEALTH_UNKNOWN)
-		keep_text(w->detail, sizeof w->detail, detail);
-}
-
-void
-worker_note_health(struct worker *w, enum health health, const char *detail)
-{
-	if (health != w->health)
-		log_health(w, health, detail);
-	w->health = health;
-	keep_text(w->detail, sizeof w->detail, detail);
-}
-
-void
-worker_set_health(struct worker *w, enum health health, const char *version,
-		  const char *detail)
-{
-	keep_text(w->harness_version, sizeof w->harness_version, version);
-	worker_note_health(w, health, detail);
-	worker_keep_health(w);
-}
-
-void
-worker_keep_health(struct worker *w)
-{
-	w->probes++;
-	w->is_probing = false;
-	if (!w->probes_again)
-		return;
-	w->probes_again = false;
 	worker_probe(w, true);
 }
 
@@ -672,8 +329,8 @@ on_bad_order(struct inlet *i, const struct msg *m, const struct error *e)
 	log_error("an order can't be read: %s", e->text);
 	if (m->type != MSG_SUBMIT || m->body.submit.worker != w->id)
 		return;
-	worker_tell_room(w, m->body.submit.body.len);
-	if (failed.turn && !find_turn(w, failed.turn))
+	tell_room(w, m->body.submit.body.len);
+	if (failed.turn && !listener_find(w, failed.turn))
 		send_failed(&w->outlet, &failed);
 }
 
@@ -681,30 +338,6 @@ static void
 on_broken(struct inlet *i, const struct error *e)
 {
 	log_error("orders can't be read, and are lost: %s", e->text);
-}
-
-/* Whoever is the gateway next has sent us nothing. */
-static void
-owe_nothing(const struct list *l)
-{
-	list_each (l, n)
-		container_of(n, struct turn, node)->owed = 0;
-}
-
-static void
-cancel_all(struct worker *w)
-{
-	struct node *waiting;
-
-	owe_nothing(&w->waiting);
-	owe_nothing(&w->running);
-
-	while ((waiting = list_first(&w->waiting)))
-		cancel(container_of(waiting, struct turn, node));
-	list_each (&w->running, n)
-		cancel(container_of(n, struct turn, node));
-	list_each (&w->ended, n)
-		cancel(container_of(n, struct turn, node));
 }
 
 /* Whoever reads our events next has asked for none of them. */
@@ -719,47 +352,15 @@ on_gateway(struct inlet *i)
 		loop_stop(&w->loop);
 	if (w->running.len || w->waiting.len)
 		log_warn("the gateway went away: its turns are cancelled");
-	cancel_all(w);
+	ending_cancel_turns(w);
 	outlet_clear(&w->outlet);
-}
-
-static void
-cut_all(const struct list *l, const struct error *e)
-{
-	list_each (l, n)
-		turn_cut(container_of(n, struct turn, node), e);
-}
-
-/* Their clients are told before everything ends. */
-static void
-stop(struct worker *w)
-{
-	bool has_turns = w->running.len || w->waiting.len || w->ended.len;
-	struct error e = { 0 };
-
-	if (w->stopping)
-		return;
-	w->stopping = true;
-	take_no_more(w);
-	fail_with(&e, ERR_CANCELLED,
-		  "%s is being stopped; what the turn did may be half done",
-		  w->name);
-	cut_all(&w->running, &e);
-	cut_all(&w->ended, &e);
-	fail_with(&e, ERR_DRAINING,
-		  "%s is being stopped; the turn was not begun", w->name);
-	cut_all(&w->waiting, &e);
-	if (has_turns && w->outlet.reader.connected)
-		loop_set(&w->loop, &w->farewell, FAREWELL_MS, on_farewell_over);
-	else
-		loop_stop(&w->loop);
 }
 
 static void
 on_signal(struct loop *l, int signal)
 {
 	if (signal == SIGTERM)
-		stop(container_of(l, struct worker, loop));
+		ending_stop(container_of(l, struct worker, loop));
 }
 
 static bool
@@ -808,7 +409,10 @@ worker_init(struct worker *w, const char *name, struct error *e)
 	w->mark = copy(mark.len ? mark : STR(""));
 	list_init(&w->running);
 	list_init(&w->waiting);
-	list_init(&w->ended);
+	list_init(&w->lingering);
+	for (size_t i = 0; i < LISTENER_BUCKETS; i++)
+		list_init(&w->listeners[i]);
+	repeats_init(&w->repeats);
 	if (!directory)
 		return fail_with(e, ERR_INVALID,
 				 "started by hand: use cli-bridge serve");
@@ -827,7 +431,7 @@ worker_init(struct worker *w, const char *name, struct error *e)
 void
 worker_fini(struct worker *w)
 {
-	struct list *const lists[] = { &w->waiting, &w->running, &w->ended };
+	struct list *const lists[] = { &w->waiting, &w->running };
 	struct node *n;
 
 	if (w->self)
@@ -836,6 +440,8 @@ worker_fini(struct worker *w)
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		while ((n = list_first(lists[i])))
 			turn_free(container_of(n, struct turn, node));
+	ending_free_lingering(w);
+	repeats_fini(w);
 	server_fini(&w->server);
 	inlet_fini(&w->orders);
 	outlet_fini(&w->outlet);

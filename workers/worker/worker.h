@@ -2,24 +2,25 @@
 /*
  * worker - the process around one harness
  *
- * Hears SUBMIT, CANCEL and CREDIT from the gateway and answers each turn with
- * its events, of which the last is FINISH or FAILED.  Admits so many turns at
- * once, one at a time per session, and lets the rest wait in order.
+ * Hears SUBMIT, CANCEL and CREDIT from the gateway.  Each order begins a turn,
+ * or is answered by an earlier one if it asks for the same (repeats.h).  It is
+ * answered at once, with ACCEPTED or FAILED, and then with the turn's events,
+ * of which the last is FINISH or FAILED (listener.h).  Which turn runs when is
+ * queue.h's.  The gateway is told when the worker has let go of a body, and
+ * sends no more than that.
  *
- * Each order is answered at once, with ACCEPTED or FAILED.  Turns are begun one
- * by one between other events, and what waits is kept as the bytes that came:
- * a large body is read when its turn begins, not before.  The gateway is told
- * when the worker has let go of a body, and sends no more than that.
- *
- * A turn runs at most once: ids that were seen are refused.  When the gateway
- * goes away all turns are cancelled, for nobody is left to read them.  On
- * DRAIN no new turn is taken, and the process ends after the last one; on
- * SIGTERM its turns are told to be cancelled, and it ends at once, and
+ * Ids of orders that were seen are refused.  When the gateway goes away all
+ * turns are cancelled, for nobody is left to read them.  On DRAIN no new turn
+ * is taken, and the process ends after the last one; on SIGTERM the clients are
+ * told that their turns are cancelled, and the process ends at once, and
  * everything it has started with it.
  */
 #include "proto/link.h"
 #include "proto/settings.h"
 #include "workers/worker/engine.h"
+#include "workers/worker/repeats.h"
+
+enum { LISTENER_BUCKETS = 256 };
 
 struct worker {
 	struct loop loop;
@@ -34,7 +35,9 @@ struct worker {
 	struct outlet outlet; /* of events */
 	uint64_t id;	      /* of this process: orders for another are void */
 	struct list running, waiting;
-	struct list ended; /* turns whose last events wait for credit */
+	struct list listeners[LISTENER_BUCKETS]; /* all, by their ids */
+	struct list lingering; /* those whose turn has ended */
+	struct repeats repeats;
 	uint64_t seen[MAX_SEEN_TURNS]; /* ids of turns, each at its place */
 	bool draining;		       /* no new turns */
 	bool stopping;		       /* no turns at all */

@@ -1,0 +1,280 @@
+#include "workers/worker/listener.h"
+
+#include "proto/log.h"
+#include "proto/utf8.h"
+#include "workers/worker/turn.h"
+
+#define EVENTS_BEGIN_ALIKE(name)                                           \
+	static_assert(offsetof(struct msg_##name, turn) ==                 \
+				      offsetof(struct event_head, turn) && \
+			      offsetof(struct msg_##name, seq) ==          \
+				      offsetof(struct event_head, seq),    \
+		      #name " begins with an event_head")
+
+EVENTS_BEGIN_ALIKE(accepted);
+EVENTS_BEGIN_ALIKE(started);
+EVENTS_BEGIN_ALIKE(text);
+EVENTS_BEGIN_ALIKE(reasoning);
+EVENTS_BEGIN_ALIKE(tool);
+EVENTS_BEGIN_ALIKE(note);
+EVENTS_BEGIN_ALIKE(head);
+EVENTS_BEGIN_ALIKE(body);
+EVENTS_BEGIN_ALIKE(finish);
+EVENTS_BEGIN_ALIKE(failed);
+
+/* An event that is packed, and waits for credit. */
+struct outgoing {
+	struct node node;
+	nng_msg *raw;
+	size_t cost; /* in bytes of credit; 0: none */
+};
+
+static struct list *
+bucket(const struct worker *w, uint64_t id)
+{
+	return (struct list *)&w->listeners[id % LISTENER_BUCKETS];
+}
+
+struct listener *
+listener_find(const struct worker *w, uint64_t id)
+{
+	list_each (bucket(w, id), n) {
+		struct listener *l = container_of(n, struct listener, of_id);
+
+		if (l->id == id)
+			return l;
+	}
+	return NULL;
+}
+
+struct listener *
+listener_new(struct worker *w, struct turn *t, const struct msg_submit *m)
+{
+	struct listener *l = xcalloc(1, sizeof *l);
+
+	l->worker = w;
+	l->turn = t;
+	l->id = m->turn;
+	l->credit = (int64_t)m->window;
+	list_init(&l->outbox);
+	list_append(bucket(w, l->id), &l->of_id);
+	list_append(t ? &t->listeners : &w->lingering, &l->of_turn);
+	return l;
+}
+
+void
+listener_drop_outbox(struct listener *l)
+{
+	struct node *n;
+
+	/* What was not sent never was: events are counted, and none may be
+	 * missing. */
+	l->seq -= l->outbox.len;
+	while ((n = list_first(&l->outbox))) {
+		struct outgoing *o = container_of(n, struct outgoing, node);
+
+		list_remove(&l->outbox, n);
+		nng_msg_free(o->raw);
+		free(o);
+	}
+	l->backlog = 0;
+}
+
+void
+listener_free(struct listener *l)
+{
+	listener_drop_outbox(l);
+	list_remove(bucket(l->worker, l->id), &l->of_id);
+	list_remove(l->turn ? &l->turn->listeners : &l->worker->lingering,
+		    &l->of_turn);
+	free(l);
+}
+
+static nng_msg *
+pack_next(struct listener *l, enum msg_type type, void *body)
+{
+	*(struct event_head *)body = (struct event_head){ l->id, ++l->seq };
+	return msg_pack(type, body);
+}
+
+static void
+tell_at_cost(struct listener *l, enum msg_type type, void *body, size_t cost)
+{
+	struct outgoing *o;
+	nng_msg *raw;
+
+	if (l->was_cut)
+		return;
+	raw = pack_next(l, type, body);
+	if (!list_first(&l->outbox) && (l->credit > 0 || !cost)) {
+		l->credit -= (int64_t)cost;
+		outlet_pass(&l->worker->outlet, raw);
+		return;
+	}
+	o = xcalloc(1, sizeof *o);
+	o->raw = raw;
+	o->cost = cost;
+	l->backlog += cost ? cost : EVENT_COST;
+	list_append(&l->outbox, &o->node);
+}
+
+/* The only listener of a turn is no slower than the others: the turn waits for
+ * it (turn_is_blocked), or is ended by its engine (turn_backlog). */
+static void
+cut_if_far_behind(struct listener *l)
+{
+	struct error e = { 0 };
+
+	if (l->backlog <= MAX_BACKLOG || !l->turn ||
+	    l->backlog - turn_backlog(l->turn) <= MAX_BACKLOG)
+		return;
+	fail_with(&e, ERR_TRUNCATED,
+		  "this client reads so much more slowly than another one that "
+		  "is given the same answer that %u bytes of it wait",
+		  MAX_BACKLOG);
+	listener_cut(l, &e);
+}
+
+void
+listener_tell(struct listener *l, enum msg_type type, void *body, size_t bytes)
+{
+	tell_at_cost(l, type, body, bytes + EVENT_COST);
+	cut_if_far_behind(l);
+}
+
+void
+listener_tell_free(struct listener *l, enum msg_type type, void *body)
+{
+	tell_at_cost(l, type, body, 0);
+}
+
+void
+listener_tell_late(struct listener *l, enum msg_type type, void *body)
+{
+	outlet_pass_late(&l->worker->outlet, pack_next(l, type, body));
+}
+
+/* The next piece of `text` that fits into one event. */
+static struct str
+take_piece(struct str *text)
+{
+	struct str piece = *text;
+
+	if (piece.len > MAX_DELTA)
+		piece.len = utf8_whole((struct str){ piece.ptr, MAX_DELTA });
+	*text = str_from(*text, piece.len);
+	return piece;
+}
+
+void
+listener_tell_words(struct listener *l, enum msg_type type, struct str said)
+{
+	struct msg_reasoning reasoning;
+	struct msg_text text;
+	struct msg_tool tool;
+
+	while (said.len) {
+		if (type == MSG_TOOL) {
+			tool = (struct msg_tool){ .json = said };
+			listener_tell(l, type, &tool, said.len);
+			return;
+		}
+		text = (struct msg_text){ .text = take_piece(&said) };
+		reasoning = (struct msg_reasoning){ .text = text.text };
+		listener_tell(l, type,
+			      type == MSG_TEXT ? (void *)&text
+					       : (void *)&reasoning,
+			      text.text.len);
+	}
+}
+
+void
+listener_tell_failed(struct listener *l, const struct error *e, bool repeated)
+{
+	struct msg_failed m = {
+		.code = e->code,
+		.why = str_of(e->text),
+		.retry_ms = e->retry_ms,
+		.field_len = e->field_len,
+		.repeated = repeated,
+	};
+
+	listener_tell_free(l, MSG_FAILED, &m);
+}
+
+void
+listener_cut(struct listener *l, const struct error *e)
+{
+	if (l->was_cut)
+		return;
+	listener_drop_outbox(l);
+	listener_tell_failed(l, e, false);
+	l->was_cut = true;
+}
+
+void
+listener_end(struct listener *l)
+{
+	if (!list_first(&l->outbox)) {
+		listener_free(l);
+		return;
+	}
+	if (!l->turn)
+		return;
+	list_remove(&l->turn->listeners, &l->of_turn);
+	l->turn = NULL;
+	list_append(&l->worker->lingering, &l->of_turn);
+}
+
+void
+listener_leave(struct listener *l, const struct error *e)
+{
+	struct turn *t = l->turn;
+	bool was_blocked = t && turn_is_blocked(t);
+
+	listener_cut(l, e);
+	listener_free(l);
+	/* It may have been the fastest, but it was not the last. */
+	assert(!t || t->listeners.len);
+	if (was_blocked && !turn_is_blocked(t) && t->state == TURN_RUNNING)
+		engine.unblock(t);
+}
+
+void
+listener_refuse(struct worker *w, const struct msg_submit *m,
+		const struct error *e)
+{
+	struct listener *l = listener_new(w, NULL, m);
+
+	log_info("order %ju: %s: %s", (uintmax_t)m->turn, error_name(e->code),
+		 log_quote(str_of(e->text)));
+	listener_tell_failed(l, e, false);
+	listener_end(l);
+}
+
+static void
+drain(struct listener *l)
+{
+	struct node *n;
+
+	while ((n = list_first(&l->outbox))) {
+		struct outgoing *o = container_of(n, struct outgoing, node);
+
+		if (o->cost && l->credit <= 0)
+			return;
+		l->credit -= (int64_t)o->cost;
+		l->backlog -= o->cost ? o->cost : EVENT_COST;
+		list_remove(&l->outbox, n);
+		outlet_pass(&l->worker->outlet, o->raw);
+		free(o);
+	}
+}
+
+void
+listener_give_credit(struct listener *l, size_t bytes)
+{
+	l->credit += (int64_t)bytes;
+	drain(l);
+	if (!l->turn)
+		listener_end(l);
+}
