@@ -17,10 +17,29 @@ EVENTS_BEGIN_ALIKE(text);
 EVENTS_BEGIN_ALIKE(reasoning);
 EVENTS_BEGIN_ALIKE(tool);
 EVENTS_BEGIN_ALIKE(note);
+EVENTS_BEGIN_ALIKE(meanwhile);
 EVENTS_BEGIN_ALIKE(head);
 EVENTS_BEGIN_ALIKE(body);
 EVENTS_BEGIN_ALIKE(finish);
 EVENTS_BEGIN_ALIKE(failed);
+
+/* Those that are words have nothing else. */
+struct words {
+	struct event_head head;
+	struct str text;
+};
+
+#define ARE_WORDS(name, field)                                        \
+	static_assert(offsetof(struct msg_##name, field) ==           \
+				      offsetof(struct words, text) && \
+			      sizeof(struct msg_##name) ==            \
+				      sizeof(struct words),           \
+		      #name " has the words only")
+
+ARE_WORDS(text, text);
+ARE_WORDS(reasoning, text);
+ARE_WORDS(meanwhile, text);
+ARE_WORDS(tool, json);
 
 /* An event that is packed, and waits for credit. */
 struct outgoing {
@@ -169,22 +188,13 @@ take_piece(struct str *text)
 void
 listener_tell_words(struct listener *l, enum msg_type type, struct str said)
 {
-	struct msg_reasoning reasoning;
-	struct msg_text text;
-	struct msg_tool tool;
+	struct words m;
 
 	while (said.len) {
-		if (type == MSG_TOOL) {
-			tool = (struct msg_tool){ .json = said };
-			listener_tell(l, type, &tool, said.len);
+		m.text = type == MSG_TOOL ? said : take_piece(&said);
+		listener_tell(l, type, &m, m.text.len);
+		if (type == MSG_TOOL)
 			return;
-		}
-		text = (struct msg_text){ .text = take_piece(&said) };
-		reasoning = (struct msg_reasoning){ .text = text.text };
-		listener_tell(l, type,
-			      type == MSG_TEXT ? (void *)&text
-					       : (void *)&reasoning,
-			      text.text.len);
 	}
 }
 

@@ -2,7 +2,7 @@
 /*
  * story - what a turn has said so far, for a listener that comes later
  *
- * Text, reasoning and tools, in order; pieces of the same kind that follow each
+ * Words and tools, in order; pieces of the same kind that follow each
  * other are one.  Notes are not kept, because they are no part of the answer.
  * A story has MAX_STORY bytes at most: of a longer one nothing is kept.
  */
@@ -24,7 +24,7 @@ void story_fini(struct story *);
 /* Forgets it: it counts as too long. */
 void story_give_up(struct story *);
 
-/* `type` is MSG_TEXT, MSG_REASONING or MSG_TOOL. */
+/* `type` is one that listener_tell_words() takes. */
 void story_add(struct story *, enum msg_type type, struct str);
 
 /* Tells the listener all of it, as if it were said now. */

@@ -259,12 +259,7 @@ turn_reasoning(struct turn *t, struct str s)
 void
 turn_meanwhile(struct turn *t, struct str s)
 {
-	struct msg_meanwhile m = { .turn = t->id, .text = take_piece(&s) };
-
-	if (!is_heard(t))
-		return;
-	m.seq = ++t->seq;
-	emit(t, MSG_MEANWHILE, &m, m.text.len);
+	say(t, MSG_MEANWHILE, s);
 }
 
 void
