@@ -144,6 +144,24 @@ conversation_working(struct conversation *c, const char *what, size_t done,
 }
 
 void
+conversation_speaks_alone(struct conversation *c)
+{
+	note("alone");
+}
+
+void
+conversation_falls_silent(struct conversation *c)
+{
+	note("silent");
+}
+
+void
+conversation_background(struct conversation *c, unsigned count)
+{
+	note("background %u", count);
+}
+
+void
 conversation_text(struct conversation *c, struct str s)
 {
 	note_piece('t', "text", s);

@@ -1,8 +1,12 @@
 /*
  * What workers/acp makes of what an agent says: data/acp/<agent>-<name>.jsonl
- * is what was said, .heard is what must be heard of it, .wire what an agent
- * has written down beside.  Whatever it answers was asked in the order in
- * which a harness asks; each turn says the same.
+ * is what was said, .heard is what must be heard of it, .wire the agent's own
+ * records.  Whatever it answers was asked in the order in which a harness asks;
+ * each turn says the same.
+ *
+ * Turns follow one another, unless a .jsonl says itself what happens when:
+ * "# say" begins a turn, and "# wire 12" is the time at which the agent has
+ * written so many lines of its records.
  */
 #include "tests/unit/unit.h"
 
@@ -125,17 +129,55 @@ say(const char *text)
 static int64_t reached;
 static char wire[512];
 
+static bool is_scripted;
+
 /* What the engine would do when it hears that. */
 static void
 react(struct str note)
 {
 	if (str_is(note, "agent ready")) {
 		harness()->handshake(&talk);
+	} else if (is_scripted) {
+		return;
 	} else if (str_is(note, "ready") || str_starts(note, STR("finish ")) ||
 		   str_starts(note, STR("fail "))) {
 		say("hello");
-		state.recorded = reached;
+		state.record.read = reached;
 	}
+}
+
+/* The agent's records as they grow. */
+static char growing[] = "/tmp/test_acp.wire.XXXXXX";
+
+/* Whatever waits for them looks at once. */
+static void
+wire_reaches(const char *name, size_t count)
+{
+	struct str all = read_file(name, "wire"), line;
+	struct timer *look = &state.record.look;
+	FILE *f = fopen(growing, "w");
+
+	assert_non_null(f);
+	for (; count > 0; count--) {
+		line = str_cut(all, '\n', &all);
+		fprintf(f, STR_FMT "\n", STR_ARG(line));
+	}
+	fclose(f);
+	if (timer_is_set(look)) {
+		loop_unset(&event_loop, look);
+		look->fire(look);
+	}
+}
+
+static const char *script;
+
+static void
+do_as_scripted(struct str line)
+{
+	if (str_is(line, "# say"))
+		say("hello");
+	else
+		wire_reaches(script, strtoul(line.ptr + 7, NULL, 10));
 }
 
 static void
@@ -145,10 +187,14 @@ hear(struct str line)
 	auto_free char *heard = NULL;
 	struct str rest, note;
 
-	if (*wire && !state.record)
-		state.record = copy(str_of(wire));
+	if (is_scripted && line.len && *line.ptr == '#') {
+		do_as_scripted(line);
+		return;
+	}
+	if (*wire && !state.record.path)
+		state.record.path = copy(str_of(wire));
 	must(harness()->instance_line(&agent, line, &e));
-	reached = state.recorded;
+	reached = state.record.read;
 	heard = copy(str_from(buf_str(&notes.heard), had));
 	rest = str_of(heard);
 	while (rest.len) {
@@ -174,6 +220,11 @@ greet_for(const char *name)
 			     : NULL;
 	reached = 0;
 	snprintf(wire, sizeof wire, DATA "/acp/%s.wire", name);
+	if (is_scripted && access(wire, R_OK) == 0) {
+		snprintf(wire, sizeof wire, "%s", growing);
+		script = name;
+		wire_reaches(name, 0);
+	}
 	if (access(wire, R_OK) != 0)
 		wire[0] = '\0';
 	free(instance_own.records);
@@ -188,6 +239,7 @@ replay(const char *name, struct str said, size_t at)
 	struct lines lines = LINES_INIT(MAX_LINE);
 	char *room;
 
+	is_scripted = memmem(said.ptr, said.len, "\n# ", 3);
 	greet_for(name);
 	for (size_t i = 0; i < 2; i++) {
 		must(lines_room(&lines, pieces[i].len, &room, &e));
@@ -197,6 +249,7 @@ replay(const char *name, struct str said, size_t at)
 			hear(line);
 	}
 	lines_fini(&lines);
+	is_scripted = false;
 }
 
 /* After a change that is meant: RECORD=1, and then read the difference. */
@@ -236,14 +289,15 @@ static const char *const transcripts[] = {
 	"gemini-404",	    "gemini-429",	 "gemini-500",
 	"gemini-cancelled", "gemini-cut",	 "gemini-lost",
 	"gemini-rejected",  "gemini-resumed",	 "gemini-tool",
-	"gemini-turns",	    "kimi-401",		 "kimi-404",
-	"kimi-429",	    "kimi-500",		 "kimi-cancelled",
-	"kimi-cut",	    "kimi-lost",	 "kimi-no-model",
-	"kimi-rejected",    "kimi-resumed",	 "kimi-tool",
-	"kimi-turns",	    "qwen-401",		 "qwen-404",
-	"qwen-cancelled",   "qwen-cut",		 "qwen-lost",
-	"qwen-no-model",    "qwen-rejected",	 "qwen-resumed",
-	"qwen-tool",	    "qwen-turns",
+	"gemini-turns",	    "kimi-401",		 "kimi-alone",
+	"qwen-alone",	    "kimi-404",		 "kimi-429",
+	"kimi-500",	    "kimi-cancelled",	 "kimi-cut",
+	"kimi-lost",	    "kimi-no-model",	 "kimi-rejected",
+	"kimi-resumed",	    "kimi-tool",	 "kimi-turns",
+	"qwen-401",	    "qwen-404",		 "qwen-cancelled",
+	"qwen-cut",	    "qwen-lost",	 "qwen-no-model",
+	"qwen-rejected",    "qwen-resumed",	 "qwen-tool",
+	"qwen-turns",
 };
 
 enum { TRANSCRIPTS = sizeof transcripts / sizeof *transcripts };
@@ -500,6 +554,245 @@ says(const char *first, const char *second)
 	acp_hear_text(&talk, str_of(second));
 }
 
+static unsigned
+prompts_written(void)
+{
+	struct str rest = buf_str(&notes.written);
+	unsigned count = 0;
+	const char *at;
+
+	while ((at = memmem(rest.ptr, rest.len, "session/prompt", 14))) {
+		rest = str_from(rest, (size_t)(at - rest.ptr) + 14);
+		count++;
+	}
+	return count;
+}
+
+/* Up to the line before the one that begins so. */
+static struct str
+up_to(struct str said, const char *words)
+{
+	const char *at = memmem(said.ptr, said.len, words, strlen(words));
+
+	assert_non_null(at);
+	return (struct str){ said.ptr, (size_t)(at - said.ptr) };
+}
+
+enum {
+	/* in kimi-alone.wire: the first turn; the agent's own has begun; it is
+	 * over; our second */
+	FIRST_TURN = 16,
+	ALONE = 23,
+	SILENT = 26,
+	SECOND_TURN = 35,
+};
+
+/* Kimi has ended its first turn, and a command runs in the background. */
+static void
+kimi_has_ended_a_turn(void)
+{
+	struct str said = read_file("kimi-alone", "jsonl");
+
+	said = up_to(said, "{\"jsonrpc\":\"2.0\",\"id\":5");
+	said.len -= sizeof "# say\n# wire 35\n" - 1;
+	replay("kimi-alone", said, said.len);
+	assert_true(was_noted("background 1\nfinish stop"));
+	assert_int_equal(prompts_written(), 1);
+}
+
+static void
+answer_second_prompt(void)
+{
+	must(harness()->instance_line(
+		&agent,
+		STR("{\"id\":5,\"result\":{\"stopReason\":\"end_turn\"}}"),
+		&e));
+}
+
+static void
+no_prompt_is_sent_during_a_turn_of_kimis_own(void **state_)
+{
+	kimi_has_ended_a_turn();
+	wire_reaches("kimi-alone", ALONE);
+	assert_true(was_noted("background 0\nalone\ntext Aha."));
+	say("hello again");
+	assert_int_equal(prompts_written(), 1);
+	wire_reaches("kimi-alone", SILENT);
+	assert_int_equal(prompts_written(), 2);
+	forget();
+}
+
+/* Its beginning was not written yet when the prompt was sent. */
+static void
+a_prompt_that_kimi_has_put_in_a_queue_is_answered(void **state_)
+{
+	kimi_has_ended_a_turn();
+	wire_reaches("kimi-alone", FIRST_TURN);
+	say("hello again");
+	assert_int_equal(prompts_written(), 2);
+	wire_reaches("kimi-alone", ALONE);
+	answer_second_prompt();
+	assert_true(was_noted("alone\ntext Aha."));
+	assert_false(was_noted("silent"));
+	wire_reaches("kimi-alone", SECOND_TURN);
+	assert_true(was_noted("silent\nreasoning Hm.\ntext The answer.\n"
+			      "finish stop, 10 + 2 tokens, by fake-large"));
+	forget();
+}
+
+static void
+one_that_is_cancelled_there_ends_with_its_session(void **state_)
+{
+	kimi_has_ended_a_turn();
+	say("hello again");
+	wire_reaches("kimi-alone", ALONE);
+	answer_second_prompt();
+	harness()->interrupt(&talk);
+	assert_true(was_noted("abort CANCELLED cancelled"));
+	forget();
+}
+
+static void
+says_to(const char *name, const char *update)
+{
+	auto_free char *line = copy_format(
+		"{\"method\":\"session/update\",\"params\":{\"sessionId\":"
+		"\"s\",\"update\":%s}}",
+		update);
+
+	agent.name = name;
+	must(harness()->instance_line(&agent, str_of(line), &e));
+}
+
+static void
+qwen_may_not_begin_a_turn_of_its_own_during_ours(void **state_)
+{
+	struct str may_i = STR("{\"id\":1,\"method\":\"_qwencode/start_turn\","
+			       "\"params\":{\"sessionId\":\"s\"}}");
+
+	open_session("qwen");
+	say("hi");
+	must(harness()->instance_line(&agent, may_i, &e));
+	must_have_written("{\"accepted\":false}");
+	assert_false(was_noted("alone"));
+	acp_forget_turn(&state);
+	must(harness()->instance_line(&agent, may_i, &e));
+	must_have_written("{\"accepted\":true}");
+	assert_true(was_noted("alone"));
+	forget();
+}
+
+static void
+what_is_marked_as_its_own_is_not_the_answer(void **state_)
+{
+	open_session("qwen");
+	say("hi");
+	notes_clear();
+	says_to("qwen",
+		"{\"sessionUpdate\":\"agent_message_chunk\",\"content\":{"
+		"\"type\":\"text\",\"text\":\"mine\"},\"_meta\":{"
+		"\"backgroundTurn\":{}}}");
+	says_to("qwen", "{\"sessionUpdate\":\"tool_call\",\"toolCallId\":\"1\","
+			"\"rawInput\":{\"a\":1},\"_meta\":{"
+			"\"backgroundTurn\":{}}}");
+	says_to("qwen",
+		"{\"sessionUpdate\":\"agent_message_chunk\",\"content\":{"
+		"\"type\":\"text\",\"text\":\"yours\"}}");
+	assert_str(buf_str(&notes.heard),
+		   "alone\ntext mine\nsilent\ntext yours");
+	forget();
+}
+
+static void
+what_is_said_between_turns_belongs_to_none(void **state_)
+{
+	static const char words[] =
+		"{\"sessionUpdate\":\"agent_message_chunk\",\"content\":{"
+		"\"type\":\"text\",\"text\":\"by the way\"}}";
+
+	open_session("copilot");
+	notes_clear();
+	says_to("copilot", words); /* a repetition of what was said before */
+	assert_str(buf_str(&notes.heard), "");
+	state.may_speak = true;
+	says_to("copilot", words);
+	assert_str(buf_str(&notes.heard), "alone\ntext by the way\nsilent\n");
+	forget();
+}
+
+static void
+a_turn_without_a_word_is_not_asked_again_by_itself(void **state_)
+{
+	json_t *result = json_pack("{s:s}", "stopReason", "end_turn");
+
+	open_session("gemini");
+	say("hi");
+	notes_clear();
+	acp_conclude(&talk, result);
+	json_decref(result);
+	assert_str(buf_str(&notes.heard),
+		   "fail HARNESS test ended its turn without a word\n");
+	forget();
+}
+
+static void
+a_system_prompt_is_told_once(void **state_)
+{
+	greet_agent("kimi", false);
+	instance_own.resumes = true;
+	talk.resumed = talk.knows_system = true;
+	talk.cli_id = "s";
+	talk.system = "Be brief.";
+	talk.system_len = 9;
+	harness()->handshake(&talk);
+	state.models = json_object();
+	say("hello");
+	must_have_written(
+		"\"prompt\":[{\"type\":\"text\",\"text\":\"hello\"}]");
+	talk.system = NULL;
+	talk.system_len = 0;
+	talk.knows_system = false;
+	forget();
+}
+
+static void
+default_is_no_name_of_a_model(void **state_)
+{
+	open_session("qwen");
+	state.default_model = copy(STR("usual"));
+	talk.model = "default";
+	say("hi");
+	assert_int_equal(prompts_written(), 1);
+	acp_forget_turn(&state);
+	state.model = copy(STR("other"));
+	say("hi");
+	must_have_written("\"modelId\":\"usual\"");
+	forget();
+	open_session("copilot");
+	state.choice = ACP_NO_CHOICE;
+	talk.model = "default";
+	say("hi");
+	assert_int_equal(prompts_written(), 1);
+	forget();
+}
+
+static void
+which_ones_lose_a_session_elsewhere(void **state_)
+{
+	static const struct {
+		const char *name;
+		bool keeps;
+	} all[] = { { "gemini", true },
+		    { "qwen", true },
+		    { "kimi", true },
+		    { "copilot", false } };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		agent.name = all[i].name;
+		assert_int_equal(harness()->keeps_cwd, all[i].keeps);
+	}
+}
+
 static void
 what_is_said_twice_is_heard_once(void **state_)
 {
@@ -551,9 +844,10 @@ the_operators_own_agent_is_a_line(void **state_)
 	setenv("BRIDGE_ACP_MINE", "  my-agent  --acp\t-v ", 1);
 	setenv("BRIDGE_ACP_MINE_MODELS", "a, b", 1);
 	agent.name = "mine";
-	assert_string_equal(harness()->models[0], "a");
-	assert_string_equal(harness()->models[1], "b");
-	assert_null(harness()->models[2]);
+	assert_string_equal(harness()->models[0], "default");
+	assert_string_equal(harness()->models[1], "a");
+	assert_string_equal(harness()->models[2], "b");
+	assert_null(harness()->models[3]);
 	assert_string_equal(harness()->permission_modes[0], "allow");
 	must(harness()->instance_command(&agent, &argv, &env, &e));
 	assert_int_equal(argv.len, 2);
@@ -579,6 +873,20 @@ main(void)
 		cmocka_unit_test(an_agent_without_models_refuses_one),
 		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(a_second_tool_call_is_not_told_twice),
+		cmocka_unit_test(no_prompt_is_sent_during_a_turn_of_kimis_own),
+		cmocka_unit_test(
+			a_prompt_that_kimi_has_put_in_a_queue_is_answered),
+		cmocka_unit_test(
+			one_that_is_cancelled_there_ends_with_its_session),
+		cmocka_unit_test(
+			qwen_may_not_begin_a_turn_of_its_own_during_ours),
+		cmocka_unit_test(what_is_marked_as_its_own_is_not_the_answer),
+		cmocka_unit_test(what_is_said_between_turns_belongs_to_none),
+		cmocka_unit_test(
+			a_turn_without_a_word_is_not_asked_again_by_itself),
+		cmocka_unit_test(a_system_prompt_is_told_once),
+		cmocka_unit_test(default_is_no_name_of_a_model),
+		cmocka_unit_test(which_ones_lose_a_session_elsewhere),
 		cmocka_unit_test(what_is_said_twice_is_heard_once),
 		cmocka_unit_test(gemini_opens_a_session_under_another_name),
 		cmocka_unit_test(the_operators_own_agent_is_a_line),
@@ -586,9 +894,16 @@ main(void)
 	struct error e = { 0 };
 	int failed;
 
+	int fd;
+
 	if (!loop_init(&event_loop, &e))
 		return 1;
+	fd = mkstemp(growing);
+	if (fd < 0)
+		return 1;
+	close(fd);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(growing);
 	loop_fini(&event_loop);
 	return failed;
 }

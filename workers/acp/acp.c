@@ -135,7 +135,15 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 	instance_ready(inst);
 }
 
-/* Notifications and requests of the agent's. */
+/*
+ * Notifications and requests of the agent's.
+ *
+ * Qwen asks whether it may begin a turn of its own, or tells that it has, and
+ * tells when it is over.  If it may not it asks again, after some seconds or
+ * after our next turn.
+ */
+#define START_TURN "_qwencode/start_turn"
+#define END_TURN "_qwencode/end_turn"
 
 static void
 told(struct instance *inst, const char *method, const json_t *params)
@@ -148,6 +156,10 @@ told(struct instance *inst, const char *method, const json_t *params)
 			acp_on_update(c, json_object_get(params, "update"));
 		return;
 	}
+	if (c && !strcmp(method, START_TURN))
+		acp_begin_alone(c);
+	else if (c && !strcmp(method, END_TURN))
+		acp_end_alone(c);
 	/* methods that an agent may add without declaring them */
 	if (*method != '_' && !strstr(method, "/notify/"))
 		instance_unknown(inst, "notification", method);
@@ -160,11 +172,20 @@ asked(struct instance *inst, const json_t *id, const char *method,
 	struct acp_agent *agent = inst->own;
 	struct conversation *c =
 		instance_conversation(inst, json_text(params, "sessionId"));
+	bool may;
 
 	if (!strcmp(method, "session/request_permission")) {
 		if (c)
 			acp_on_permission(c, params);
 		rpc_answer(&agent->rpc, id, acp_decide(c, params));
+		return;
+	}
+	if (!strcmp(method, START_TURN)) {
+		may = acp_may_begin_alone(c);
+		rpc_answer(&agent->rpc, id,
+			   json_pack("{s:b}", "accepted", may));
+		if (may)
+			acp_begin_alone(c);
 		return;
 	}
 	if (strcmp(method, "craft/drainMidTurnQueue"))
@@ -283,7 +304,7 @@ list_of(struct words *list, const char *text)
 	return (const char *const *)list->ptr;
 }
 
-/* <prefix>_MODELS=a,b */
+/* The names in <prefix>_MODELS=a,b, with white space between. */
 static char *
 own_models(const char *name)
 {
@@ -302,14 +323,14 @@ add_lists(const struct acp_kind *kind)
 {
 	auto_free char *modes = acp_mode_words(kind);
 	auto_free char *models = kind->tested ? NULL : own_models(kind->name);
+	auto_free char *all = copy_format("default %s", models ? models : "");
 	struct harness *h = &made.harness;
 
 	h->may_see = list_of(&made.may_see, kind->may_see);
 	h->environment = list_of(&made.environment, kind->environment);
 	h->permission_modes = list_of(&made.modes, modes);
 	made.names_models = models && *models;
-	h->models =
-		list_of(&made.models, made.names_models ? models : "default");
+	h->models = list_of(&made.models, all);
 }
 
 bool
@@ -336,6 +357,7 @@ harness_of(const char *name, struct error *e)
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
 		.has_trial = true,
+		.keeps_cwd = kind->keeps_cwd,
 		.handshake = acp_greet,
 		.say = acp_say,
 		.interrupt = acp_interrupt,

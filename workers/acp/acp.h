@@ -3,8 +3,8 @@
  * acp - any agent that speaks the Agent Client Protocol, version 1
  *
  * See https://agentclientprotocol.com.  One process holds many sessions, and
- * each is a talk.  The agents that are known by name are in agents.def; any
- * other agent is a line of configuration.
+ * each is a conversation.  The agents that are known by name are in agents.def;
+ * any other agent is a line of configuration.
  *
  *   kinds.c        which agents there are, and how they differ
  *   acp.c          the process: its arguments, its handshake, its lines
@@ -12,11 +12,13 @@
  *   models.c       which models there are, and which one a turn means
  *   prompt.c       a turn is said, stopped, and ends
  *   updates.c      the answer of a turn
+ *   alone.c        turns that an agent begins by itself
  *   repeats.c      text that an agent says twice
  *   permission.c   what the agent may do, and what it asks for
  *   usage.c        tokens, which each agent tells in its own way
  *   failure.c      what its failures mean
- *   record.c       how a turn ended, where only the agent's own records say
+ *   record.c       how a turn ended, and which turns the agent began by itself,
+ *                  where only the agent's own records say so
  *
  * We offer the agent neither our file system nor our terminals: it has its own.
  */
@@ -56,6 +58,13 @@ struct acp_kind {
 	/* A session must have another name to be opened again: session.c. */
 	bool loads_by_alias;
 
+	/* It tells in an update that a background command has ended. */
+	bool tells_of_background;
+
+	/* A session that is opened again in another working directory is not
+	 * found, or goes on in the old one. */
+	bool keeps_cwd;
+
 	/* A failed turn looks like a good one: see record.c.  The directory of
 	 * its records is in this variable, or has this name in the home. */
 	const char *records_variable, *records;
@@ -72,8 +81,8 @@ struct acp_agent {
 
 	/* See session.c. */
 	unsigned openings, closings; /* under way */
-	struct list waiting;	     /* talks whose session must be opened */
-	json_t *doomed;		     /* sessions that must be closed */
+	struct list waiting; /* struct acp; its session must be opened */
+	json_t *doomed;	     /* sessions that must be closed */
 
 	/* What it can do, as it has told. */
 	bool loads, resumes, closes, deletes, sees_images;
@@ -94,10 +103,30 @@ enum acp_choice {
 	ACP_TRY_MODEL,
 };
 
+/* Whose turn is under way, by the agent's records. */
+enum acp_owner {
+	ACP_NOBODY,
+	ACP_OURS,    /* it answers our prompt */
+	ACP_ITS_OWN, /* the agent has begun it by itself */
+};
+
+/* What was read of the agent's records: see record.c. */
+struct acp_record {
+	char *path;	   /* NULL: there is none */
+	int64_t read;	   /* bytes of it */
+	struct timer look; /* until more is written */
+	unsigned looks;	   /* in a row that found nothing new */
+	enum acp_owner owner;
+	json_t *tasks;	/* that run in the background, by id; NULL: never any */
+	json_t *answer; /* the prompt's, until its turn has ended; or NULL */
+	json_t *end;	/* the line that says how our turn ended; or NULL */
+};
+
 /* conversation->own */
 struct acp {
-	/* Until it is open. */
 	struct conversation *conversation; /* whose state this is */
+
+	/* Until it is open. */
 	struct node waits; /* in acp_agent.waiting, or nowhere */
 	bool is_opening;   /* its session was asked for */
 
@@ -112,11 +141,20 @@ struct acp {
 	char *model;	      /* that it has now; NULL: as it was opened */
 	struct acp_usage sum; /* of all turns, as the agent counts */
 
+	/* See alone.c. */
+	bool is_alone;	     /* the agent has a turn of its own under way */
+	bool said_alone;     /* it has said something outside of our turns */
+	bool may_speak;	     /* its last turn for us ended well */
+	unsigned background; /* commands that run in the background */
+
 	/* Of the turn. */
-	json_t *prompt;	   /* that waits for the model to be set; or NULL */
-	char *asked_model; /* meanwhile; NULL: none */
-	bool is_asked;	   /* the prompt was sent, and not yet answered */
+	json_t *prompt;	   /* that was not sent yet; or NULL */
+	char *asked_model; /* that is being set before; NULL: none */
+	bool is_held;	/* the prompt waits for the agent's own turn to end */
+	bool is_asked;	/* the prompt was sent, and not yet answered */
+	bool was_heard; /* an update told something of the turn */
 	bool has_text, used_tool; /* has said text; used a tool since */
+	json_t *background_calls; /* of tools, which go on behind; or NULL */
 	json_t *tools;		  /* ids of tools that were told; or NULL */
 	struct error why;	  /* why the turn is being stopped */
 	unsigned tries;		  /* of the same request, as far as known */
@@ -130,12 +168,7 @@ struct acp {
 	struct buf held;   /* text that repeats it so far, held back */
 	uint64_t heard_at; /* in ms */
 
-	/* The agent's records: see record.c. */
-	char *record;	   /* path; NULL: there is none */
-	int64_t recorded;  /* bytes of it that were read */
-	struct timer look; /* until more is written */
-	unsigned looks;
-	json_t *answer; /* the prompt's, until then */
+	struct acp_record record;
 };
 
 static inline struct str
@@ -151,8 +184,8 @@ acp_agent_of(const struct conversation *c)
 	return c->instance->own;
 }
 
-/* {"sessionId":<the talk's>, `key`: `value`}.  Takes `value`; NULL leaves it
- * out. */
+/* {"sessionId":<the conversation's>, `key`: `value`}.  Takes `value`; NULL
+ * leaves it out. */
 json_t *acp_params(const struct conversation *, const char *key, json_t *value);
 
 enum { ACP_NO_LOGIN = -32000, ACP_NO_METHOD = -32601 }; /* errors of its */
@@ -168,6 +201,9 @@ bool acp_names_models(void);
 
 /* models.c: from the answer that opened the session. */
 void acp_read_models(struct conversation *, const json_t *opened);
+
+/* The model that the turn names; NULL: the agent's own default. */
+const char *acp_model_of(const struct conversation *);
 
 /* Asks for the turn's model.  False if the session has it already. */
 bool acp_ask_model(struct conversation *);
@@ -190,13 +226,32 @@ void acp_on_update(struct conversation *, const json_t *update);
 void acp_on_permission(struct conversation *, const json_t *params);
 void acp_forget_turn(struct acp *);
 
+/*
+ * alone.c: the agent begins and ends a turn for which nobody has asked.  What
+ * is said between belongs to no turn of ours, whether one is under way or not.
+ */
+void acp_begin_alone(struct conversation *);
+void acp_end_alone(struct conversation *);
+void acp_say_alone(struct conversation *, struct str text);
+
+/* Whether the agent marks the update as of its own turn; hears such a one. */
+bool acp_is_alone(const json_t *update);
+void acp_hear_alone(struct conversation *, const json_t *update);
+
+/* Whether the agent may begin a turn of its own now; NULL: no conversation. */
+bool acp_may_begin_alone(const struct conversation *);
+
+/* A call of a tool that may go on in the background has begun, or is over. */
+void acp_note_call(struct conversation *, const json_t *update);
+void acp_note_result(struct conversation *, const char *id, bool failed);
+
 /* repeats.c: hears text; says the text that is held back. */
 enum { ACP_MAX_REPEAT = 200 /* bytes after which a repeat is certain */ };
 void acp_hear_text(struct conversation *, struct str);
 void acp_say_held(struct conversation *);
 
-/* permission.c: sets the mode of the talk, and `then` follows; the answer to a
- * request for permission. */
+/* permission.c: sets the mode of the conversation, and `then` follows; the
+ * answer to a request for permission. */
 void acp_set_mode(struct conversation *, rpc_answer_fn *then);
 bool acp_may_all(const struct conversation *);
 json_t *acp_decide(const struct conversation *, const json_t *params);
@@ -214,7 +269,7 @@ void acp_explain(const struct conversation *, const json_t *error,
 void acp_explain_words(const struct conversation *, json_int_t status,
 		       const char *words, struct error *);
 
-/* record.c */
+/* record.c: reads what the agent has done since, before a prompt is sent. */
 void acp_record_begin(struct conversation *);
 
 /* The prompt was answered: acp_conclude(), or acp_fail(), follows. */

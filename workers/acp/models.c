@@ -15,7 +15,7 @@ name_of(const char *id, const char *name)
 }
 
 /* What an agent says of its models, while it is read. */
-struct offer {
+struct model_list {
 	struct acp *acp;
 	json_t *rows; /* for conversation_models(), by our names */
 };
@@ -31,10 +31,10 @@ our_name(const json_t *model, const char *key)
 /* The protocol has no field for the length of a context: qwen says it beside.
  */
 static void
-describe(struct offer *o, const json_t *model, const char *key)
+describe(struct model_list *list, const json_t *model, const char *key)
 {
 	const char *name = our_name(model, key);
-	json_t *row = name ? json_object_get(o->rows, name) : NULL;
+	json_t *row = name ? json_object_get(list->rows, name) : NULL;
 	const json_t *meta = json_object_get(model, "_meta");
 	json_t *length = json_object_get(meta, "contextLimit");
 
@@ -43,17 +43,17 @@ describe(struct offer *o, const json_t *model, const char *key)
 }
 
 static void
-add_model(struct offer *o, const json_t *model, const char *key)
+add_model(struct model_list *list, const json_t *model, const char *key)
 {
 	const char *name = our_name(model, key);
 
 	if (!name)
 		return;
-	json_object_set(o->acp->models, name, json_object_get(model, key));
-	json_object_set_new(o->rows, name,
+	json_object_set(list->acp->models, name, json_object_get(model, key));
+	json_object_set_new(list->rows, name,
 			    json_pack("{s:s, s:O*}", "id", name, "name",
 				      json_object_get(model, "name")));
-	describe(o, model, key);
+	describe(list, model, key);
 }
 
 static const json_t *
@@ -75,34 +75,34 @@ model_option(const json_t *opened)
 
 /* Options may be nested in groups. */
 static void
-add_options(struct offer *o, const json_t *options)
+add_options(struct model_list *list, const json_t *options)
 {
 	const json_t *option, *inner;
 	size_t i, j;
 
 	json_array_foreach (options, i, option) {
-		add_model(o, option, "value");
+		add_model(list, option, "value");
 		json_array_foreach (json_object_get(option, "options"), j,
 				    inner)
-			add_model(o, inner, "value");
+			add_model(list, inner, "value");
 	}
 }
 
 static void
-read_option(struct offer *o, const json_t *option)
+read_option(struct model_list *list, const json_t *option)
 {
-	struct acp *c = o->acp;
+	struct acp *c = list->acp;
 
 	c->choice = ACP_SET_OPTION;
 	c->model_option = copy(str_of(json_text(option, "id")));
 	c->default_model = copy(str_of(json_text(option, "currentValue")));
-	add_options(o, json_object_get(option, "options"));
+	add_options(list, json_object_get(option, "options"));
 }
 
 static void
-read_models(struct offer *o, const json_t *models)
+read_models(struct model_list *list, const json_t *models)
 {
-	struct acp *c = o->acp;
+	struct acp *c = list->acp;
 	const json_t *model;
 	size_t i;
 
@@ -110,27 +110,27 @@ read_models(struct offer *o, const json_t *models)
 	c->default_model = copy(str_of(json_text(models, "currentModelId")));
 	json_array_foreach (json_object_get(models, "availableModels"), i,
 			    model)
-		add_model(o, model, "modelId");
+		add_model(list, model, "modelId");
 }
 
 static void
-describe_all(struct offer *o, const json_t *models)
+describe_all(struct model_list *list, const json_t *models)
 {
 	const json_t *model;
 	size_t i;
 
 	json_array_foreach (json_object_get(models, "availableModels"), i,
 			    model)
-		describe(o, model, "modelId");
+		describe(list, model, "modelId");
 }
 
 static json_t *
-rows_of(const struct offer *o)
+rows_of(const struct model_list *list)
 {
 	json_t *rows = json_pack("[s]", "default"), *row;
 	const char *name;
 
-	json_object_foreach (o->rows, name, row)
+	json_object_foreach (list->rows, name, row)
 		if (strcmp(name, "default"))
 			json_array_append(rows, row);
 	return rows;
@@ -142,19 +142,26 @@ acp_read_models(struct conversation *c, const json_t *opened)
 	const json_t *models = json_object_get(opened, "models");
 	const json_t *option = model_option(opened);
 	struct acp *own = c->own;
-	struct offer o = { .acp = own, .rows = json_object() };
+	struct model_list list = { .acp = own, .rows = json_object() };
 
 	own->models = json_object();
 	if (option)
-		read_option(&o, option);
+		read_option(&list, option);
 	else if (json_is_object(models))
-		read_models(&o, models);
-	describe_all(&o, models);
+		read_models(&list, models);
+	describe_all(&list, models);
 	if (json_object_size(own->models))
-		conversation_models(c, rows_of(&o));
+		conversation_models(c, rows_of(&list));
 	else if (own->choice == ACP_NO_CHOICE && acp_names_models())
 		own->choice = ACP_TRY_MODEL;
-	json_decref(o.rows);
+	json_decref(list.rows);
+}
+
+/* "default" is not a name: it is what the agent takes if it is told nothing. */
+const char *
+acp_model_of(const struct conversation *c)
+{
+	return c->model && strcmp(c->model, "default") ? c->model : NULL;
 }
 
 static bool
@@ -235,19 +242,20 @@ bool
 acp_ask_model(struct conversation *c)
 {
 	struct acp *own = c->own;
-	const char *id = c->model ? id_of(own, c->model) : own->default_model;
+	const char *model = acp_model_of(c);
+	const char *id = model ? id_of(own, model) : own->default_model;
 	const char *has = own->model   ? own->model
 			  : c->resumed ? NULL
 				       : own->default_model;
 	struct error e = { 0 };
 
-	if (!id || (has && !strcmp(id, has)) || (!c->model && !own->model))
+	if (!id || (has && !strcmp(id, has)) || (!model && !own->model))
 		return false;
 	if (own->choice == ACP_NO_CHOICE) {
 		fail_with(&e, ERR_NO_MODEL,
 			  "%s offers no choice of models: %s is not one of "
 			  "its own",
-			  conversation_name(c), c->model);
+			  conversation_name(c), id);
 		acp_fail(c, &e);
 		return true;
 	}

@@ -102,6 +102,7 @@ acp_say(struct conversation *c)
 	struct error e = { 0 };
 
 	acp_forget_turn(own);
+	own->said_alone = own->may_speak = false;
 	if (!read_prompt(c, &e)) {
 		conversation_fail(c, &e);
 		return;
@@ -110,12 +111,19 @@ acp_say(struct conversation *c)
 		acp_send_prompt(c);
 }
 
-/* A prompt that was not sent yet is dropped.  Which model the session has then
- * is not known, so the next turn sets it again. */
+/*
+ * The answer to the prompt, which is "cancelled", ends the turn.  A prompt that
+ * was not sent yet is dropped.  Which model the session has then is not known,
+ * so the next turn sets it again.
+ *
+ * Kimi knows nothing to cancel once it has answered a prompt, though it may
+ * have put it in a queue: see record.c.  Then only closing the session helps.
+ */
 void
 acp_interrupt(struct conversation *c)
 {
 	struct acp *own = c->own;
+	bool is_queued = own->record.answer && !own->was_heard;
 	struct error e = { 0 };
 
 	if (own->is_asked) {
@@ -129,7 +137,10 @@ acp_interrupt(struct conversation *c)
 		own->model = copy(STR(""));
 	}
 	fail_with(&e, ERR_CANCELLED, "cancelled");
-	acp_fail(c, &e);
+	if (is_queued)
+		conversation_abort(c, &e);
+	else
+		acp_fail(c, &e);
 }
 
 void
@@ -199,17 +210,19 @@ finish(struct conversation *c, const char *reason)
 	json_decref(own->preface);
 	own->preface = NULL;
 	acp_forget_turn(own);
-	conversation_finish(c, reason, usage, *model ? model : c->model);
+	own->may_speak = true;
+	conversation_finish(c, reason, usage, *model ? model : acp_model_of(c));
 }
 
-/* An agent that has swallowed an error of its vendor's ends a turn like this.
- */
+/* An agent that has swallowed an error of its vendor's ends a turn like this,
+ * or one that has put the prompt in a queue and runs it later: so it is no
+ * error after which a client asks again by itself. */
 static void
 fail_silent(struct conversation *c)
 {
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_UPSTREAM, "%s ended its turn without a word",
+	fail_with(&e, ERR_HARNESS, "%s ended its turn without a word",
 		  conversation_name(c));
 	acp_fail(c, &e);
 }
@@ -267,12 +280,19 @@ on_answered(void *whom, const json_t *result, const json_t *error)
 	acp_record_end(c, result);
 }
 
+/* During a turn of its own an agent gets no prompt: acp_end_alone() sends it.
+ */
 void
 acp_send_prompt(struct conversation *c)
 {
 	struct acp *own = c->own;
 
 	acp_record_begin(c);
+	own->is_held = own->is_alone;
+	if (own->is_held) {
+		conversation_speaks_alone(c);
+		return;
+	}
 	own->is_asked = true;
 	rpc_ask(&acp_agent_of(c)->rpc, "session/prompt",
 		acp_params(c, "prompt", own->prompt), on_answered, c);

@@ -202,13 +202,16 @@ open_now(struct conversation *c)
 }
 
 /*
- * The protocol has no field for a system prompt or for a history.  An image in
- * the history is refused like any other, when the turn is said.
+ * The protocol has no field for a system prompt or for a history.  A system
+ * prompt that was told once stays in the conversation: it is told again only
+ * when it has changed.  An image in the history is refused like any other, when
+ * the turn is said.
  */
 static json_t *
 preface_of(const struct conversation *c)
 {
-	json_t *preface = transcript_preface(c);
+	json_t *preface =
+		c->knows_system ? transcript_history(c) : transcript_preface(c);
 
 	if (json_array_size(preface))
 		return preface;
@@ -268,5 +271,6 @@ acp_clear(struct conversation *c)
 	free(own->model_option);
 	free(own->default_model);
 	free(own->model);
+	json_decref(own->background_calls);
 	memset(own, 0, sizeof *own);
 }

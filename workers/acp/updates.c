@@ -7,19 +7,23 @@ acp_forget_turn(struct acp *c)
 {
 	json_decref(c->prompt);
 	json_decref(c->tools);
-	json_decref(c->answer);
+	json_decref(c->record.answer);
+	json_decref(c->record.end);
 	free(c->asked_model);
 	free(c->complaint);
-	c->prompt = c->tools = c->answer = NULL;
+	c->prompt = c->tools = c->record.answer = c->record.end = NULL;
 	c->asked_model = c->complaint = NULL;
-	c->is_asked = c->has_text = c->used_tool = false;
+	c->is_asked = c->is_held = c->was_heard = false;
+	c->has_text = c->used_tool = false;
+	if (c->record.owner == ACP_OURS)
+		c->record.owner = ACP_NOBODY;
 	c->usage = (struct acp_usage){ 0 };
 	c->has_usage = false;
 	buf_fini(&c->said);
 	buf_fini(&c->held);
 	c->answering[0] = '\0';
 	c->why = (struct error){ 0 };
-	c->looks = c->tries = 0;
+	c->tries = 0;
 }
 
 /* More text follows, so the text was the model's own. */
@@ -236,10 +240,13 @@ on_tool(struct conversation *c, const json_t *update)
 
 	if (!id)
 		return;
+	acp_note_call(c, update);
 	if (over || runs || has_members(json_object_get(update, "rawInput")))
 		tell_of_call(c, update, id);
-	if (over)
+	if (over) {
+		acp_note_result(c, id, failed);
 		tell_of_result(c, update, id, failed);
+	}
 }
 
 /* A permission may be asked for before the call is told, or without that. */
@@ -250,7 +257,7 @@ acp_on_permission(struct conversation *c, const json_t *params)
 	const char *id = json_text(call, "toolCallId");
 	struct acp *own = c->own;
 
-	if (own->is_asked && !own->why.code && id)
+	if (own->is_asked && !own->is_alone && !own->why.code && id)
 		tell_of_call(c, call, id);
 }
 
@@ -284,22 +291,45 @@ hear(struct conversation *c, const json_t *update,
 
 	if (hear_it != on_context)
 		own->tries = 0;
+	if (hear_it == on_message || hear_it == on_thought ||
+	    hear_it == on_tool)
+		own->was_heard = true;
 	acp_count_update(own, update);
 	hear_it(c, update);
 }
 
-/* An update may be a repetition of an old session, or of a turn that is over:
- * see acp_set_mode(). */
+/*
+ * Only what comes between a prompt and its answer belongs to its turn, unless
+ * it is marked otherwise.  Words that come when nothing was asked are the
+ * agent's own.  But they may also be a repetition of an old session, see
+ * acp_set_mode(), or the rest of a turn that was stopped.
+ */
+static void
+sort(struct conversation *c, const json_t *update,
+     void (*hear_it)(struct conversation *, const json_t *))
+{
+	struct acp *own = c->own;
+
+	if (own->is_asked && !own->is_alone) {
+		if (!own->why.code)
+			hear(c, update, hear_it);
+	} else if (hear_it == on_message && (own->is_alone || own->may_speak)) {
+		acp_hear_alone(c, update);
+	}
+}
+
 void
 acp_on_update(struct conversation *c, const json_t *update)
 {
 	const char *kind = json_text(update, "sessionUpdate");
-	struct acp *own = c->own;
 
+	if (acp_is_alone(update)) {
+		acp_hear_alone(c, update);
+		return;
+	}
 	for (size_t i = 0; kind && i < sizeof updates / sizeof *updates; i++)
 		if (!strcmp(kind, updates[i].kind)) {
-			if (own->is_asked && !own->why.code)
-				hear(c, update, updates[i].hear);
+			sort(c, update, updates[i].hear);
 			return;
 		}
 	instance_unknown(c->instance, "update", kind ? kind : "");
