@@ -27,7 +27,7 @@ test('an agent is a line of configuration', async t => {
 
   await t.test('its models are those of the other line', async () => {
     const { data } = (await bridge.get('/v1/models')).json;
-    assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/large', 'mine/small']);
+    assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/default', 'mine/large', 'mine/small']);
   });
 
   await t.test('one that it can\'t be told is refused with a reason, and none is listed again', async () => {
@@ -42,13 +42,14 @@ test('an agent is a line of configuration', async t => {
 test('models that the operator has named can be asked for', async t => {
   const bridge = await start(t, { BRIDGE_ACP_MINE: `${NODE} ${AGENT} choosy`, BRIDGE_ACP_MINE_MODELS: 'small,large,huge' });
 
-  assert.equal((await bridge.answers('mine', 'model', session)).content, 'model: its own');
+  for (const its of ['mine', 'mine/default'])
+    assert.equal((await bridge.answers(its, 'model', session)).content, 'model: its own');
   for (const model of ['large', 'small'])
     assert.equal((await bridge.answers(`mine/${model}`, 'model', session)).content, `model: ${model}`);
   const answer = await bridge.refuses(404, 'model_not_found', 'mine/huge', 'model', session);
   assert.match(answer.json.error.message, /invalid params/);
   const { data } = (await bridge.get('/v1/models')).json;
-  assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/huge', 'mine/large', 'mine/small']);
+  assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/default', 'mine/huge', 'mine/large', 'mine/small']);
 });
 
 test('an agent that does wrong fails its own turn, and the next one is good', async t => {

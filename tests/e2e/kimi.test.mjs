@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { goesOnAlone } from './alone.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -39,4 +40,9 @@ suite({
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
   lacks: ['history', 'forgetting', 'delays'],
+});
+
+goesOnAlone({
+  name: 'kimi', cli,
+  inBackground: command => ({ name: 'Bash', input: { command, description: 'wait', run_in_background: true } }),
 });

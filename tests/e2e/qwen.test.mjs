@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { goesOnAlone } from './alone.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -30,4 +31,9 @@ suite({
   model: { id: 'fake-small' },
   loads: ['nothing'],
   lacks: ['history', 'forgetting', 'delays', 'haste'],
+});
+
+goesOnAlone({
+  name: 'qwen', cli,
+  inBackground: command => ({ name: 'run_shell_command', input: { command, is_background: true, description: 'wait' } }),
 });
