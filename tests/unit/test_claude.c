@@ -464,6 +464,58 @@ a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 	forget();
 }
 
+static const char with_everything[] =
+	"[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"ask\"},"
+	"{\"type\":\"image\",\"url\":\"https://a/b\"}]},"
+	"{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+	"\"look\"},"
+	"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"arguments\":"
+	"\"{\\\"at\\\":\\\"x\\\\u0000y\\\"}\"},"
+	"{\"type\":\"tool_call\",\"id\":\"c2\",\"name\":\"g\",\"arguments\":"
+	"\"no json\"}]},"
+	"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"id\":"
+	"\"c1\","
+	"\"name\":\"f\",\"arguments\":\"{}\",\"content\":["
+	"{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
+	"{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}],"
+	"\"is_error\":true},"
+	"{\"type\":\"tool_result\",\"id\":\"c2\",\"name\":\"g\","
+	"\"arguments\":\"\",\"content\":[]}]}]";
+
+/* Nothing of a history is left out of the file that the CLI resumes. */
+static void
+a_history_has_every_part_in_it(void **state_)
+{
+	static const char *const lines[] = {
+		"[{\"type\":\"text\",\"text\":\"ask\"},{\"type\":\"image\","
+		"\"source\":{\"type\":\"url\",\"url\":\"https://a/b\"}}]",
+		"[{\"type\":\"text\",\"text\":\"look\"},{\"type\":\"tool_use\","
+		"\"id\":\"c1\",\"name\":\"f\",\"input\":{\"at\":\"x\\u0000y\"}}"
+		","
+		"{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"g\",\"input\":"
+		"{\"arguments\":\"no json\"}}]",
+		"[{\"type\":\"tool_result\",\"tool_use_id\":\"c1\",\"content\":"
+		"["
+		"{\"type\":\"text\",\"text\":\"a\\u0000b\"},{\"type\":"
+		"\"image\","
+		"\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\","
+		"\"data\":\"AAAA\"}}],\"is_error\":true},{\"type\":\"tool_"
+		"result\","
+		"\"tool_use_id\":\"c2\",\"content\":\"\"}]",
+	};
+	json_t *messages = json_loads(with_everything, JSON_ALLOW_NUL, NULL);
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		json_t *blocks = history_blocks(json_object_get(
+			json_array_get(messages, i), "content"));
+		auto_free char *text = json_dumps(blocks, JSON_COMPACT);
+
+		assert_string_equal(text, lines[i]);
+		json_decref(blocks);
+	}
+	json_decref(messages);
+}
+
 int
 main(void)
 {
@@ -485,6 +537,7 @@ main(void)
 			claudish_must_be_told_where_it_is_and_which_model),
 		cmocka_unit_test(
 			what_claudish_was_refused_is_told_from_its_words),
+		cmocka_unit_test(a_history_has_every_part_in_it),
 	};
 	int failed;
 

@@ -590,6 +590,55 @@ what_is_said_otherwise_is_never_worse_than_lost(void **state_)
 	}
 }
 
+static const char with_everything[] =
+	"[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"ask\"},"
+	"{\"type\":\"image\",\"url\":\"https://a/b\"}]},"
+	"{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+	"\"look\"},"
+	"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"arguments\":"
+	"\"{\\\"at\\\":\\\"x\\\\u0000y\\\"}\"},"
+	"{\"type\":\"tool_call\",\"id\":\"c2\",\"name\":\"g\",\"arguments\":"
+	"\"no json\"}]},"
+	"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"id\":"
+	"\"c1\","
+	"\"name\":\"f\",\"arguments\":\"{}\",\"content\":["
+	"{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
+	"{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}],"
+	"\"is_error\":true},"
+	"{\"type\":\"tool_result\",\"id\":\"c2\",\"name\":\"g\","
+	"\"arguments\":\"\",\"content\":[]}]}]";
+
+/* Nothing of a history is left out of the items that the thread gets. */
+static void
+a_history_has_every_part_in_it(void **state_)
+{
+	static const char want[] =
+		"[{\"type\":\"message\",\"role\":\"user\",\"content\":["
+		"{\"type\":\"input_text\",\"text\":\"ask\"},"
+		"{\"type\":\"input_image\",\"image_url\":\"https://a/b\"}]},"
+		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":["
+		"{\"type\":\"output_text\",\"text\":\"look\"}]},"
+		"{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\","
+		"\"arguments\":\"{\\\"at\\\":\\\"x\\\\u0000y\\\"}\"},"
+		"{\"type\":\"function_call\",\"call_id\":\"c2\",\"name\":\"g\","
+		"\"arguments\":\"no json\"},"
+		"{\"type\":\"function_call_output\",\"call_id\":\"c1\","
+		"\"output\":["
+		"{\"type\":\"input_text\",\"text\":\"The tool has failed:\"},"
+		"{\"type\":\"input_text\",\"text\":\"a\\u0000b\"},"
+		"{\"type\":\"input_image\",\"image_url\":"
+		"\"data:image/png;base64,AAAA\"}]},"
+		"{\"type\":\"function_call_output\",\"call_id\":\"c2\","
+		"\"output\":\"\"}]";
+	json_t *messages = json_loads(with_everything, JSON_ALLOW_NUL, NULL);
+	json_t *items = codex_items(messages);
+	auto_free char *text = json_dumps(items, JSON_COMPACT);
+
+	assert_string_equal(text, want);
+	json_decref(items);
+	json_decref(messages);
+}
+
 int
 main(void)
 {
@@ -611,6 +660,7 @@ main(void)
 		cmocka_unit_test(exec_says_whole_messages),
 		cmocka_unit_test(
 			what_is_said_otherwise_is_never_worse_than_lost),
+		cmocka_unit_test(a_history_has_every_part_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,6 +481,22 @@ results_at_the_end_are_history_and_the_question_is_ours(void **state)
 }
 
 static void
+results_are_part_of_what_was_asked(void **state)
+{
+	static const char asked[] =
+		BODY(CALLING("c", "f") ANSWERING("c", "\"1\""));
+	static const char answered[] = BODY(CALLING("c", "f") ANSWERING(
+		"c", "\"1\"") ",{\"role\":\"assistant\",\"content\":\"b\"},"
+			      "{\"role\":\"user\",\"content\":\"c\"}");
+
+	assert_true(question_of(asked, 3) == question_of(asked, 2));
+	assert_true(question_of(asked, 3) == asked_by(answered, 3));
+	assert_true(question_of(asked, 3) !=
+		    question_of(BODY(CALLING("c", "f") ANSWERING("c", "\"2\"")),
+				3));
+}
+
+static void
 what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 {
 #define WEB_IMAGE                                       \
@@ -569,6 +585,7 @@ main(void)
 		cmocka_unit_test_teardown(
 			results_at_the_end_are_history_and_the_question_is_ours,
 			fini),
+		cmocka_unit_test(results_are_part_of_what_was_asked),
 		cmocka_unit_test(
 			what_a_harness_does_not_take_is_refused_by_its_place),
 		cmocka_unit_test_teardown(a_field_that_is_not_read_is_named,

@@ -276,6 +276,8 @@ read_image(struct reading *r, json_t *parts, const json_t *part,
 {
 	const json_t *image = json_object_get(part, "image_url");
 
+	if (json_is_object(image))
+		note_unread(r, "messages.content.image_url", image, "url");
 	return read_image_url(r, parts,
 			      json_is_string(image)
 				      ? json_str(part, "image_url")
@@ -291,6 +293,9 @@ read_source(struct reading *r, json_t *parts, const json_t *part,
 	const json_t *source = json_object_get(part, "source");
 	struct str bytes = json_str(source, "data");
 
+	if (json_is_object(source))
+		note_unread(r, "messages.content.source", source,
+			    "type media_type data url");
 	if (!bytes.ptr)
 		return read_image_url(r, parts, json_str(source, "url"), e);
 	return add_image(r, parts, json_str(source, "media_type"), bytes, e);

@@ -6,6 +6,7 @@
 #include "workers/cli/message.h"
 #include "workers/io/hash.h"
 #include "workers/io/json.h"
+#include "workers/io/json_read.h"
 
 /* What is said for a client that ends with results of its tools. */
 #define USE_RESULTS \
@@ -387,8 +388,10 @@ mend_halves(char *json, size_t len)
 static json_t *
 load(struct str body, json_error_t *why)
 {
-	json_t *root = json_loadb(body.ptr, body.len, JSON_ALLOW_NUL, why);
+	json_t *root = json_read(body);
 
+	if (!root)
+		root = json_loadb(body.ptr, body.len, JSON_ALLOW_NUL, why);
 	if (!root && json_error_code(why) == json_error_numeric_overflow)
 		root = json_loadb(body.ptr, body.len,
 				  JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
@@ -516,20 +519,26 @@ asked_in(const struct prompt *p, size_t from, size_t to)
 	return hash_value(&h);
 }
 
+/* Behind the last message of the assistant that stands before `message`. */
+static size_t
+behind_answer(const struct prompt *p, size_t message)
+{
+	while (message && !is_assistant(p, message - 1))
+		message--;
+	return message;
+}
+
 uint64_t
 prompt_asked(const struct prompt *p, size_t answer)
 {
-	size_t from = answer;
-
-	while (from && !is_assistant(p, from - 1))
-		from--;
-	return asked_in(p, from, answer);
+	return asked_in(p, behind_answer(p, answer), answer);
 }
 
 uint64_t
 prompt_question(const struct prompt *p, size_t from)
 {
-	return asked_in(p, from, json_array_size(p->messages));
+	return asked_in(p, behind_answer(p, from),
+			json_array_size(p->messages));
 }
 
 size_t

@@ -66,7 +66,8 @@ uint64_t prompt_answer(const struct prompt *, size_t message);
  *
  * prompt_asked     what the answer `answer`, a message of the assistant's, has
  *                  answered: all that stands between it and the answer before
- * prompt_question  what is asked from the message `from` on.  If the caller
+ * prompt_question  what is asked from the message `from` on, and in results
+ *                  that stand directly before it.  If the caller
  *                  sends the same again with the answer behind it, this is
  *                  prompt_asked() of that answer.
  */

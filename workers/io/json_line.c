@@ -38,7 +38,7 @@ put_special(struct buf *b, const unsigned char *at, size_t len)
 	}
 	for (const char *s = shorts; !width && *s; s += 2)
 		if ((unsigned char)*s == number) {
-			buf_print(b, "\\%c", s[1]);
+			buf_put(b, (struct str){ (char[]){ '\\', s[1] }, 2 });
 			return 1;
 		}
 	buf_print(b, "\\u%04X", number);
