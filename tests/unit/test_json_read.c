@@ -1,6 +1,7 @@
 /* What json_read() reads is what jansson reads; the rest it leaves alone. */
 #include "tests/unit/unit.h"
 
+#include "proto/buf.h"
 #include "workers/io/json_read.h"
 
 static json_t *
@@ -85,7 +86,7 @@ static void
 deep_nesting_is_left_to_jansson(void **state)
 {
 	enum { DEEP = 100000 };
-	char *text = malloc(DEEP);
+	char *text = xcalloc(1, DEEP);
 	json_t *nested;
 
 	memset(text, '[', DEEP);
