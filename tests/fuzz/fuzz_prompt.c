@@ -39,14 +39,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct prompt c;
-	struct listener listener = { "any", 0 };
+	struct recipient recipient = { "any", 0 };
 	struct error e = { 0 };
 
 	compare((struct str){ (const char *)data, len });
 	if (len && data[len - 1] == '}')
-		listener.takes = TAKES_IMAGES | TAKES_IMAGE_URLS;
-	if (!prompt_read(&c, (struct str){ (const char *)data, len }, &listener,
-			 &e)) {
+		recipient.takes = TAKES_IMAGES | TAKES_IMAGE_URLS;
+	if (!prompt_read(&c, (struct str){ (const char *)data, len },
+			 &recipient, &e)) {
 		if (e.code == ERR_NONE || !e.text[0])
 			abort();
 		return 0;

@@ -9,7 +9,7 @@
 static struct prompt c;
 
 /* A harness that takes everything. */
-static const struct listener any = { "any", TAKES_IMAGES | TAKES_IMAGE_URLS };
+static const struct recipient any = { "any", TAKES_IMAGES | TAKES_IMAGE_URLS };
 
 static int
 fini(void **state)
@@ -505,8 +505,8 @@ what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 #define PNG                                                                 \
 	"[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;" \
 	"base64,iVBORw0KGgo=\"}}]"
-	static const struct listener text = { "forge", 0 };
-	static const struct listener bytes = { "pi", TAKES_IMAGES };
+	static const struct recipient text = { "forge", 0 };
+	static const struct recipient bytes = { "pi", TAKES_IMAGES };
 
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[0].content[0]: forge takes no images",

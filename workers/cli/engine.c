@@ -259,7 +259,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 	if (!self_of(t)->pool.program)
 		return pool_fail_missing(&self_of(t)->pool, e);
 	if (!prompt_read(&job->prompt, t->body,
-			 &(struct listener){ t->worker->name,
+			 &(struct recipient){ t->worker->name,
 					     self_of(t)->pool.harness->takes },
 			 e))
 		return false;

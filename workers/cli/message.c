@@ -11,9 +11,9 @@
 #include "workers/io/json.h"
 
 void
-reading_init(struct reading *r, const struct listener *listener)
+reading_init(struct reading *r, const struct recipient *recipient)
 {
-	*r = (struct reading){ .listener = *listener,
+	*r = (struct reading){ .recipient = *recipient,
 			       .ignored = json_object(),
 			       .open_calls = json_object(),
 			       .ids = json_object() };
@@ -41,10 +41,10 @@ reading_fail(const struct reading *r, const char *what, struct error *e)
 
 /* The harness does not take what stands here. */
 static bool
-fail_listener(const struct reading *r, const char *takes_no, struct error *e)
+fail_recipient(const struct reading *r, const char *takes_no, struct error *e)
 {
 	auto_free char *what =
-		copy_format(": %s takes no %s", r->listener.name, takes_no);
+		copy_format(": %s takes no %s", r->recipient.name, takes_no);
 
 	reading_fail(r, what, e);
 	e->code = ERR_UNSUPPORTED;
@@ -102,6 +102,15 @@ message_note_ignored(struct reading *r, const json_t *message)
 			ignore(r, "messages", field);
 }
 
+/* What is the default asks for nothing. */
+static bool
+is_default(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return says_nothing(value) || (text && !strcmp(text, "auto"));
+}
+
 /* Notes the fields of a part or of a call that are not among those read. */
 static void
 note_unread(struct reading *r, const char *where, const json_t *object,
@@ -111,7 +120,7 @@ note_unread(struct reading *r, const char *where, const json_t *object,
 	json_t *value;
 
 	json_object_foreach ((json_t *)object, field, value)
-		if (!says_nothing(value) &&
+		if (!is_default(value) &&
 		    !str_list_has(str_of(read), str_of(field)))
 			ignore(r, where, field);
 }
@@ -202,8 +211,8 @@ add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	media_type = image_type(type, bytes, &problem);
 	if (!media_type)
 		return reading_fail(r, problem, e);
-	if (!(r->listener.takes & TAKES_IMAGES))
-		return fail_listener(r, "images", e);
+	if (!(r->recipient.takes & TAKES_IMAGES))
+		return fail_recipient(r, "images", e);
 	json_array_append_new(parts,
 			      json_pack("{s:s, s:s, s:s%}", "type", "image",
 					"media_type", media_type, "data",
@@ -255,8 +264,8 @@ read_image_url(struct reading *r, json_t *parts, struct str url,
 				e);
 		if (r->is_assistants)
 			return fail_assistants(r, e);
-		if (!(r->listener.takes & TAKES_IMAGE_URLS))
-			return fail_listener(
+		if (!(r->recipient.takes & TAKES_IMAGE_URLS))
+			return fail_recipient(
 				r, "images by their URL, only as data: URLs",
 				e);
 		json_array_append_new(parts,

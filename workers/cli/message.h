@@ -17,14 +17,14 @@
 #include "proto/str.h"
 
 /* Who is to hear the messages. */
-struct listener {
+struct recipient {
 	const char *name; /* of the harness */
 	unsigned takes;	  /* enum takes, or'ed */
 };
 
 /* How far the reading of a request has come. */
 struct reading {
-	struct listener listener;
+	struct recipient recipient;
 	json_t *ignored;    /* the names of what is passed over, as its keys */
 	json_t *open_calls; /* calls without a result so far, by their ids */
 	json_t *ids;	    /* how often each id has been given to a call */
@@ -34,7 +34,7 @@ struct reading {
 	bool in_part;
 };
 
-void reading_init(struct reading *, const struct listener *);
+void reading_init(struct reading *, const struct recipient *);
 void reading_fini(struct reading *);
 
 /* Fails with ERR_INVALID; the text begins with the place. */

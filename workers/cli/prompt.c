@@ -253,13 +253,14 @@ find_question(struct reader *r, struct error *e)
 
 static bool
 read_messages(struct prompt *p, const json_t *body,
-	      const struct listener *listener, json_t *ignored, struct error *e)
+	      const struct recipient *recipient, json_t *ignored,
+	      struct error *e)
 {
 	const json_t *messages = json_object_get(body, "messages");
 	struct reader r = { .conversation = p, .system = json_array() };
 	bool ok = true;
 
-	reading_init(&r.reading, listener);
+	reading_init(&r.reading, recipient);
 	p->messages = json_array();
 	p->ours = SIZE_MAX;
 	json_array_foreach (messages, r.reading.message, r.message) {
@@ -413,8 +414,8 @@ load_mended(struct str body, json_error_t *why)
 }
 
 bool
-prompt_read(struct prompt *p, struct str body, const struct listener *listener,
-	    struct error *e)
+prompt_read(struct prompt *p, struct str body,
+	    const struct recipient *recipient, struct error *e)
 {
 	json_error_t why;
 	json_t *root = load_mended(body, &why), *ignored = json_object();
@@ -426,7 +427,7 @@ prompt_read(struct prompt *p, struct str body, const struct listener *listener,
 		       root ? "it is no object" : why.text);
 	if (ok) {
 		note_ignored(ignored, root);
-		ok = read_messages(p, root, listener, ignored, e);
+		ok = read_messages(p, root, recipient, ignored, e);
 	}
 	list_ignored(p, ignored);
 	json_decref(ignored);

@@ -35,7 +35,7 @@ struct prompt {
 };
 
 must_check bool prompt_read(struct prompt *, struct str body,
-			    const struct listener *, struct error *);
+			    const struct recipient *, struct error *);
 void prompt_fini(struct prompt *);
 
 /* Behind the last message of the assistant: what it has not answered yet. */
