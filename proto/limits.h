@@ -22,22 +22,23 @@
 #define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */
 #define MAX_LINE (160u << 20) /* one line of a CLI: a 64 MiB text, escaped */
 #define MAX_DELTA (64u << 10) /* one piece of an answer */
-#define EVENT_COST 512	    /* bytes of credit for an event, besides its text */
+#define EVENT_COST 512 /* bytes of credit for an event, besides its text */
 #define MAX_MEANWHILE MAX_DELTA /* of what a CLI says between its turns */
-#define MAX_LIST (8u << 20) /* one list, as JSON: sessions, models */
-#define MAX_STDERR (8u << 10)  /* the end of a CLI's standard error */
-#define MAX_BATCH (128u << 10) /* bytes of events in one NNG message */
-#define MAX_MAIL 128	       /* messages received, and not yet handled */
-#define MAX_PIPES 16	       /* connections of one NNG socket */
-#define MAX_FIELDS 14	       /* of one message */
+#define MAX_LIST (8u << 20)	/* one list, as JSON: sessions, models */
+#define MAX_STDERR (8u << 10)	/* the end of a CLI's standard error */
+#define MAX_BATCH (128u << 10)	/* bytes of events in one NNG message */
+#define MAX_MAIL 128		/* messages received, and not yet handled */
+#define MAX_PIPES 16		/* connections of one NNG socket */
+#define MAX_FIELDS 14		/* of one message */
 #define MAX_WIRE (MAX_BODY + (1u << 20)) /* one message between processes */
 #define MAX_WINDOW (1u << 20) /* bytes a worker may be ahead of a client */
 #define MAX_BACKLOG \
 	(16u << 20) /* the same, where the CLI can't be made to wait */
-#define MAX_CONVERSATIONS 512	      /* conversations of one CLI process */
-#define MAX_SESSION_CONVERSATIONS 8   /* of one session; the oldest go */
-#define MAX_CHECKPOINTS 1000	      /* of one conversation; the oldest go */
-#define MAX_UNSAVED_SESSIONS 1000     /* in memory while the disk is full */
+#define MAX_CONVERSATIONS 512	    /* conversations of one CLI process */
+#define MAX_SESSION_CONVERSATIONS 8 /* of one session; the oldest go */
+#define MAX_CHECKPOINTS 1000	    /* of one conversation; the oldest go */
+#define MAX_RECENT_SESSIONS 64	  /* of which a worker keeps a copy in memory */
+#define MAX_UNSAVED_SESSIONS 1000 /* in memory while the disk is full */
 #define MAX_UNSAVED_BYTES (64u << 20) /* the same */
 #define MAX_UNKNOWN 64	      /* kinds of a CLI's lines that we don't know */
 #define MAX_UNSENT (8u << 20) /* bytes of a stream for a slow client */

@@ -274,33 +274,73 @@ damage_that_a_save_meets_fails_nothing(void **state)
 	assert_true(answers("a", 2, 78));
 	assert_int_equal(turns_of("a", false), 2);
 	assert_true(knows("a", 78));
-	assert_false(knows("a", 77));
 	assert_int_equal(said("moved to"), 1);
+	open_it_again();
+	assert_int_equal(turns_of("a", false), 2);
+	assert_true(knows("a", 77));
 }
 
 static void
 damage_that_a_search_meets_fails_nothing(void **state)
 {
 	struct rows rows = ROWS_INIT;
+	struct str json;
 
 	open_it();
 	assert_true(answers("a", 1, 77));
 	damage();
-	assert_int_equal(turns_of("a", false), 0);
-	assert_true(answers("a", 1, 77));
+	assert_int_equal(turns_of("a", false), 1);
 	damage();
-	assert_false(knows("a", 77));
-	assert_true(answers("a", 1, 77));
+	assert_true(knows("a", 77));
 	damage();
 	sessions_list(&sessions, &rows, 10, "echo");
-	assert_str(rows_end(&rows), "[]");
+	json = rows_end(&rows);
+	assert_non_null(memmem(json.ptr, json.len, "\"id\":\"a\"", 8));
 	rows_fini(&rows);
-	assert_true(answers("a", 1, 77));
 	damage();
-	sessions_forget(&sessions, "a");
+	assert_int_equal(sessions_forget(&sessions, "a"), 1);
 	assert_int_equal(turns_of("a", false), 0);
 	assert_true(answers("a", 1, 77));
 	assert_int_equal(said("moved to"), 4);
+}
+
+/* A worker forgets what has been forgotten, and no more than it must. */
+static void
+damage_costs_what_was_not_used_lately(void **state)
+{
+	open_it();
+	assert_true(answers("old", 1, 71));
+	open_it_again();
+	for (unsigned i = 1; i <= MAX_RECENT_SESSIONS + 1; i++) {
+		auto_free char *id = copy_format("s-%u", i);
+
+		assert_true(answers(id, i, i));
+	}
+	assert_int_equal(sessions_forget(&sessions, "s-5"), 1);
+	damage();
+	assert_int_equal(turns_of("s-1", false), 0);
+	assert_int_equal(turns_of("s-2", false), 2);
+	assert_int_equal(turns_of("s-5", false), 0);
+	assert_int_equal(turns_of("s-65", false), 65);
+	assert_int_equal(turns_of("old", false), 0);
+	assert_int_equal(said("moved to"), 1);
+}
+
+static void
+damage_on_a_full_disk_loses_nothing_that_is_in_use(void **state)
+{
+	open_it();
+	assert_true(answers("a", 1, 71));
+	damage();
+	disk_is_full(true);
+	assert_false(answers("b", 1, 72));
+	assert_int_equal(turns_of("a", true), 1);
+	assert_int_equal(turns_of("b", true), 1);
+	disk_is_full(false);
+	assert_true(answers("b", 2, 73));
+	open_it_again();
+	assert_int_equal(turns_of("a", false), 1);
+	assert_int_equal(turns_of("b", false), 2);
 }
 
 static void
@@ -509,6 +549,8 @@ main(void)
 		TEST(a_file_of_a_newer_version_is_moved_aside_whole),
 		TEST(damage_that_a_save_meets_fails_nothing),
 		TEST(damage_that_a_search_meets_fails_nothing),
+		TEST(damage_costs_what_was_not_used_lately),
+		TEST(damage_on_a_full_disk_loses_nothing_that_is_in_use),
 		TEST(a_file_of_version_1_is_taken_over),
 		TEST(a_full_disk_forgets_nothing),
 		TEST(a_worker_that_starts_on_a_full_disk_knows_its_sessions),

@@ -332,12 +332,13 @@ move_aside(struct database *d)
 			 "; it cannot be moved aside: %s", strerror(errno));
 		return false;
 	}
-	log_error("sessions: %s cannot be used any more (%s).  It was moved to "
-		  "%s, and an empty one begun: the sessions in it begin anew, "
-		  "with the history that their clients send.  To get them "
-		  "back, stop the bridge, repair the file (sqlite3 FILE "
-		  ".recover) and put it in its place.",
-		  d->path, d->why, aside);
+	log_error(
+		"sessions: %s cannot be used any more (%s).  It was moved to "
+		"%s, and an empty one begun: sessions that were in it only "
+		"begin anew, with the history that their clients send.  To "
+		"get them back, stop the bridge, repair the file (sqlite3 FILE "
+		".recover) and put it in its place.",
+		d->path, d->why, aside);
 	return true;
 }
 

@@ -7,115 +7,8 @@
 #include <sqlite3.h>
 
 #include "proto/log.h"
-
-/* Each pair is of the file and of the memory, in this order. */
-enum query {
-	FIND,
-	FIND_ANSWER,
-	LIST,
-	WRITE_ROW,
-	WRITE_ROW_IN_MEMORY,
-	DROP_CHECKPOINTS,
-	DROP_CHECKPOINTS_IN_MEMORY,
-	ADD_CHECKPOINT,
-	ADD_CHECKPOINT_IN_MEMORY,
-	DROP_CONVERSATIONS,
-	DROP_CONVERSATIONS_IN_MEMORY,
-	FORGET,
-	FORGET_IN_MEMORY,
-	NOTE_FORGOTTEN,
-	COPY_ROW,
-	COPY_CHECKPOINTS,
-	DROP_SESSIONS,
-	DROP_OLDEST_SESSION,
-	QUERIES,
-};
-
-enum place { IN_FILE, IN_MEMORY }; /* to be added to the first of a pair */
-
-#define TEXT(number) TEXT_(number)
-#define TEXT_(number) #number
-
-#define ROW                                                             \
-	"session, number, cli_id, system, cwd, model, permission_mode," \
-	" loads, n, asked, answer, position, turns, created_at,"        \
-	" last_used_at"
-
-/* The row `d` of the file is what is known: nothing newer is in memory. */
-#define IS_CURRENT                                              \
-	"NOT EXISTS(SELECT 1 FROM main.conversations AS m"      \
-	" WHERE m.session = d.session AND m.number = d.number)" \
-	" AND NOT EXISTS(SELECT 1 FROM main.forgotten AS f"     \
-	" WHERE f.session = d.session)"
-
-#define LISTED                                                    \
-	"session, number, cli_id, cwd, model, turns, created_at," \
-	" last_used_at"
-
-#define ANSWER_OF(db)                                               \
-	"SELECT d.number, k.n AS n, k.asked, k.answer, k.position," \
-	" d.last_used_at AS used FROM " db ".checkpoints AS k"      \
-	" JOIN " db ".conversations AS d"                           \
-	" ON d.session = k.session AND d.number = k.number"         \
-	" WHERE k.session = ?1 AND k.answer = ?2"                   \
-	" AND (?3 = 0 OR k.asked = 0 OR k.asked = ?3)"
-
-#define PAIR_WRITE_ROW(db)                                                \
-	"INSERT INTO " db ".conversations VALUES(?1, ?2, ?3, ?4, ?5, ?6," \
-	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"                      \
-	" ON CONFLICT(session, number) DO UPDATE SET cli_id = ?3,"        \
-	" system = ?4, cwd = ?5, model = ?6, permission_mode = ?7,"       \
-	" loads = ?8, n = ?9, asked = ?10, answer = ?11, position = ?12," \
-	" turns = ?13, last_used_at = ?15"
-#define PAIR_DROP_CHECKPOINTS(db)                           \
-	"DELETE FROM " db ".checkpoints WHERE session = ?1" \
-	" AND number = ?2"                                  \
-	" AND (n >= ?3 OR n <= ?3 - " TEXT(MAX_CHECKPOINTS) ")"
-#define PAIR_ADD_CHECKPOINT(db) \
-	"INSERT INTO " db ".checkpoints VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-#define PAIR_DROP_CONVERSATIONS(db)                                   \
-	"DELETE FROM " db ".conversations WHERE session = ?1"         \
-	" AND number IN (SELECT number FROM " db ".conversations"     \
-	" WHERE session = ?1 ORDER BY last_used_at DESC, number DESC" \
-	" LIMIT -1 OFFSET " TEXT(MAX_SESSION_CONVERSATIONS) ")"
-#define PAIR_FORGET(db) "DELETE FROM " db ".conversations WHERE session = ?1"
-
-#define PAIR(query)                     \
-	[query] = PAIR_##query("disk"), \
-	[query##_IN_MEMORY] = PAIR_##query("main")
-
-static const char *const queries[QUERIES] = {
-	[FIND] = "SELECT " ROW ", 1 FROM main.conversations"
-		 " WHERE session = ?1 UNION ALL"
-		 " SELECT " ROW ", 0 FROM disk.conversations AS d"
-		 " WHERE session = ?1 AND " IS_CURRENT
-		 " ORDER BY last_used_at DESC, number DESC",
-	[FIND_ANSWER] = ANSWER_OF("main") " UNION ALL " ANSWER_OF(
-		"disk") " AND " IS_CURRENT
-			" ORDER BY used DESC, n DESC LIMIT 1",
-	[LIST] = "SELECT " LISTED " FROM main.conversations UNION ALL"
-		 " SELECT " LISTED " FROM disk.conversations AS d"
-		 " WHERE " IS_CURRENT " ORDER BY last_used_at DESC LIMIT ?1",
-	PAIR(WRITE_ROW),
-	PAIR(DROP_CHECKPOINTS),
-	PAIR(ADD_CHECKPOINT),
-	PAIR(DROP_CONVERSATIONS),
-	PAIR(FORGET),
-	[NOTE_FORGOTTEN] = "INSERT OR IGNORE INTO main.forgotten VALUES(?1)",
-	[COPY_ROW] = "INSERT INTO main.conversations"
-		     " SELECT * FROM disk.conversations AS d"
-		     " WHERE session = ?1 AND number = ?2 AND " IS_CURRENT,
-	[COPY_CHECKPOINTS] = "INSERT INTO main.checkpoints"
-			     " SELECT * FROM disk.checkpoints"
-			     " WHERE session = ?1 AND number = ?2",
-	[DROP_SESSIONS] = "DELETE FROM main.conversations WHERE session IN"
-			  " (SELECT session FROM main.conversations"
-			  " GROUP BY session ORDER BY max(last_used_at) DESC"
-			  " LIMIT -1 OFFSET " TEXT(MAX_UNSAVED_SESSIONS) ")",
-	[DROP_OLDEST_SESSION] = "DELETE FROM main.conversations WHERE session ="
-				" (SELECT session FROM main.conversations"
-				" ORDER BY last_used_at LIMIT 1)",
-};
+#include "workers/cli/queries.h"
+#include "workers/cli/recent.h"
 
 /* Writes all that is in memory into the file: part of a transaction. */
 static const char write_unsaved[] =
@@ -131,15 +24,18 @@ static const char write_unsaved[] =
 bool
 sessions_open(struct sessions *s, const char *path, struct error *e)
 {
-	s->has_unsaved = false;
+	memset(s, 0, sizeof *s);
 	return database_open(&s->database, path, queries, QUERIES, e);
 }
 
 void
 sessions_close(struct sessions *s)
 {
+	recent_fini(&s->recent);
 	database_close(&s->database);
 }
+
+static bool recover(struct sessions *);
 
 /* Parameters and columns */
 
@@ -253,7 +149,7 @@ sessions_find(struct sessions *s, const char *id, struct session **to,
 	size_t n;
 	int result = read_rows(s, id, &list, &n);
 
-	if (result != SQLITE_OK && database_recover(&s->database))
+	if (result != SQLITE_OK && recover(s))
 		result = read_rows(s, id, &list, &n);
 	if (result != SQLITE_OK)
 		return fail_with(e, ERR_SYSTEM,
@@ -262,31 +158,6 @@ sessions_find(struct sessions *s, const char *id, struct session **to,
 	*to = list;
 	*count = n;
 	return true;
-}
-
-void
-checkpoint_fini(struct checkpoint *k)
-{
-	free(k->position);
-	memset(k, 0, sizeof *k);
-}
-
-void
-session_fini(struct session *s)
-{
-	free(s->id);
-	free(s->cli_id);
-	terms_fini(&s->terms);
-	checkpoint_fini(&s->newest);
-	memset(s, 0, sizeof *s);
-}
-
-void
-sessions_free(struct session *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		session_fini(&list[i]);
-	free(list);
 }
 
 bool
@@ -310,7 +181,7 @@ sessions_find_answer(struct sessions *s, const char *id, uint64_t asked,
 		}
 		database_reset(&s->database, FIND_ANSWER);
 		again = !again && result != SQLITE_ROW &&
-			result != SQLITE_DONE && database_recover(&s->database);
+			result != SQLITE_DONE && recover(s);
 	} while (again);
 	if (result != SQLITE_ROW && result != SQLITE_DONE)
 		log_error("sessions: %s cannot be read: %s", s->database.path,
@@ -453,6 +324,39 @@ keep_in_memory(struct sessions *s, const struct session *row,
 	s->has_unsaved = true;
 }
 
+/* After a failure */
+
+/* What is in memory already is newer than, or the same as, its copy here. */
+static void
+put_back(struct sessions *s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < MAX_RECENT_SESSIONS; i++) {
+		const struct session *row = &s->recent.rows[i];
+
+		if (!row->id)
+			continue;
+		n++;
+		if (s->database.disk == DISK_NONE ||
+		    save_in_file(s, row, &row->newest) != SQLITE_OK)
+			keep_in_memory(s, row, &row->newest);
+	}
+	log_info("sessions: the conversations that this worker has used last "
+		 "are known still: %u",
+		 n);
+}
+
+/* After a failure: true if what has failed is worth another try. */
+static bool
+recover(struct sessions *s)
+{
+	if (!database_recover(&s->database))
+		return false;
+	put_back(s);
+	return true;
+}
+
 void
 sessions_save(struct sessions *s, const struct session *row,
 	      const struct checkpoint *added, bool *unsaved)
@@ -463,12 +367,13 @@ sessions_save(struct sessions *s, const struct session *row,
 	database_reconnect(d);
 	if (d->disk != DISK_NONE)
 		result = save_in_file(s, row, added);
-	if (result != SQLITE_OK && database_recover(d) && d->disk != DISK_NONE)
+	if (result != SQLITE_OK && recover(s) && d->disk != DISK_NONE)
 		result = save_in_file(s, row, added);
 	*unsaved = result != SQLITE_OK;
 	database_was_written(d, result == SQLITE_OK);
 	if (*unsaved)
 		keep_in_memory(s, row, added);
+	recent_keep(&s->recent, row);
 }
 
 /* Forgetting */
@@ -507,12 +412,13 @@ sessions_forget(struct sessions *s, const char *id)
 
 	if (!was_there && d->disk != DISK_NONE)
 		return 0;
+	recent_drop(&s->recent, id);
 	of_session(s, FORGET_IN_MEMORY, id);
 	if (database_run(d, FORGET_IN_MEMORY) != SQLITE_OK)
 		log_error("sessions: %s", d->why);
 	of_session(s, FORGET, id);
 	if (d->disk == DISK_NONE ||
-	    (database_run(d, FORGET) != SQLITE_OK && !database_recover(d)))
+	    (database_run(d, FORGET) != SQLITE_OK && !recover(s)))
 		note_forgotten(s, id);
 	return was_there;
 }
@@ -544,9 +450,9 @@ add_row(struct rows *to, json_t *row)
 }
 
 /* One more than that is looked for, to know whether there are more. */
-void
-sessions_list(struct sessions *s, struct rows *to, unsigned limit,
-	      const char *backend)
+static int
+list_rows(struct sessions *s, struct rows *to, unsigned limit,
+	  const char *backend)
 {
 	struct sqlite3_stmt *q = database_query(&s->database, LIST);
 	bool fits = true;
@@ -563,8 +469,19 @@ sessions_list(struct sessions *s, struct rows *to, unsigned limit,
 		fits = add_row(to, list_row(q, backend));
 	}
 	database_reset(&s->database, LIST);
-	if (result != SQLITE_ROW && result != SQLITE_DONE &&
-	    !database_recover(&s->database))
+	return result == SQLITE_ROW || result == SQLITE_DONE ? SQLITE_OK
+							     : result;
+}
+
+void
+sessions_list(struct sessions *s, struct rows *to, unsigned limit,
+	      const char *backend)
+{
+	int result = list_rows(s, to, limit, backend);
+
+	if (result != SQLITE_OK && recover(s) && !to->json.len)
+		result = list_rows(s, to, limit, backend);
+	if (result != SQLITE_OK)
 		log_error("sessions: %s cannot be read: %s", s->database.path,
 			  s->database.why);
 }

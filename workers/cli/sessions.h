@@ -11,36 +11,22 @@
  *
  * They are in a SQLite file of the worker's, readable by us alone
  * (database.h).  What cannot be written there is kept in memory, found as if
- * it had been, and written with the next save that succeeds.
+ * it had been, and written with the next save that succeeds.  If the file is
+ * found damaged, the conversations that this process has used last are not
+ * lost, but for their checkpoints before the newest.
  */
-#include "proto/buf.h"
 #include "proto/error.h"
 #include "workers/cli/database.h"
-#include "workers/cli/terms.h"
+#include "workers/cli/recent.h"
+#include "workers/cli/session.h"
 #include "workers/worker/rows.h"
 
 struct sessions {
 	struct database database;
 	bool has_unsaved; /* something is known to this process only */
-};
 
-struct checkpoint {	 /* where one answer of a conversation ended */
-	uint64_t number; /* counts the answers of the conversation from 1;
-			  * 0: there is none */
-	uint64_t asked;	 /* hash of what was asked; 0: unknown */
-	uint64_t answer; /* hash of what was answered; 0: nothing, or unknown */
-	char *position;	 /* in the CLI's own records; NULL: unknown */
-};
-
-struct session {	 /* one conversation of a session */
-	char *id;	 /* the caller's */
-	unsigned number; /* of the conversation in the session, from 1 */
-	char *cli_id;	 /* the CLI's own */
-	struct terms terms;
-	struct checkpoint newest;
-	uint64_t turns;
-	uint64_t created_at, last_used_at; /* Unix ms */
-	bool unsaved; /* it is known to this process only */
+	/* If the file is found damaged, these are put into the new one. */
+	struct recent recent;
 };
 
 /* Fails only if SQLite itself cannot be used; see database.h. */
@@ -54,8 +40,6 @@ void sessions_close(struct sessions *);
  */
 must_check bool sessions_find(struct sessions *, const char *id,
 			      struct session **list, size_t *n, struct error *);
-void sessions_free(struct session *list, size_t n);
-void session_fini(struct session *);
 
 /*
  * Which of the session's answers that is: one of conversation *number.  With
@@ -66,7 +50,6 @@ void session_fini(struct session *);
 bool sessions_find_answer(struct sessions *, const char *id, uint64_t asked,
 			  uint64_t answer, unsigned *number,
 			  struct checkpoint *);
-void checkpoint_fini(struct checkpoint *);
 
 /*
  * Writes the row, with its newest checkpoint, in one transaction with this: the
@@ -74,9 +57,11 @@ void checkpoint_fini(struct checkpoint *);
  * are forgotten, and `added` is remembered, if it has an answer.  With NULL,
  * the checkpoints stay as they are.
  *
- * *unsaved: the file could not be written, so it is kept in memory.  Of the
- * oldest, MAX_CHECKPOINTS of a conversation, MAX_SESSION_CONVERSATIONS of a
- * session and MAX_UNSAVED_SESSIONS are kept.
+ * *unsaved: the file could not be written, so the row is kept in memory.
+ *
+ * A conversation has at most MAX_CHECKPOINTS, a session at most
+ * MAX_SESSION_CONVERSATIONS, and the memory at most MAX_UNSAVED_SESSIONS and
+ * MAX_UNSAVED_BYTES: the oldest make room.
  */
 void sessions_save(struct sessions *, const struct session *,
 		   const struct checkpoint *added, bool *unsaved);
