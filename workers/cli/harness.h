@@ -32,6 +32,7 @@
 #include "workers/cli/parts.h"
 #include "workers/io/json.h"
 #include "workers/io/program.h"
+#include "workers/io/uuid.h"
 #include "workers/io/words.h"
 
 /* Which of its user's configuration a CLI may load beside the login. */
@@ -378,5 +379,3 @@ void instance_unknown(struct instance *, const char *kind, const char *what);
 /* As an argument, `model` cannot be taken for anything but a name. */
 bool is_plain_model(const char *model);
 
-/* A random UUID, as RFC 4122, section 4.4 has it.  The caller frees it. */
-char *new_uuid(void);

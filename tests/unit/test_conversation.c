@@ -1,0 +1,524 @@
+/* What workers/cli/conversation promises: every cell of its table is walked. */
+#include "unit.h"
+
+#include "workers/cli/conversation.h"
+#include "workers/cli/pool.h"
+#include "workers/cli/prompt.h"
+
+/* ---- what is around it: a pool, an instance, turns and a harness ---- */
+
+struct asked {
+	struct turn turn;
+	unsigned told; /* how often its end was told */
+	struct outcome outcome;
+};
+
+static struct {
+	unsigned kills, retires, leaves, says, interrupts, handshakes, idles;
+	unsigned trials, closes;
+	struct buf text; /* of turns */
+} did;
+
+static struct worker worker;
+static struct pool pool;
+static struct harness harness;
+static struct instance instance;
+static struct asked turn;
+static bool ends_on_interrupt;
+
+void
+instance_kill(struct instance *inst)
+{
+	did.kills++;
+}
+
+void
+instance_retire(struct instance *inst)
+{
+	did.retires++;
+}
+
+void
+instance_close(struct instance *inst)
+{
+	inst->state = INSTANCE_CLOSED;
+}
+
+void
+instance_finish(struct instance *inst)
+{
+}
+
+void
+instance_leave(struct conversation *c)
+{
+	did.leaves++;
+}
+
+bool
+instance_is_stale(const struct instance *inst)
+{
+	return inst->generation != pool.generation;
+}
+
+bool
+instance_is_idle(const struct instance *inst)
+{
+	return false;
+}
+
+static bool
+take_place(struct conversation *c)
+{
+	c->instance = &instance;
+	instance.references++;
+	return true;
+}
+
+bool
+instance_start_for(struct conversation *c, struct error *e)
+{
+	return take_place(c);
+}
+
+bool
+instance_join(struct conversation *c, struct error *e)
+{
+	return take_place(c);
+}
+
+void
+instance_write(struct instance *inst, struct str s)
+{
+}
+
+void
+program_pause(struct program *p, bool paused)
+{
+	p->paused = paused;
+}
+
+void
+program_close_input(struct program *p)
+{
+}
+
+struct str
+program_last_words(const struct program *p)
+{
+	return STR("last words");
+}
+
+bool
+pool_fail_missing(const struct pool *p, struct error *e)
+{
+	return fail_with(e, ERR_NOT_SET_UP, "not there");
+}
+
+void
+pool_became_idle(struct conversation *c)
+{
+	did.idles++;
+}
+
+void
+pool_trial_is_over(struct pool *p, const struct error *e)
+{
+	did.trials++;
+}
+
+void
+pool_learn_models(struct pool *p, json_t *models)
+{
+	json_decref(models);
+}
+
+void
+turn_text(struct turn *t, struct str s)
+{
+	buf_put(&did.text, s);
+}
+
+void
+turn_reasoning(struct turn *t, struct str s)
+{
+}
+
+void
+turn_tool(struct turn *t, struct str json)
+{
+}
+
+void
+turn_note(struct turn *t, struct str text)
+{
+}
+
+size_t
+turn_backlog(const struct turn *t)
+{
+	return 0;
+}
+
+bool
+turn_is_blocked(const struct turn *t)
+{
+	return false;
+}
+
+uint64_t
+answer_add(uint64_t answer, struct str text)
+{
+	return answer + text.len;
+}
+
+static void
+on_ready(struct conversation *c)
+{
+	conversation_say(c, "model", NULL, 0);
+}
+
+static void
+on_spoke(struct conversation *c)
+{
+}
+
+static void
+on_over(struct turn *t, struct conversation *c, const struct outcome *o)
+{
+	struct asked *a = container_of(t, struct asked, turn);
+
+	a->told++;
+	a->outcome = *o;
+}
+
+static void
+handshake(struct conversation *c)
+{
+	did.handshakes++;
+}
+
+static void
+say(struct conversation *c)
+{
+	did.says++;
+}
+
+static void
+interrupt(struct conversation *c)
+{
+	did.interrupts++;
+	if (ends_on_interrupt)
+		conversation_finish(c, "stop", NULL, NULL);
+}
+
+static void
+close_it(struct conversation *c)
+{
+	did.closes++;
+}
+
+/* ---- a conversation in each state ---- */
+
+static struct error why;
+
+static struct conversation *
+start(bool is_spare)
+{
+	const struct conversation_plan plan = {
+		.session = is_spare ? NULL : "s",
+		.cli_id = "id",
+		.cwd = "/",
+		.kept = true,
+		.spare = is_spare,
+	};
+	struct error e = { 0 };
+
+	return conversation_start(&pool, &plan, &e);
+}
+
+static struct conversation *
+in_state(enum conversation_state state)
+{
+	struct conversation *c = start(state == CONVERSATION_SPARE);
+
+	memset(&turn, 0, sizeof turn);
+	if (state == CONVERSATION_SPARE)
+		return c;
+	conversation_give(c, &turn.turn);
+	if (state == CONVERSATION_STARTING)
+		return c;
+	conversation_ready(c);
+	if (state == CONVERSATION_IDLE || state == CONVERSATION_ALONE)
+		conversation_finish(c, "stop", NULL, NULL);
+	if (state == CONVERSATION_ALONE || state == CONVERSATION_QUEUED)
+		conversation_speaks_alone(c);
+	if (state == CONVERSATION_STOPPING)
+		conversation_stop(c, &why);
+	if (state == CONVERSATION_LEAVING)
+		conversation_break(c, &why);
+	return c;
+}
+
+static int
+setup(void **state)
+{
+	memset(&did, 0, sizeof did);
+	did.text = BUF_INIT(4096);
+	memset(&instance, 0, sizeof instance);
+	instance.state = INSTANCE_UP;
+	instance.pool = &pool;
+	worker = (struct worker){ .loop = LOOP_INIT, .name = "test" };
+	worker.harness.timeout_ms = worker.harness.start_ms = 1000;
+	worker.harness.idle_ms = worker.harness.cancel_ms = 1000;
+	harness = (struct harness){ .handshake = handshake,
+				    .say = say,
+				    .interrupt = interrupt,
+				    .close = close_it };
+	pool = (struct pool){ .worker = &worker,
+			      .harness = &harness,
+			      .program = (char *)"/bin/true",
+			      .ready = on_ready,
+			      .spoke = on_spoke,
+			      .over = on_over };
+	list_init(&pool.conversations);
+	list_init(&pool.leavings);
+	ends_on_interrupt = false;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct node *n;
+
+	while ((n = list_first(&pool.conversations)))
+		conversation_leave(container_of(n, struct conversation, node));
+	while ((n = list_first(&pool.leavings))) {
+		struct conversation *c =
+			container_of(n, struct conversation, node);
+
+		loop_unset(&worker.loop, &c->free_later);
+		conversation_free_later(&c->free_later);
+	}
+	buf_fini(&did.text);
+	loop_fini(&worker.loop);
+	return 0;
+}
+
+/* ---- the table ---- */
+
+#define SPARE CONVERSATION_SPARE
+#define STARTING CONVERSATION_STARTING
+#define IDLE CONVERSATION_IDLE
+#define BUSY CONVERSATION_BUSY
+#define QUEUED CONVERSATION_QUEUED
+#define STOPPING CONVERSATION_STOPPING
+#define ALONE CONVERSATION_ALONE
+#define LEAVING CONVERSATION_LEAVING
+
+/* clang-format off */
+static const enum conversation_state
+wanted[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
+	/*            TAKEN     TURN      READY     END       BREAK    LOST      ALONE     SILENT    STOP      TIME     RETIRE   EXIT */
+	[SPARE]    = { STARTING, SPARE,    SPARE,    SPARE,    LEAVING, SPARE,    SPARE,    SPARE,    SPARE,    SPARE,   LEAVING, LEAVING },
+	[STARTING] = { STARTING, STARTING, BUSY,     LEAVING,  LEAVING, LEAVING,  STARTING, STARTING, LEAVING,  LEAVING, LEAVING, LEAVING },
+	[IDLE]     = { IDLE,     BUSY,     IDLE,     IDLE,     LEAVING, IDLE,     ALONE,    IDLE,     IDLE,     LEAVING, LEAVING, LEAVING },
+	[BUSY]     = { BUSY,     BUSY,     BUSY,     IDLE,     LEAVING, LEAVING,  QUEUED,   BUSY,     STOPPING, LEAVING, LEAVING, LEAVING },
+	[QUEUED]   = { QUEUED,   QUEUED,   QUEUED,   IDLE,     LEAVING, LEAVING,  QUEUED,   BUSY,     LEAVING,  LEAVING, LEAVING, LEAVING },
+	[STOPPING] = { STOPPING, STOPPING, STOPPING, IDLE,     LEAVING, STOPPING, STOPPING, STOPPING, STOPPING, LEAVING, LEAVING, LEAVING },
+	[ALONE]    = { ALONE,    ALONE,    ALONE,    ALONE,    LEAVING, ALONE,    ALONE,    IDLE,     ALONE,    LEAVING, LEAVING, LEAVING },
+	[LEAVING]  = { LEAVING,  LEAVING,  LEAVING,  LEAVING,  LEAVING, LEAVING,  LEAVING,  LEAVING,  LEAVING,  LEAVING, LEAVING, LEAVING },
+};
+/* clang-format on */
+
+static void
+walk(enum conversation_state state, enum conversation_event event)
+{
+	const struct outcome o = { .error = event == ON_END ? NULL : &why };
+	struct conversation *c = in_state(state);
+	bool had_turn;
+
+	assert_int_equal(c->state, state);
+	if (event == ON_TURN && conversation_is_free(c)) {
+		memset(&turn, 0, sizeof turn);
+		conversation_give(c, &turn.turn);
+	} else {
+		had_turn = c->turn;
+		conversation_event(c, event, &o);
+		if (!c->turn && had_turn)
+			assert_int_equal(turn.told, 1);
+	}
+	if (c->state != wanted[state][event])
+		fail_msg("state %d, event %d: is %d, not %d", state, event,
+			 c->state, wanted[state][event]);
+	if (c->turn)
+		assert_int_equal(turn.told, 0);
+	if (c->state == LEAVING)
+		assert_null(c->turn);
+}
+
+static void
+every_cell_leads_where_it_must(void **state)
+{
+	for (int s = 0; s < CONVERSATION_STATES; s++)
+		for (int e = 0; e < CONVERSATION_EVENTS; e++)
+			for (int shares = 0; shares <= 1; shares++) {
+				teardown(NULL);
+				setup(NULL);
+				harness.shares = shares;
+				walk(s, e);
+			}
+}
+
+/* ---- what it is for ---- */
+
+static void
+a_turn_that_is_stopped_is_over_at_once(void **state)
+{
+	struct conversation *c = in_state(BUSY);
+	struct asked next = { 0 };
+
+	conversation_stop(c, &why);
+	assert_int_equal(turn.told, 1);
+	assert_ptr_equal(turn.outcome.error, &why);
+	assert_int_equal(did.interrupts, 1);
+	assert_true(conversation_is_free(c));
+
+	conversation_give(c, &next.turn);
+	assert_int_equal(did.says, 1);
+	conversation_finish(c, "stop", NULL, NULL); /* of the first */
+	assert_int_equal(next.told, 0);
+	assert_int_equal(did.says, 2);
+	conversation_finish(c, "stop", NULL, NULL);
+	assert_int_equal(next.told, 1);
+	assert_null(next.outcome.error);
+}
+
+static void
+a_cli_may_stop_at_once(void **state)
+{
+	struct conversation *c = in_state(BUSY);
+
+	ends_on_interrupt = true;
+	conversation_stop(c, &why);
+	assert_int_equal(turn.told, 1);
+	assert_ptr_equal(turn.outcome.error, &why);
+	assert_int_equal(c->state, IDLE);
+}
+
+static void
+a_turn_that_only_waited_can_begin_elsewhere(void **state)
+{
+	struct conversation *c = in_state(STOPPING);
+	struct asked next = { 0 };
+
+	conversation_give(c, &next.turn);
+	conversation_event(c, ON_TIME, NULL);
+	assert_int_equal(next.told, 1);
+	assert_true(next.outcome.not_begun);
+	assert_false(turn.outcome.not_begun);
+}
+
+static void
+words_between_turns_are_in_no_answer(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+	auto_free char *meanwhile = NULL;
+	struct asked next = { 0 };
+
+	conversation_text(c, STR("by itself"));
+	conversation_give(c, &next.turn);
+	conversation_text(c, STR(", and on"));
+	assert_int_equal(did.says, 1);
+	conversation_falls_silent(c);
+	assert_int_equal(did.says, 2);
+	conversation_text(c, STR("the answer"));
+	meanwhile = conversation_take_meanwhile(c);
+	assert_string_equal(meanwhile, "by itself, and on");
+	assert_str(buf_str(&did.text), "the answer");
+	assert_null(conversation_take_meanwhile(c));
+}
+
+static void
+a_turn_that_was_said_first_may_come_second(void **state)
+{
+	struct conversation *c = in_state(BUSY);
+
+	conversation_speaks_alone(c);
+	conversation_text(c, STR("not ours"));
+	conversation_falls_silent(c);
+	conversation_text(c, STR("ours"));
+	conversation_finish(c, "stop", NULL, NULL);
+	assert_str(buf_str(&did.text), "ours");
+	assert_int_equal(turn.told, 1);
+}
+
+static void
+a_turn_of_the_clis_own_is_not_interrupted_for_another(void **state)
+{
+	struct conversation *c = in_state(QUEUED);
+
+	conversation_stop(c, &why);
+	assert_int_equal(did.interrupts, 0);
+	assert_int_equal(turn.told, 1);
+	assert_int_equal(did.kills, 1);
+}
+
+static void
+the_end_of_a_stopped_turn_moves_no_mark(void **state)
+{
+	struct conversation *c = in_state(BUSY);
+
+	conversation_mark(c, "one");
+	conversation_stop(c, &why);
+	conversation_mark(c, "two");
+	assert_string_equal(c->position, "one");
+}
+
+static void
+too_much_between_turns_is_cut(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+	auto_free char *meanwhile = NULL;
+
+	for (size_t n = 0; n < MAX_MEANWHILE; n++)
+		conversation_text(c, STR("é"));
+	meanwhile = conversation_take_meanwhile(c);
+	assert_int_equal(strlen(meanwhile), MAX_MEANWHILE);
+}
+
+static void
+a_spare_may_be_ready_before_it_is_taken(void **state)
+{
+	const struct conversation_plan plan = { .session = "s" };
+	struct conversation *c = in_state(SPARE);
+
+	conversation_ready(c);
+	conversation_adopt(c, &plan);
+	conversation_give(c, &turn.turn);
+	assert_int_equal(did.says, 0);
+	conversation_event(c, ON_TIME, NULL);
+	assert_int_equal(did.says, 1);
+	assert_int_equal(c->state, BUSY);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(every_cell_leads_where_it_must),
+		TEST(a_turn_that_is_stopped_is_over_at_once),
+		TEST(a_cli_may_stop_at_once),
+		TEST(a_turn_that_only_waited_can_begin_elsewhere),
+		TEST(words_between_turns_are_in_no_answer),
+		TEST(a_turn_that_was_said_first_may_come_second),
+		TEST(a_turn_of_the_clis_own_is_not_interrupted_for_another),
+		TEST(the_end_of_a_stopped_turn_moves_no_mark),
+		TEST(too_much_between_turns_is_cut),
+		TEST(a_spare_may_be_ready_before_it_is_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
