@@ -15,6 +15,7 @@ notes_clear(void)
 	buf_fini(&notes.written);
 	notes.last = '\0';
 	notes.has_spoken = notes.input_ended = false;
+	notes.uuids = 0;
 }
 
 static void note(const char *fmt, ...) printf_like(1);
@@ -248,5 +249,6 @@ conversation_has_spoken(const struct conversation *c)
 char *
 new_uuid(void)
 {
-	return copy(STR("00000000-0000-4000-8000-000000000000"));
+	return copy_format("00000000-0000-4000-8000-%012u",
+			   notes.counts_uuids ? notes.uuids++ : 0);
 }

@@ -15,6 +15,8 @@ struct notes {
 	char last;	    /* the kind of what was heard last */
 	bool has_spoken;
 	bool input_ended;
+	bool counts_uuids; /* each new UUID ends with the next number */
+	unsigned uuids;	   /* that were made */
 };
 
 extern struct notes notes;

@@ -1,9 +1,11 @@
 /*
  * What workers/claude makes of what the CLI says: data/claude/<name>.jsonl is
- * what was said, <name>.heard is what must be heard of it.
+ * what was said, <name>.heard is what must be heard of it.  A line "> say" or
+ * "> stop" is where the bridge says a turn, or stops it.
  */
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -65,6 +67,31 @@ must_have_written(const char *text)
 			       text, strlen(text)));
 }
 
+/* Says a turn of one word. */
+static void
+say(void)
+{
+	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
+				     "content", "type", "text", "text", "hi");
+
+	talk.messages = messages;
+	talk.from = 0;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(messages);
+}
+
+static void
+hear_line(struct str line)
+{
+	if (str_eq(line, STR("> say")))
+		say();
+	else if (str_eq(line, STR("> stop")))
+		harness()->interrupt(&talk);
+	else
+		must(claude_line(&talk, line, &e));
+}
+
 static void
 hear(struct lines *lines, struct str piece)
 {
@@ -75,7 +102,7 @@ hear(struct lines *lines, struct str piece)
 	memcpy(room, piece.ptr, piece.len);
 	lines_added(lines, piece.len);
 	while (lines_next(lines, &line))
-		must(claude_line(&talk, line, &e));
+		hear_line(line);
 }
 
 /* Says the whole transcript in two pieces, cut at `at`. */
@@ -121,26 +148,130 @@ static void
 what_it_says_is_heard(void **state_)
 {
 	static const char *const names[] = {
-		"plain-turn",
-		"multi-turn",
-		"multibyte",
-		"thinking",
-		"tool-use",
-		"interrupt-tool",
-		"cut-retry",
-		"cut-resumed",
-		"401",
-		"429",
-		"429-usage-limit",
-		"500",
-		"not-logged-in",
-		"resume-unknown",
-		"cut-nofallback",
-		"rate-limit-warning",
+		"plain-turn",	 "multi-turn",	     "multibyte",
+		"thinking",	 "tool-use",	     "interrupt-tool",
+		"cut-retry",	 "cut-resumed",	     "401",
+		"429",		 "429-usage-limit",  "500",
+		"not-logged-in", "cut-nofallback",   "rate-limit-warning",
+		"marked-401",	 "interrupted-text",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		is_heard_of(names[i]);
+}
+
+static void
+what_it_does_by_itself_is_not_its_answer(void **state_)
+{
+	is_heard_of("background-turn");
+	is_heard_of("wakeup-turn");
+	is_heard_of("folded-prompt");
+	is_heard_of("resumed-after-kill");
+}
+
+static void
+a_prompt_behind_a_turn_of_its_own_is_taken_back(void **state_)
+{
+	is_heard_of("recalled-prompt");
+	must_have_written("{\"subtype\":\"cancel_async_message\","
+			  "\"message_uuid\":\"00000000-0000-4000-8000-"
+			  "000000000001\"}");
+	assert_null(memmem(notes.written.ptr, notes.written.len,
+			   "\"interrupt\"", 11));
+}
+
+static void
+only_the_turn_that_is_stopped_is_interrupted(void **state_)
+{
+	is_heard_of("interrupted-text");
+	must_have_written("{\"subtype\":\"interrupt\","
+			  "\"for_user_message_uuids\":[\"00000000-0000-4000-"
+			  "8000-000000000000\"]}");
+	assert_null(memmem(notes.written.ptr, notes.written.len,
+			   "cancel_async_message", 20));
+}
+
+/* The prompt has left the queue when it is to be taken back. */
+static void
+a_turn_that_begins_too_late_to_be_taken_back_is_interrupted(void **state_)
+{
+	static const char *const lines[] = {
+		"{\"type\":\"command_lifecycle\",\"state\":\"queued\","
+		"\"command_uuid\":\"00000000-0000-4000-8000-000000000000\"}",
+		"> stop",
+		"{\"type\":\"control_response\",\"response\":{\"subtype\":"
+		"\"success\",\"request_id\":\"recall\",\"response\":"
+		"{\"cancelled\":false}}}",
+	};
+
+	forget();
+	say();
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		hear_line(str_of(lines[i]));
+	assert_null(memmem(notes.written.ptr, notes.written.len,
+			   "\"interrupt\"", 11));
+	hear_line(STR("{\"type\":\"command_lifecycle\",\"state\":\"started\","
+		      "\"command_uuid\":"
+		      "\"00000000-0000-4000-8000-000000000000\"}"));
+	must_have_written("\"interrupt\"");
+	forget();
+}
+
+/* A version that does not know how to take a prompt back marks nothing. */
+static void
+a_version_that_marks_nothing_is_interrupted_at_once(void **state_)
+{
+	forget();
+	say();
+	hear_line(STR("> stop"));
+	hear_line(STR("{\"type\":\"control_response\",\"response\":"
+		      "{\"subtype\":\"error\",\"request_id\":\"recall\","
+		      "\"error\":\"unknown\"}}"));
+	must_have_written("\"interrupt\"");
+	forget();
+}
+
+static void
+a_prompt_that_it_refuses_is_a_turn_that_failed(void **state_)
+{
+	forget();
+	say();
+	hear_line(STR("{\"type\":\"command_lifecycle\",\"state\":\"refused\","
+		      "\"command_uuid\":"
+		      "\"00000000-0000-4000-8000-000000000000\"}"));
+	must_have_heard("fail HARNESS claude: it did not take the prompt "
+			"(refused)\n");
+	forget();
+}
+
+static void
+whatever_it_says_to_a_resume_but_yes_means_that_it_is_lost(void **state_)
+{
+	struct error e = { 0 };
+
+	talk.resumed = true;
+	is_heard_of("resume-unknown");
+	is_heard_of("resume-unknown-position");
+	forget();
+	harness()->ended(&talk, 1 << 8, STR(""), &e);
+	must_have_heard("lost\n");
+	forget();
+	harness()->ended(&talk, SIGKILL, STR(""), &e);
+	must_have_heard("");
+	talk.resumed = false;
+	harness()->ended(&talk, 1 << 8, STR(""), &e);
+	must_have_heard("");
+}
+
+static void
+a_start_that_fails_without_a_resume_is_explained(void **state_)
+{
+	forget();
+	hear_line(STR("{\"type\":\"result\",\"subtype\":"
+		      "\"error_during_execution\",\"is_error\":true,"
+		      "\"errors\":[\"the stars are wrong\"]}"));
+	must_have_heard("fail HARNESS claude: the stars are wrong\n");
+	forget();
 }
 
 static void
@@ -166,6 +297,11 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 	must(claude_line(&talk, STR("{\"type\":\"keep_alive\"}"), &e));
 	must(claude_line(&talk, STR("(node) a warning"), &e));
 	must(claude_line(&talk, STR(""), &e));
+	say();
+	must(claude_line(&talk,
+			 STR("{\"type\":\"stream_event\",\"event\":{\"type\":"
+			     "\"message_start\"}}"),
+			 &e));
 	must(claude_line(&talk,
 			 STR("{\"type\":\"stream_event\",\"event\":{\"type\":"
 			     "\"content_block_delta\",\"delta\":{\"type\":"
@@ -188,7 +324,9 @@ hear_mutant(struct str said)
 	forget();
 	while (rest.len) {
 		line = str_cut(rest, '\n', &rest);
-		if (!claude_line(&talk, line, &e))
+		if (str_eq(line, STR("> say")))
+			say();
+		else if (!claude_line(&talk, line, &e))
 			return;
 	}
 	if (!memmem(buf_str(&notes.heard).ptr, notes.heard.len, ending,
@@ -201,9 +339,10 @@ hear_mutant(struct str said)
 static void
 another_version_of_it_is_no_worse(void **state_)
 {
-	static const char *const names[] = { "plain-turn", "tool-use",
-					     "cut-resumed", "429-usage-limit",
-					     "resume-unknown" };
+	static const char *const names[] = {
+		"plain-turn",	   "tool-use",	      "cut-resumed",
+		"429-usage-limit", "background-turn", "resume-unknown"
+	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		mutants_each(read_file(names[i], "jsonl"), hear_mutant);
@@ -217,21 +356,43 @@ a_line_that_is_damaged_is_not_passed_over(void **state_)
 		  claude_line(&talk, STR("{\"type\":\"\\ud83d\"}"), &e));
 }
 
+/* The content of the prompt that says `text`, to a CLI of that version. */
+static const char *
+prompt_to(const char *version, const char *text)
+{
+	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
+				     "content", "type", "text", "text", text);
+	auto_free char *reply = copy_format(
+		"{\"type\":\"control_response\",\"response\":{\"request_id\":"
+		"\"greet\",\"response\":{\"claude_code_version\":\"%s\"}}}",
+		version);
+
+	forget();
+	must(claude_line(&talk, str_of(reply), &e));
+	talk.messages = messages;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(messages);
+	buf_print(&notes.written, "%c", '\0');
+	return notes.written.ptr;
+}
+
 static void
 the_users_text_is_inert(void **state_)
 {
-	json_t *messages = json_loads(
-		"[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
-		"\"text\":\"/clear @secret.txt\"}]}]",
-		0, NULL);
+	static const char *const active[] = { "/clear", " /clear", "!ls",
+					      "# note", "look at @secret.txt" };
+	static const char guard[] = "(end of the message)";
+	const char *tested = harness()->tested;
 
+	for (size_t i = 0; i < sizeof active / sizeof *active; i++) {
+		assert_non_null(strstr(prompt_to(tested, active[i]),
+				       "\"client_composed\":true"));
+		assert_null(strstr(prompt_to(tested, active[i]), guard));
+		assert_non_null(strstr(prompt_to("1.0.0", active[i]), guard));
+	}
+	assert_null(strstr(prompt_to("1.0.0", "hello"), guard));
 	forget();
-	talk.messages = messages;
-	talk.from = 0;
-	harness()->say(&talk);
-	must_have_written("\"client_composed\":true");
-	forget();
-	json_decref(messages);
 }
 
 static void
@@ -435,6 +596,7 @@ what_claudish_was_refused_is_told_from_its_words(void **state_)
 			cases[i].words);
 
 		forget();
+		say();
 		must(claude_line(&talk, str_of(line), &e));
 		assert_memory_equal(notes.heard.ptr, cases[i].heard,
 				    strlen(cases[i].heard));
@@ -446,21 +608,14 @@ what_claudish_was_refused_is_told_from_its_words(void **state_)
 static void
 a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 {
-	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
-				     "content", "type", "text", "text", "hi");
-
 	forget();
-	talk.messages = messages;
-	talk.from = 0;
 	talk.model = "opus";
-	harness()->say(&talk);
+	say();
 	must_have_written("model-1");
 	harness()->interrupt(&talk);
 	talk.model = NULL;
-	harness()->say(&talk);
+	say();
 	must_have_written("model-2");
-	talk.messages = NULL;
-	json_decref(messages);
 	forget();
 }
 
@@ -521,6 +676,20 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_says_is_heard),
+		cmocka_unit_test(what_it_does_by_itself_is_not_its_answer),
+		cmocka_unit_test(
+			a_prompt_behind_a_turn_of_its_own_is_taken_back),
+		cmocka_unit_test(only_the_turn_that_is_stopped_is_interrupted),
+		cmocka_unit_test(
+			a_turn_that_begins_too_late_to_be_taken_back_is_interrupted),
+		cmocka_unit_test(
+			a_version_that_marks_nothing_is_interrupted_at_once),
+		cmocka_unit_test(
+			a_prompt_that_it_refuses_is_a_turn_that_failed),
+		cmocka_unit_test(
+			whatever_it_says_to_a_resume_but_yes_means_that_it_is_lost),
+		cmocka_unit_test(
+			a_start_that_fails_without_a_resume_is_explained),
 		cmocka_unit_test(where_its_output_is_cut_makes_no_difference),
 		cmocka_unit_test(what_is_not_known_is_counted_and_passed_over),
 		cmocka_unit_test(another_version_of_it_is_no_worse),
@@ -543,6 +712,7 @@ main(void)
 
 	if (!mkdtemp(directory))
 		return 1;
+	notes.counts_uuids = true;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	return rmdir(directory) < 0 || failed;
 }

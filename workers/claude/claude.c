@@ -1,9 +1,9 @@
 #include "workers/claude/claude.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "workers/cli/transcript.h"
 #include "workers/io/json_line.h"
 
 bool
@@ -137,20 +137,9 @@ handshake(struct conversation *c)
 	ask(c, "greet", request);
 }
 
-static json_t *
-content_of(const struct conversation *c)
-{
-	json_t *question = transcript_question(c);
-	json_t *blocks = history_blocks(question);
-
-	json_decref(question);
-	return blocks;
-}
-
 /*
- * With client_composed, "@file" and "/clear" are text for the model; without it
- * the CLI reads the file and obeys the command.  The uuid comes back with the
- * result.
+ * The uuid comes back with whatever belongs to the prompt.  With
+ * client_composed the CLI passes the text on as it is; see inert.c.
  */
 static char *
 prompt_of(struct conversation *c)
@@ -161,9 +150,10 @@ prompt_of(struct conversation *c)
 	char *text;
 
 	snprintf(own->uuid, sizeof own->uuid, "%s", uuid);
-	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b}", "type", "user",
-			 "message", "role", "user", "content", content_of(c),
-			 "uuid", own->uuid, "client_composed", 1);
+	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b, s:b}", "type", "user",
+			 "message", "role", "user", "content", inert_blocks(c),
+			 "uuid", own->uuid, "client_composed", 1,
+			 "text_not_typed", 1);
 	text = json_line_text(line);
 	json_decref(line);
 	return text;
@@ -178,6 +168,7 @@ claude_send_prompt(struct conversation *c)
 	conversation_write(c, STR("\n"));
 	free(own->prompt);
 	own->prompt = NULL;
+	own->was_said = true;
 }
 
 static bool
@@ -200,8 +191,8 @@ say(struct conversation *c)
 		claudish_ask_for_model(c);
 		return;
 	}
-	own->used_tool = own->has_text = own->gave_up = false;
-	own->failure[0] = '\0';
+	own->was_said = own->recalled = false;
+	own->last_assistant[0] = own->failure[0] = '\0';
 	own->resets_at = 0;
 	free(own->prompt);
 	own->prompt = prompt_of(c);
@@ -218,21 +209,59 @@ say(struct conversation *c)
 		      c->model));
 }
 
-/* A prompt that was not sent yet is dropped. */
+void
+claude_stop_turn(struct conversation *c)
+{
+	struct claude *own = c->own;
+
+	ask(c, "interrupt",
+	    json_pack("{s:s, s:[s]}", "subtype", "interrupt",
+		      "for_user_message_uuids", own->uuid));
+}
+
 static void
-interrupt(struct conversation *c)
+drop_prompt(struct conversation *c)
 {
 	struct claude *own = c->own;
 	struct error e = { 0 };
 
-	if (!own->prompt) {
-		ask(c, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
-		return;
-	}
 	free(own->prompt);
 	own->prompt = NULL;
 	fail_with(&e, ERR_CANCELLED, "cancelled");
 	conversation_fail(c, &e);
+}
+
+/*
+ * What would be interrupted is the turn under way.  If that is not ours, the
+ * prompt is still queued, and is taken back; if it is not queued any more, its
+ * turn is stopped as soon as it begins.
+ */
+static void
+interrupt(struct conversation *c)
+{
+	struct claude *own = c->own;
+
+	if (own->prompt) {
+		drop_prompt(c);
+	} else if (own->under_way == CLAUDE_OUR_TURN) {
+		claude_stop_turn(c);
+	} else {
+		own->recalled = true;
+		ask(c, CLAUDE_RECALL_REQUEST,
+		    json_pack("{s:s, s:s}", "subtype", "cancel_async_message",
+			      "message_uuid", own->uuid));
+	}
+}
+
+/* A process that ends by itself before it is ready has refused what it was to
+ * resume, and told so to people only. */
+static void
+ended(struct conversation *c, int status, struct str words, struct error *e)
+{
+	struct claude *own = c->own;
+
+	if (c->resumed && !own->is_ready && WIFEXITED(status))
+		conversation_lost(c);
 }
 
 static void
@@ -304,6 +333,9 @@ static const struct harness claude = {
 	.interrupt = interrupt,
 	.line = claude_line,
 	.clear = clear,
+	.ended = ended,
+	.rewinds = true,
+	.recalls = true,
 	.models = models,
 };
 
@@ -325,6 +357,9 @@ static const struct harness claudish = {
 	.interrupt = interrupt,
 	.line = claude_line,
 	.clear = clear,
+	.ended = ended,
+	.rewinds = true,
+	.recalls = true,
 	.models = claudish_models,
 };
 

@@ -54,6 +54,38 @@ on_model_set(struct conversation *c, const char *error)
 	conversation_fail(c, &why);
 }
 
+/* The prompt is not in the queue any more, or the CLI does not know such a
+ * request: then its turn is under way, or about to begin. */
+static void
+on_recalled(struct conversation *c, const json_t *response)
+{
+	struct claude *own = c->own;
+	const json_t *answer = json_object_get(response, "response");
+
+	if (!own->recalled ||
+	    json_is_true(json_object_get(answer, "cancelled")))
+		return;
+	if (own->under_way == CLAUDE_OUR_TURN || !own->marks)
+		claude_stop_turn(c);
+}
+
+static void
+on_handshake(struct conversation *c, const json_t *answer)
+{
+	struct claude *own = c->own;
+	const char *version = json_text(answer, "claude_code_version");
+	struct error none;
+
+	if (!is_claudish(c))
+		note_models(c, answer);
+	own->honours_composed =
+		version &&
+		!strcmp(version, harness_of(c->instance->name, &none)->tested);
+	own->is_ready = true;
+	history_remove(c);
+	conversation_ready(c);
+}
+
 /* Only the reply to the last request for a model counts. */
 bool
 claude_on_reply(struct conversation *c, const json_t *line, struct error *e)
@@ -70,10 +102,9 @@ claude_on_reply(struct conversation *c, const json_t *line, struct error *e)
 		if (error)
 			return fail_with(e, ERR_HARNESS, "%s: %s",
 					 c->instance->name, error);
-		if (!is_claudish(c))
-			note_models(c, json_object_get(response, "response"));
-		history_remove(c);
-		conversation_ready(c);
+		on_handshake(c, json_object_get(response, "response"));
+	} else if (id && !strcmp(id, CLAUDE_RECALL_REQUEST)) {
+		on_recalled(c, response);
 	} else if (id && !strcmp(id, last)) {
 		on_model_set(c, error);
 	}

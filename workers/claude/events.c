@@ -8,6 +8,12 @@
  * are passed on.
  */
 
+static bool
+is_our_turn(const struct claude *own)
+{
+	return own->under_way == CLAUDE_OUR_TURN;
+}
+
 /* `status` is the vendor's HTTP status for the rest of the answer; 0: none. */
 static void
 abort_truncated(struct conversation *c, int status)
@@ -90,9 +96,9 @@ on_message_start(struct conversation *c, const json_t *event)
 	const char *model =
 		json_text(json_object_get(event, "message"), "model");
 
-	if (model)
+	if (model && is_our_turn(own))
 		snprintf(own->model, sizeof own->model, "%s", model);
-	if (own->gave_up && conversation_has_spoken(c))
+	if (own->gave_up && is_our_turn(own) && conversation_has_spoken(c))
 		abort_truncated(c, 0);
 	own->gave_up = false;
 }
@@ -106,7 +112,8 @@ on_stream_event(struct conversation *c, const json_t *line, struct error *e)
 	const json_t *event = json_object_get(line, "event");
 	const char *type = json_text(event, "type");
 
-	if (!type || json_text(line, "parent_tool_use_id"))
+	if (!type || own->under_way == CLAUDE_NO_TURN ||
+	    json_text(line, "parent_tool_use_id"))
 		return true;
 	if (!strcmp(type, "content_block_delta"))
 		on_delta(c, event);
@@ -168,7 +175,7 @@ on_assistant(struct conversation *c, const json_t *line, struct error *e)
 	const char *failure = json_text(line, "error");
 	const char *uuid = json_text(line, "uuid");
 
-	if (json_text(line, "parent_tool_use_id"))
+	if (!is_our_turn(own) || json_text(line, "parent_tool_use_id"))
 		return true;
 	if (failure) {
 		snprintf(own->failure, sizeof own->failure, "%s", failure);
@@ -184,7 +191,7 @@ on_assistant(struct conversation *c, const json_t *line, struct error *e)
 static bool
 on_user(struct conversation *c, const json_t *line, struct error *e)
 {
-	if (!json_text(line, "parent_tool_use_id"))
+	if (is_our_turn(c->own) && !json_text(line, "parent_tool_use_id"))
 		each_block(c, line, "tool_result", on_tool_result);
 	return true;
 }
@@ -194,7 +201,7 @@ on_user(struct conversation *c, const json_t *line, struct error *e)
  * its words back, so it fails.  This line is the only one that says how long a
  * caller should wait.
  */
-static bool
+static void
 on_retry(struct conversation *c, const json_t *line)
 {
 	json_int_t status =
@@ -212,7 +219,6 @@ on_retry(struct conversation *c, const json_t *line)
 		why.retry_ms = (uint32_t)(delay > 0 ? delay : 0);
 		conversation_abort(c, &why);
 	}
-	return true;
 }
 
 static bool
@@ -220,8 +226,14 @@ on_system(struct conversation *c, const json_t *line, struct error *e)
 {
 	const char *subtype = json_text(line, "subtype");
 
-	if (subtype && !strcmp(subtype, "api_retry"))
-		return on_retry(c, line);
+	if (!subtype)
+		return true;
+	if (!strcmp(subtype, "api_retry") && is_our_turn(c->own))
+		on_retry(c, line);
+	else if (!strcmp(subtype, "background_tasks_changed"))
+		conversation_background(
+			c, (unsigned)json_array_size(
+				   json_object_get(line, "tasks")));
 	return true;
 }
 
@@ -313,52 +325,61 @@ finish_reason(const struct claude *c, const json_t *result)
 	return is_stop_reason(result, "max_tokens") ? "length" : "stop";
 }
 
-/* Before it was ready there is one thing that it can have to say. */
-static bool
-is_lost(const json_t *result)
+/*
+ * A start that fails ends with a result as well.  What is resumed may be there
+ * and not be found, may be damaged, or in use: whatever the CLI says of it, the
+ * conversation is lost to us.
+ */
+static void
+fail_start(struct conversation *c, const json_t *result)
 {
-	const char *why = json_string_value(
-		json_array_get(json_object_get(result, "errors"), 0));
+	struct error why = { 0 };
 
-	return why && strstr(why, "No conversation found");
+	if (c->resumed) {
+		conversation_lost(c);
+		return;
+	}
+	claude_explain(c, result, &why);
+	conversation_fail(c, &why);
 }
 
-/* The result of another message than ours is that of a turn that is over. */
-static bool
-is_ours(const struct claude *c, const json_t *result)
+static void
+end_turn(struct conversation *c, const json_t *line)
 {
-	const char *uuid = json_text(result, "user_message_uuid");
+	struct claude *own = c->own;
+	const char *reason = finish_reason(own, line);
+	struct error why = { 0 };
 
-	return !uuid || !strcmp(uuid, c->uuid);
+	if (reason && !own->has_text && !strcmp(reason, "stop")) {
+		fail_with(&why, ERR_HARNESS,
+			  "%s: the answer is empty (no stream output)",
+			  c->instance->name);
+	} else if (!reason) {
+		claude_explain(c, line, &why);
+	}
+	whose_end(c);
+	own->was_said = own->recalled = false;
+	if (why.code) {
+		conversation_fail(c, &why);
+		return;
+	}
+	if (own->last_assistant[0])
+		conversation_mark(c, own->last_assistant);
+	conversation_finish(c, reason, usage_of(line),
+			    own->model[0] ? own->model : NULL);
 }
 
 static bool
 on_result(struct conversation *c, const json_t *line, struct error *e)
 {
 	struct claude *own = c->own;
-	const char *reason = finish_reason(own, line);
-	struct error why = { 0 };
 
-	if (is_lost(line)) {
-		conversation_lost(c);
-		return true;
-	}
-	if (!is_ours(own, line))
-		return true;
-	if (reason && !own->has_text && !strcmp(reason, "stop")) {
-		fail_with(&why, ERR_HARNESS,
-			  "%s: the answer is empty (no stream output)",
-			  c->instance->name);
-		conversation_fail(c, &why);
-	} else if (reason) {
-		if (own->last_assistant[0])
-			conversation_mark(c, own->last_assistant);
-		conversation_finish(c, reason, usage_of(line),
-				    own->model[0] ? own->model : NULL);
-	} else {
-		claude_explain(c, line, &why);
-		conversation_fail(c, &why);
-	}
+	if (whose_is_ours(own, line))
+		end_turn(c, line);
+	else if (own->is_ready)
+		whose_end(c);
+	else if (json_is_true(json_object_get(line, "is_error")))
+		fail_start(c, line);
 	return true;
 }
 
@@ -398,6 +419,7 @@ hear(struct conversation *c, const json_t *line, struct error *e)
 {
 	const char *type = json_text(line, "type");
 
+	whose_hear(c, line);
 	for (size_t i = 0; type && i < sizeof events / sizeof *events; i++)
 		if (!strcmp(type, events[i].type))
 			return !events[i].hear || events[i].hear(c, line, e);

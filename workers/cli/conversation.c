@@ -339,6 +339,19 @@ stop(struct conversation *c)
 	break_off(c);
 }
 
+/* What would be interrupted is not this turn, unless the harness can tell them
+ * apart. */
+static void
+stop_queued(struct conversation *c)
+{
+	if (c->pool->harness->recalls) {
+		stop(c);
+		return;
+	}
+	c->state = CONVERSATION_LEAVING;
+	break_off(c);
+}
+
 /* A turn that waits is not wanted any more; what it waits for goes on. */
 static void
 drop_waiting(struct conversation *c)
@@ -470,14 +483,14 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_BUSY,     listen },
-		/* what would be interrupted is not this turn */
-		[ON_STOP]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_STOP]   = { CONVERSATION_STOPPING, stop_queued },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},
 	[CONVERSATION_STOPPING] = {
 		[ON_END]    = { CONVERSATION_IDLE,     go_on },
+		[ON_ALONE]  = { CONVERSATION_ALONE,    listen },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_STOP]   = { CONVERSATION_STOPPING, drop_waiting },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },

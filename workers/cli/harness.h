@@ -223,6 +223,12 @@ struct harness {
 	/* A conversation cannot be resumed in another working directory. */
 	bool keeps_cwd;
 
+	/* While the CLI has a turn of its own under way, interrupt() takes the
+	 * turn that was said back and lets the CLI's go on.  What follows is
+	 * conversation_fail(), or conversation_speaks_alone() if the CLI's turn
+	 * still is under way. */
+	bool recalls;
+
 	/* MUST be set if each talk has an agent: appends arguments and
 	 * NAME=value.  Nothing of the caller's may be in the arguments, except
 	 * a model that is_plain_model().  If this fails, so does the turn. */
