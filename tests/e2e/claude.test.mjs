@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
+import { fake } from './clis.mjs';
 import { claudeEnv, isGone, isThere, says, startBridge, test, waitFor } from './bridge.mjs';
 
-async function start(t, env = {}) {
+async function start(t, env = () => ({})) {
   const cloud = await startAnthropic();
   t.after(() => cloud.close());
-  const bridge = await startBridge(t, { backends: ['claude'], env: { ...claudeEnv(cloud), ...env } });
+  const bridge = await startBridge(t, { backends: ['claude'], env: home => ({ ...claudeEnv(cloud), ...env(home) }) });
   return { cloud, bridge };
 }
 
@@ -104,34 +105,36 @@ test('real Claude Code answers, and stays warm', async t => {
   });
 });
 
-test('a caller\'s text is inert', async t => {
-  const { cloud, bridge } = await start(t);
-  const cwd = join(bridge.directory, 'work');
-  mkdirSync(cwd);
-  writeFileSync(join(cwd, 'secret.txt'), 'the-canary-sings');
+for (const version of ['tested', 'other'])
+  test(`a caller's text is inert to the ${version} version`, async t => {
+    const { cloud, bridge } = await start(t, home => version === 'other' ? { CLAUDE_BIN: fake(home, 'older-claude') } : {});
+    const cwd = join(bridge.directory, 'work');
+    mkdirSync(cwd);
+    writeFileSync(join(cwd, 'secret.txt'), 'the-canary-sings');
+    const end = version === 'other' ? '(end of the message)' : '';
 
-  await t.test('@file is not read', async () => {
-    for (const text of ['@secret.txt', `look at @${join(cwd, 'secret.txt')} please`]) {
-      await bridge.answers('claude', text, { cwd });
-      assert.doesNotMatch(JSON.stringify(cloud.requests.at(-1).body), /the-canary-sings/);
-      assert.equal(texts(cloud.requests.at(-1)).at(-1)[1], text);
-    }
-  });
+    await t.test('@file is not read', async () => {
+      for (const text of ['@secret.txt', `look at @${join(cwd, 'secret.txt')} please`]) {
+        await bridge.answers('claude', text, { cwd });
+        assert.doesNotMatch(JSON.stringify(cloud.requests.at(-1).body), /the-canary-sings/);
+        assert.equal(texts(cloud.requests.at(-1)).at(-1)[1], text + end);
+      }
+    });
 
-  await t.test('/commands reach the model, and /clear clears nothing', async () => {
-    const session = { session_id: 'inert', cwd };
-    await bridge.answers('claude', 'remember me', session);
-    for (const text of ['/clear', '/cost', '/help', '!touch it'])
-      assert.match((await bridge.answers('claude', text, session)).content, new RegExp(`you said "${text}"; before: \\["remember me"`));
-  });
+    await t.test('/commands reach the model, and /clear clears nothing', async () => {
+      const session = { session_id: 'inert', cwd };
+      await bridge.answers('claude', 'remember me', session);
+      for (const text of ['/clear', '/cost', '/help', '!touch it'])
+        assert.match((await bridge.answers('claude', text, session)).content, new RegExp(`you said "${text}[^"]*"; before: \\["remember me"`));
+    });
 
-  await t.test('the environment holds no secret of ours', async () => {
-    for (const pid of clis(bridge)) {
-      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
-      assert.doesNotMatch(environment, /(^|\0)(BRIDGE_|CLAUDECODE=)/);
-    }
+    await t.test('the environment holds no secret of ours', async () => {
+      for (const pid of clis(bridge)) {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
+        assert.doesNotMatch(environment, /(^|\0)(BRIDGE_|CLAUDECODE=)/);
+      }
+    });
   });
-});
 
 // Each source of what Claude Code may be told beside the turn has a word of its own.
 function plantWords(home, cwd) {
@@ -337,7 +340,7 @@ test('a session that Claude Code has lost starts anew with its history, and says
 });
 
 test('200 at once with a limit of 2 are answered in turn', async t => {
-  const { cloud, bridge } = await start(t, { CLAUDE_MAX_RUNNING: '2', CLAUDE_MAX_QUEUED: '300' });
+  const { cloud, bridge } = await start(t, () => ({ CLAUDE_MAX_RUNNING: '2', CLAUDE_MAX_QUEUED: '300' }));
   let most = 0;
   const watch = setInterval(() => { most = Math.max(most, cloud.openStreams); }, 5);
   t.after(() => clearInterval(watch));
