@@ -64,7 +64,7 @@ asks(unsigned number, const char *const *messages)
 	buf_print(&body, "]}");
 	prompt_fini(&prompt);
 	must(prompt_read(&prompt, buf_str(&body),
-			 &(struct listener){ "test", ~0u }, &e));
+			 &(struct recipient){ "test", ~0u }, &e));
 	must(continuation_find(&on, &q, &e));
 	buf_fini(&body);
 }
