@@ -326,7 +326,7 @@ wanted[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	[IDLE]     = { IDLE,     BUSY,     IDLE,     IDLE,     LEAVING, IDLE,     ALONE,    IDLE,     IDLE,     LEAVING, LEAVING, LEAVING },
 	[BUSY]     = { BUSY,     BUSY,     BUSY,     IDLE,     LEAVING, LEAVING,  QUEUED,   BUSY,     STOPPING, LEAVING, LEAVING, LEAVING },
 	[QUEUED]   = { QUEUED,   QUEUED,   QUEUED,   IDLE,     LEAVING, LEAVING,  QUEUED,   BUSY,     LEAVING,  LEAVING, LEAVING, LEAVING },
-	[STOPPING] = { STOPPING, STOPPING, STOPPING, IDLE,     LEAVING, STOPPING, STOPPING, STOPPING, STOPPING, LEAVING, LEAVING, LEAVING },
+	[STOPPING] = { STOPPING, STOPPING, STOPPING, IDLE,     LEAVING, STOPPING, ALONE,    STOPPING, STOPPING, LEAVING, LEAVING, LEAVING },
 	[ALONE]    = { ALONE,    ALONE,    ALONE,    ALONE,    LEAVING, ALONE,    ALONE,    IDLE,     ALONE,    LEAVING, LEAVING, LEAVING },
 	[LEAVING]  = { LEAVING,  LEAVING,  LEAVING,  LEAVING,  LEAVING, LEAVING,  LEAVING,  LEAVING,  LEAVING,  LEAVING, LEAVING, LEAVING },
 };
@@ -466,6 +466,23 @@ a_turn_of_the_clis_own_is_not_interrupted_for_another(void **state)
 }
 
 static void
+a_turn_behind_one_of_the_clis_own_is_taken_back(void **state)
+{
+	struct conversation *c = in_state(QUEUED);
+
+	harness.recalls = true;
+	conversation_stop(c, &why);
+	assert_int_equal(did.interrupts, 1);
+	assert_int_equal(turn.told, 1);
+	assert_int_equal(c->state, STOPPING);
+	conversation_speaks_alone(c);
+	assert_int_equal(c->state, ALONE);
+	conversation_falls_silent(c);
+	assert_int_equal(c->state, IDLE);
+	assert_int_equal(did.kills, 0);
+}
+
+static void
 the_end_of_a_stopped_turn_moves_no_mark(void **state)
 {
 	struct conversation *c = in_state(BUSY);
@@ -515,6 +532,7 @@ main(void)
 		TEST(words_between_turns_are_in_no_answer),
 		TEST(a_turn_that_was_said_first_may_come_second),
 		TEST(a_turn_of_the_clis_own_is_not_interrupted_for_another),
+		TEST(a_turn_behind_one_of_the_clis_own_is_taken_back),
 		TEST(the_end_of_a_stopped_turn_moves_no_mark),
 		TEST(too_much_between_turns_is_cut),
 		TEST(a_spare_may_be_ready_before_it_is_taken),
