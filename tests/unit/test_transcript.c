@@ -161,10 +161,11 @@ static void
 a_part_without_a_handler_is_a_failure(void **state)
 {
 	static const struct part_handlers none = { .text = NULL };
+	static const char image[] = "[{\"type\":\"image\",\"media_type\":"
+				    "\"image/png\",\"data\":\"\"}]";
 	static const char *const all[] = {
 		"[{\"type\":\"text\",\"text\":\"a\"}]",
-		"[{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":"
-		"\"\"}]",
+		image,
 		"[{\"type\":\"image\",\"url\":\"http://a/b\"}]",
 		"[{\"type\":\"tool_call\"}]",
 		"[{\"type\":\"tool_result\"}]",
