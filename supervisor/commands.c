@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/end_limit.h"
 #include "supervisor/control.h"
 #include "supervisor/report.h"
 
@@ -80,6 +81,16 @@ complain_of_unknown(const struct rows *rows, const struct order *o, int code)
 	return code;
 }
 
+static int
+disconnect(struct control *c, int code)
+{
+	fflush(stdout);
+	end_limit_set(END_LIMIT_MS, code);
+	control_fini(c);
+	end_limit_unset();
+	return code;
+}
+
 /* Connects, runs `work`, disconnects. */
 static int
 with_rows(const struct order *o,
@@ -96,8 +107,7 @@ with_rows(const struct order *o,
 	else
 		code = work(&c, &rows, o);
 	free(rows.row);
-	control_fini(&c);
-	return code;
+	return disconnect(&c, code);
 }
 
 /* status */
@@ -337,8 +347,7 @@ command_shutdown(const struct order *o)
 	} else {
 		code = give_up("cli-bridge", &e);
 	}
-	control_fini(&c);
-	return code;
+	return disconnect(&c, code);
 }
 
 /* verify */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proto/descriptors.h"
+#include "proto/end_limit.h"
 #include "proto/log.h"
 #include "proto/output.h"
 #include "supervisor/commands.h"
@@ -123,17 +124,23 @@ serve(struct environment *environment)
 	struct supervisor s = SUPERVISOR_INIT;
 	struct error e = { 0 };
 	bool ok;
+	int code = EXIT_SUCCESS;
 
 	output_own(STDOUT_FILENO);
 	output_own(STDERR_FILENO);
 	log_open("supervisor", LOG_INFO);
 	descriptors_raise();
 	ok = supervisor_init(&s, environment, &e) && supervisor_run(&s, &e);
+	supervisor_end(&s);
+	if (!ok) {
+		log_tell("cli-bridge: %s", e.text);
+		code = e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS
+					     : EXIT_FAILURE;
+	}
+	end_limit_set(END_LIMIT_MS, code);
 	supervisor_fini(&s);
-	if (ok)
-		return EXIT_SUCCESS;
-	log_tell("cli-bridge: %s", e.text);
-	return e.code == ERR_INVALID ? EXIT_WRONG_SETTINGS : EXIT_FAILURE;
+	end_limit_unset();
+	return code;
 }
 
 static bool

@@ -630,14 +630,21 @@ supervisor_run(struct supervisor *s, struct error *e)
 }
 
 void
-supervisor_fini(struct supervisor *s)
+supervisor_end(struct supervisor *s)
 {
 	auto_free char *mark = instance_mark(&s->instance, NULL);
 
-	while (s->service_count)
-		service_free(s->services[--s->service_count]);
+	for (size_t i = 0; i < s->service_count; i++)
+		process_fini(&s->services[i]->process);
 	if (s->instance.lock >= 0)
 		(void)sweep(mark);
+}
+
+void
+supervisor_fini(struct supervisor *s)
+{
+	while (s->service_count)
+		service_free(s->services[--s->service_count]);
 	server_fini(&s->server);
 	listener_fini(&s->listener);
 	instance_fini(&s->instance);

@@ -49,6 +49,10 @@ struct supervisor {
 /* ERR_INVALID: the configuration is wrong.  Lends the environment. */
 must_check bool supervisor_init(struct supervisor *, struct environment *,
 				struct error *);
+
+/* Kills every process that is left.  Before supervisor_fini(), which closes
+ * the sockets. */
+void supervisor_end(struct supervisor *);
 void supervisor_fini(struct supervisor *);
 
 /*

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "proto/descriptors.h"
+#include "proto/end_limit.h"
 #include "proto/log.h"
 #include "proto/variables.h"
 #include "workers/worker/worker.h"
@@ -17,6 +18,7 @@ main(int argc, char *argv[])
 	enum log_level level = LOG_INFO;
 	struct error e = { 0 };
 	bool ok;
+	int code;
 
 	if (argc != 2) {
 		fprintf(stderr, "cli-bridge starts this: cli-bridge serve\n");
@@ -31,6 +33,10 @@ main(int argc, char *argv[])
 	ok = worker_init(&w, argv[1], &e) && loop_run(&w.loop, &e);
 	if (!ok)
 		log_error("%s", e.text);
+	code = ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	worker_end(&w);
+	end_limit_set(END_LIMIT_MS, code);
 	worker_fini(&w);
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	end_limit_unset();
+	return code;
 }

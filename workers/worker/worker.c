@@ -429,7 +429,7 @@ worker_init(struct worker *w, const char *name, struct error *e)
 }
 
 void
-worker_fini(struct worker *w)
+worker_end(struct worker *w)
 {
 	struct list *const lists[] = { &w->waiting, &w->running };
 	struct node *n;
@@ -442,13 +442,20 @@ worker_fini(struct worker *w)
 			turn_free(container_of(n, struct turn, node));
 	ending_free_lingering(w);
 	repeats_fini(w);
+	if (w->mark && w->mark[0])
+		(void)sweep(w->mark);
+	free(w->mark);
+	w->mark = NULL;
+}
+
+void
+worker_fini(struct worker *w)
+{
+	worker_end(w);
 	server_fini(&w->server);
 	inlet_fini(&w->orders);
 	outlet_fini(&w->outlet);
 	loop_fini(&w->loop);
 	harness_settings_fini(&w->harness);
 	settings_fini(&w->settings);
-	if (w->mark && w->mark[0])
-		(void)sweep(w->mark);
-	free(w->mark);
 }

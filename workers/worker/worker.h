@@ -53,6 +53,10 @@ struct worker {
 };
 
 must_check bool worker_init(struct worker *, const char *name, struct error *);
+
+/* Ends every turn and every CLI.  Before worker_fini(), which closes the
+ * sockets. */
+void worker_end(struct worker *);
 void worker_fini(struct worker *);
 
 /* Looks at the harness's health now: after the look that is under way, if

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * end_limit - a limit for how long the end of a process may take
+ *
+ * nng_close() of NNG 1.5.2 may wait for ever: it does if it closes a connection
+ * in the moment in which the first bytes of a message have arrived on it.  So
+ * each of our processes sets this limit before it closes its sockets.  When the
+ * limit is set, everything that must be written has been written, and nothing
+ * is lost with the rest.
+ *
+ * It can't fail.  It uses SIGALRM and the timer ITIMER_REAL; what standard
+ * output still holds is not written.
+ */
+
+/* From the limit to the end of the process: less than END_MS, after which the
+ * supervisor kills a process. */
+enum { END_LIMIT_MS = 1000 };
+
+/* In `ms` milliseconds the process ends with the exit code `code`, whatever its
+ * threads wait for. */
+void end_limit_set(unsigned ms, int code);
+
+/* The sockets are closed: what follows, as the check for leaks of a sanitizer,
+ * may take longer. */
+void end_limit_unset(void);
