@@ -52,6 +52,15 @@ test('models that the operator has named can be asked for', async t => {
   assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/default', 'mine/huge', 'mine/large', 'mine/small']);
 });
 
+test('what an agent says between two turns is nobody\'s answer', async t => {
+  const bridge = await start(t);
+
+  assert.equal((await bridge.answers('mine', 'aside', session)).content, 'said');
+  const next = await bridge.answers('mine', 'hello', session);
+  assert.match(next.content, /^pid \d+ turn 2: hello$/);
+  assert.equal(next.json.bridge.meanwhile, 'by the way');
+});
+
 test('an agent that does wrong fails its own turn, and the next one is good', async t => {
   const bridge = await start(t, { MINE_TIMEOUT_MS: onThisMachine(1500) });
   const goesOn = async () => {

@@ -36,13 +36,16 @@ export function goesOnAlone({ name, cli, inBackground }) {
     await waitFor('it goes on by itself', () => cloud.openStreams === 1);
 
     await t.test('a turn that comes meanwhile is asked once, and gets its own answer', async () => {
-      const { content } = await bridge.answers(name, `${QUESTION} one`, session);
+      const { content, json } = await bridge.answers(name, `${QUESTION} one`, session);
       assert.equal(content, 'The answer.');
+      assert.match(json.bridge.meanwhile, /Aside\. Aside\. /);
       assert.equal(cloud.requests.filter(isAsked).length, 1);
     });
 
     await t.test('and so does the next, in the same process', async () => {
-      assert.equal((await bridge.answers(name, `${QUESTION} two`, session)).content, 'The answer.');
+      const { content, json } = await bridge.answers(name, `${QUESTION} two`, session);
+      assert.equal(content, 'The answer.');
+      assert.equal(json.bridge.meanwhile, undefined, 'it is told once');
       assert.ok(pids(bridge).length > 0 && pids(bridge).every(pid => before.includes(pid)), `${pids(bridge)}, not ${before}`);
     });
 

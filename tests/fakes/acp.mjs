@@ -9,6 +9,7 @@
 //   hello        "pid 7 turn 2: hello", as any other text
 //   model        "model: large", the one that it was told
 //   talk 50      so many words, one every 20 ms
+//   aside        a word and, after the end of its turn, another one
 //   deaf         a word, and then nothing, whatever it is told
 //   wait         a word, and then nothing until it is told to stop
 //   crash        the process ends
@@ -56,6 +57,7 @@ const ways = {
     }, 20);
     stops.set(id, () => { clearInterval(timer); done('cancelled'); });
   },
+  aside(id, _, done) { say(id, 'said'); done('end_turn'); say(id, 'by the way'); },
   deaf(id) { say(id, 'deaf'); },
   wait(id, _, done) { say(id, 'waiting'); stops.set(id, () => done('cancelled')); },
   crash() { process.exit(3); },

@@ -44,6 +44,7 @@ void say(const char *text);
 /* Says the whole transcript in two pieces, cut at `at`. */
 void replay(const char *name, struct str said, size_t at);
 
-/* So many lines are in its records now.  Whatever waits for them looks at once.
- */
+/* These, or so many of those that were recorded, are the lines of its records
+ * now.  Whatever waits for them looks at once. */
+void wire_becomes(struct str lines);
 void wire_reaches(const char *name, size_t count);

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "tests/unit/mutants.h"
+
 /* Up to the line before the one that begins so. */
 static struct str
 up_to(struct str said, const char *words)
@@ -88,6 +90,27 @@ one_that_is_cancelled_there_ends_with_its_session(void **state_)
 }
 
 static void
+hear_mutant(struct str lines)
+{
+	kimi_has_ended_a_turn();
+	say("hello again");
+	wire_becomes(lines);
+	answer_second_prompt();
+	harness()->close(&talk);
+	assert_false(timer_is_set(&state.record.look));
+}
+
+static void
+another_version_of_kimis_records_is_no_worse(void **state_)
+{
+	struct str all = read_file("kimi-alone", "wire");
+	auto_free char *lines = copy(all);
+
+	mutants_each((struct str){ lines, all.len }, hear_mutant);
+	forget();
+}
+
+static void
 says_to(const char *name, const char *update)
 {
 	auto_free char *line = copy_format(
@@ -164,6 +187,7 @@ main(void)
 			a_prompt_that_kimi_has_put_in_a_queue_is_answered),
 		cmocka_unit_test(
 			one_that_is_cancelled_there_ends_with_its_session),
+		cmocka_unit_test(another_version_of_kimis_records_is_no_worse),
 		cmocka_unit_test(
 			qwen_may_not_begin_a_turn_of_its_own_during_ours),
 		cmocka_unit_test(what_is_marked_as_its_own_is_not_the_answer),

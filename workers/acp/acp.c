@@ -203,7 +203,7 @@ instance_handshake(struct instance *inst)
 	agent->rpc.asked = asked;
 	rpc_init(&agent->rpc, inst);
 	list_init(&agent->waiting);
-	agent->doomed = json_array();
+	agent->leaving = json_array();
 	rpc_ask(&agent->rpc, "initialize",
 		json_pack("{s:i, s:{s:{s:b, s:b}, s:b}, s:{s:s, s:s}}",
 			  "protocolVersion", PROTOCOL, "clientCapabilities",

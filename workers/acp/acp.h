@@ -82,7 +82,7 @@ struct acp_agent {
 	/* See session.c. */
 	unsigned openings, closings; /* under way */
 	struct list waiting; /* struct acp; its session must be opened */
-	json_t *doomed;	     /* sessions that must be closed */
+	json_t *leaving;     /* sessions that must be closed */
 
 	/* What it can do, as it has told. */
 	bool loads, resumes, closes, deletes, sees_images;

@@ -46,28 +46,28 @@ on_closed(void *whom, const json_t *result, const json_t *error)
 }
 
 static void
-close_doomed(struct instance *inst)
+close_leaving(struct instance *inst)
 {
 	struct acp_agent *agent = inst->own;
-	json_t *doomed;
+	json_t *session;
 	size_t i;
 
 	if (agent->openings)
 		return;
-	json_array_foreach (agent->doomed, i, doomed) {
-		json_t *params = json_object_get(doomed, "params");
+	json_array_foreach (agent->leaving, i, session) {
+		json_t *params = json_object_get(session, "params");
 
 		agent->closings++;
-		rpc_ask(&agent->rpc, json_text(doomed, "method"),
+		rpc_ask(&agent->rpc, json_text(session, "method"),
 			json_incref(params), on_closed, inst);
 	}
-	json_array_clear(agent->doomed);
+	json_array_clear(agent->leaving);
 }
 
 static void
-doom(struct conversation *c, const char *method)
+close_later(struct conversation *c, const char *method)
 {
-	json_array_append_new(acp_agent_of(c)->doomed,
+	json_array_append_new(acp_agent_of(c)->leaving,
 			      json_pack("{s:s, s:o}", "method", method,
 					"params", acp_params(c, NULL, NULL)));
 }
@@ -81,14 +81,14 @@ has_opened(struct conversation *c)
 		return;
 	own->is_opening = false;
 	acp_agent_of(c)->openings--;
-	close_doomed(c->instance);
+	close_leaving(c->instance);
 }
 
 void
 acp_drop_sessions(struct acp_agent *agent)
 {
-	json_decref(agent->doomed);
-	agent->doomed = NULL;
+	json_decref(agent->leaving);
+	agent->leaving = NULL;
 }
 
 static void
@@ -251,10 +251,10 @@ acp_close(struct conversation *c)
 		rpc_tell(&agent->rpc, "session/cancel",
 			 acp_params(c, NULL, NULL));
 	if (agent->deletes && !c->kept && own->models)
-		doom(c, "session/delete");
+		close_later(c, "session/delete");
 	else if (agent->closes && own->models)
-		doom(c, "session/close");
-	close_doomed(c->instance);
+		close_later(c, "session/close");
+	close_leaving(c->instance);
 }
 
 void
