@@ -436,18 +436,26 @@ start(struct turn *t)
 		start_process(t);
 }
 
+/* Told when the turn begins, and again when it ends: the turn may have waited
+ * in the CLI for one of the CLI's own. */
+static void
+tell_meanwhile(struct turn *t, struct conversation *c)
+{
+	auto_free char *meanwhile = conversation_take_meanwhile(c);
+
+	if (meanwhile)
+		turn_meanwhile(t, str_of(meanwhile));
+}
+
 static void
 on_ready(struct conversation *c)
 {
 	struct turn *t = c->turn;
 	struct job *job = job_of(t);
 
-	auto_free char *meanwhile = conversation_take_meanwhile(c);
-
 	if (t->session)
 		turn_started(t, t->session, how(job), job->on.reason);
-	if (meanwhile)
-		turn_meanwhile(t, str_of(meanwhile));
+	tell_meanwhile(t, c);
 	c->unanswered = prompt_hash(&job->prompt, job->on.from);
 	job->asked = prompt_question(&job->prompt, job->on.from);
 	conversation_say(c, job->on.session.terms.model, job->prompt.messages,
@@ -579,6 +587,7 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		fail(t, o->error);
 	} else {
 		health_learn(&self_of(t)->health, NULL);
+		tell_meanwhile(t, c);
 		turn_finish(t, o->reason, o->usage, o->model);
 	}
 }
