@@ -296,6 +296,7 @@ class Bridge {
       BRIDGE_PORT: '0', BRIDGE_DATA_DIR: this.dataDirectory, BRIDGE_BACKENDS: backends.join(','),
       BRIDGE_HELLO_MS: String(HELLO_MS),
       BRIDGE_START_MS: onThisMachine(30_000), BRIDGE_HUNG_MS: onThisMachine(15_000), BRIDGE_CANCEL_MS: onThisMachine(250),
+      BRIDGE_SPARES: '0', // so that tests can count processes
       BRIDGE_HEAD_MS: '0', // a stream begins when its turn was taken: what isConnected() waits for
       ...env,
     };

@@ -1,7 +1,7 @@
 // The coding agent pi, in its rpc mode: see suite.mjs for what every harness must do.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { isGone, isThere, says, startBridge, test, waitFor } from './bridge.mjs';
@@ -110,13 +110,17 @@ test('pi: nothing of the user\'s is loaded if that is what is wanted', async t =
 
 test('pi: one that was started ahead is told the system prompt all the same', async t => {
   const { cloud, bridge, whole } = await start(t, { PI_SPARES: '1' });
-  const session = { session_id: 'ahead' };
-  await bridge.answers('pi', 'hi', { session_id: 'first' });
+  const cwd = mkdtempSync('/tmp/project-'); // a spare waits where the last session has begun
+  t.after(() => rmSync(cwd, { recursive: true }));
+  const session = { session_id: 'ahead', cwd };
+  await bridge.answers('pi', 'hi', { session_id: 'first', cwd });
   const pids = () => bridge.clisOf('pi').map(({ pid }) => pid);
   await waitFor('there is a spare', () => pids().length === 2);
   const ahead = pids();
+  assert.ok(ahead.every(pid => readlinkSync(`/proc/${pid}/cwd`) === cwd));
   const first = await bridge.answers('pi', withRule('word-of-the-caller', 'one'), session);
   assert.equal(cloud.requests.at(-1).body.messages[0].content.match(/word-of-the-caller/g).length, 1);
+  assert.ok(ahead.every(isThere), 'no other process was started for it');
   for (const pid of ahead)
     process.kill(pid, 'SIGKILL');
   await isGone(() => ahead.filter(isThere), { within: 5000 });

@@ -122,6 +122,11 @@ pool_became_idle(struct conversation *c)
 }
 
 void
+pool_spare_expired(struct conversation *c)
+{
+}
+
+void
 pool_trial_is_over(struct pool *p, const struct error *e)
 {
 	did.trials++;
@@ -321,7 +326,7 @@ teardown(void **state)
 static const enum conversation_state
 wanted[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	/*            TAKEN     TURN      READY     END       BREAK    LOST      ALONE     SILENT    STOP      TIME     RETIRE   EXIT */
-	[SPARE]    = { STARTING, SPARE,    SPARE,    SPARE,    LEAVING, SPARE,    SPARE,    SPARE,    SPARE,    SPARE,   LEAVING, LEAVING },
+	[SPARE]    = { STARTING, SPARE,    SPARE,    SPARE,    LEAVING, SPARE,    SPARE,    SPARE,    SPARE,    LEAVING, LEAVING, LEAVING },
 	[STARTING] = { STARTING, STARTING, BUSY,     LEAVING,  LEAVING, LEAVING,  STARTING, STARTING, LEAVING,  LEAVING, LEAVING, LEAVING },
 	[IDLE]     = { IDLE,     BUSY,     IDLE,     IDLE,     LEAVING, IDLE,     ALONE,    IDLE,     IDLE,     LEAVING, LEAVING, LEAVING },
 	[BUSY]     = { BUSY,     BUSY,     BUSY,     IDLE,     LEAVING, LEAVING,  QUEUED,   BUSY,     STOPPING, LEAVING, LEAVING, LEAVING },

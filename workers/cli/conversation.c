@@ -190,6 +190,14 @@ bow_out(struct conversation *c)
 	instance_retire(c->instance);
 }
 
+/* Nobody has needed it for as long as a conversation is kept idle. */
+static void
+expire(struct conversation *c)
+{
+	pool_spare_expired(c);
+	bow_out(c);
+}
+
 static void
 exit_with_process(struct conversation *c)
 {
@@ -446,6 +454,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_TAKEN]  = { CONVERSATION_STARTING, await_start },
 		[ON_READY]  = { CONVERSATION_SPARE,    note_ready },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  expire },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  bow_out },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},
@@ -677,7 +686,9 @@ conversation_start(struct pool *p, const struct conversation_plan *plan,
 		conversation_leave(c);
 		return NULL;
 	}
-	if (!plan->spare)
+	if (plan->spare)
+		wait_for(c, settings_of(c)->idle_ms);
+	else
 		conversation_event(c, ON_TAKEN, NULL);
 	if (plan->trial)
 		shake_hands_if_up(c);
@@ -689,6 +700,7 @@ conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
 {
 	assert(c->state == CONVERSATION_SPARE);
 	c->session = copy(str_of(plan->session));
+	c->number = plan->number;
 	c->number = plan->number;
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;

@@ -421,15 +421,10 @@ instance_ensure(struct pool *p, struct error *e)
 	return inst != NULL;
 }
 
-/* The last process stays in spite of its idle time if spares are wanted. */
 static void
 on_idle_for_long(struct timer *t)
 {
-	struct instance *inst = container_of(t, struct instance, clock);
-
-	if (!inst->pool->worker->harness.spares ||
-	    inst->pool->instances.len > 1)
-		instance_retire(inst);
+	instance_retire(container_of(t, struct instance, clock));
 }
 
 bool

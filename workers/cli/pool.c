@@ -346,20 +346,29 @@ pool_trial_is_over(struct pool *p, const struct error *e)
 }
 
 /*
- * Spares: conversations that are started ahead, but not greeted, so that any
- * session can take them.  There are two kinds, because a CLI is started with
- * the choice whether its conversation is kept.  A kind is wanted once a turn
- * has needed it.
+ * Spares: conversations that are started ahead, but not opened, so that any
+ * session can take them; its terms are given to the CLI when it does.  A spare
+ * has the working directory that was used last, for a process cannot change
+ * its own.  There are two kinds, because a CLI is started with the choice
+ * whether its conversation is kept.  A kind is wanted once a turn has needed
+ * it, until a spare of it was not needed for as long as a conversation is kept
+ * idle.
  */
 
+static bool
+is_spare(const struct conversation *c, bool kept)
+{
+	return c->state == CONVERSATION_SPARE && c->kept == kept;
+}
+
 static struct conversation *
-find_spare(struct pool *p, bool kept)
+find_spare(struct pool *p, bool kept, const char *cwd)
 {
 	list_each (&p->conversations, n) {
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (c->state == CONVERSATION_SPARE && c->kept == kept)
+		if (is_spare(c, kept) && !strcmp(c->cwd, cwd))
 			return c;
 	}
 	return NULL;
@@ -370,13 +379,31 @@ count_spares(const struct pool *p, bool kept)
 {
 	size_t count = 0;
 
+	list_each (&p->conversations, n)
+		count += is_spare(container_of(n, struct conversation, node),
+				  kept);
+	return count;
+}
+
+/* One that waits where nobody has begun a conversation lately makes room. */
+static void
+retire_spare_elsewhere(struct pool *p, bool kept)
+{
 	list_each (&p->conversations, n) {
-		const struct conversation *c =
+		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		count += c->state == CONVERSATION_SPARE && c->kept == kept;
+		if (!is_spare(c, kept) || !strcmp(c->cwd, p->spare_cwd))
+			continue;
+		conversation_retire(c);
+		return;
 	}
-	return count;
+}
+
+void
+pool_spare_expired(struct conversation *c)
+{
+	c->pool->wants_spare[c->kept] = false;
 }
 
 /* Where conversations share processes, a spare is a process without one. */
@@ -385,7 +412,7 @@ start_spare(struct pool *p, bool kept)
 {
 	auto_free char *cli_id = new_uuid();
 	const struct conversation_plan plan = { .cli_id = cli_id,
-						.cwd = p->workspace,
+						.cwd = p->spare_cwd,
 						.kept = kept,
 						.spare = true };
 	struct error e = { 0 };
@@ -396,13 +423,16 @@ start_spare(struct pool *p, bool kept)
 }
 
 static bool
-wants_spare(const struct pool *p, bool kept)
+wants_spare(struct pool *p, bool kept)
 {
 	const struct harness_settings *s = &p->worker->harness;
 
-	if (p->harness->one_shot || (p->harness->shares && p->instances.len))
+	if (!p->wants_spare[kept] || !s->spares || p->harness->one_shot ||
+	    (p->harness->shares && p->instances.len))
 		return false;
-	return p->wants_spare[kept] && p->program && !p->unfit.code &&
+	if (count_spares(p, kept) >= s->spares)
+		retire_spare_elsewhere(p, kept);
+	return p->program && !p->unfit.code &&
 	       count_spares(p, kept) < s->spares &&
 	       free_memory() > s->min_free_mb;
 }
@@ -422,20 +452,31 @@ on_spare_timer(struct timer *t)
 	}
 }
 
-/* A spare suits a new conversation in the default directory. */
+static void
+note_need(struct pool *p, const struct conversation_plan *plan)
+{
+	char *cwd = copy(str_of(plan->cwd));
+
+	free(p->spare_cwd);
+	p->spare_cwd = cwd;
+	p->wants_spare[plan->kept] = true;
+	if (!timer_is_set(&p->spare_timer) && p->worker->harness.spares)
+		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER_MS,
+			 on_spare_timer);
+}
+
+/* A spare suits a new conversation in its directory. */
 struct conversation *
 pool_start(struct pool *p, const struct conversation_plan *plan,
 	   struct error *e)
 {
 	struct conversation *c = NULL;
 
-	p->wants_spare[plan->kept] = true;
-	if (!timer_is_set(&p->spare_timer) && p->worker->harness.spares)
-		loop_set(&p->worker->loop, &p->spare_timer, SPARE_LATER_MS,
-			 on_spare_timer);
-	if (!p->harness->shares && !plan->resumed && !plan->history &&
-	    !strcmp(plan->cwd, p->workspace))
-		c = find_spare(p, plan->kept);
+	if (plan->resumed || plan->history)
+		return conversation_start(p, plan, e);
+	note_need(p, plan);
+	if (!p->harness->shares)
+		c = find_spare(p, plan->kept, plan->cwd);
 	if (!c)
 		return conversation_start(p, plan, e);
 	conversation_adopt(c, plan);
@@ -735,6 +776,7 @@ pool_fini(struct pool *p)
 	json_decref(p->models);
 	json_decref(p->unknown);
 	free(p->workspace);
+	free(p->spare_cwd);
 	free(p->scratch);
 	free(p->program);
 	memset(p, 0, sizeof *p);

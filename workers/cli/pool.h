@@ -35,6 +35,7 @@ struct pool {
 	json_t *unknown; /* kinds of events that the harness does not know */
 	uint64_t unknown_count; /* such events */
 	struct timer sweep_timer, spare_timer, tick;
+	char *spare_cwd; /* where the last new conversation has begun */
 	bool wants_spare[2]; /* [0] of conversations that are not kept, [1] of
 			      * those that are */
 	uint64_t sweep_cost; /* ms that the last sweep took */
@@ -112,6 +113,7 @@ void pool_limit_idle_runs(struct pool *);
 /* Ends every idle process, to make room for another one.  True as long as one
  * is ending. */
 bool pool_make_room(struct pool *);
+void pool_spare_expired(struct conversation *);
 void pool_sweep_later(struct pool *);
 void pool_trial_is_over(struct pool *, const struct error *);
 void pool_note_crash(struct pool *, uint64_t began);
