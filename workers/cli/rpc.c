@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "workers/io/json_read.h"
+
 /* A request that was not answered yet. */
 struct call {
 	struct node node;
@@ -171,7 +173,9 @@ rpc_line(struct rpc *r, struct str line)
 	line = str_trim(line);
 	if (!line.len)
 		return;
-	message = json_loadb(line.ptr, line.len, JSON_ALLOW_NUL, &why);
+	message = json_read(line);
+	if (!message)
+		message = json_loadb(line.ptr, line.len, JSON_ALLOW_NUL, &why);
 	if (json_is_object(message))
 		hear(r, message);
 	else

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * json_read - reads the JSON of a large request in a fraction of jansson's time
+ * json_read - reads large JSON in a fraction of jansson's time
  *
  * It reads plain JSON only.  Whatever is not (a mistake, half a character, a
  * huge number, deep nesting) is left to jansson, which also says what is
