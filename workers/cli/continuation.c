@@ -27,6 +27,9 @@ take_row(struct continuation *c, struct session *row)
 	c->session = *row;
 	memset(row, 0, sizeof *row);
 	c->is_known = true;
+	if (c->session.unsaved)
+		c->reason = "the session's database cannot be written: what "
+			    "the session is, is known until the worker ends";
 	set_checkpoint(&c->at, &c->session.newest);
 }
 
