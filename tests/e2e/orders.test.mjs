@@ -60,6 +60,27 @@ test('40 posts of 20 MB at once harm nobody', async t => {
   assert.ok(health.slowest < onThisMachine(10_000), `/health took ${health.slowest} ms`);
 });
 
+test('a turn that waits costs little more than its body', async t => {
+  const bridge = await startBridge(t, { build: PLAIN_BUILD, env: { ECHO_MAX_RUNNING: '1', BRIDGE_ORDER_WINDOW_BYTES: String(256 * MB) } });
+  const before = await pidsOf(bridge), running = bridge.streams('echo/silent', 'x');
+  const growth = async (count, bytes) => {
+    const idle = memoryOf(before.echo).now;
+    const clients = Array.from({ length: count }, (_, n) => bridge.streams('echo', 'x'.repeat(bytes), { session_id: `${bytes}-${n}` }));
+    await waitFor('all wait', async () => (await bridge.row('echo')).queued === count);
+    const grown = memoryOf(before.echo).now - idle;
+    clients.forEach(client => client.leaves());
+    await waitFor('none waits', async () => (await bridge.row('echo')).queued === 0);
+    return grown / (count * bytes / MB);
+  };
+  await waitFor('one runs', async () => (await bridge.row('echo')).running === 1);
+  for (const [count, bytes] of [[10, 5 * MB], [60, MB / 2]]) {
+    const times = await growth(count, bytes);
+    t.diagnostic(`${count} bodies of ${bytes} bytes: ${times.toFixed(2)} times as much`);
+    assert.ok(times < 1.5, `${times} times their bodies`);
+  }
+  running.leaves();
+});
+
 test('a burst of many small requests is answered', async t => {
   const bridge = await startBridge(t);
   const burst = Array.from({ length: 200 }, (_, n) => bridge.chat('echo', `number ${n}`));
