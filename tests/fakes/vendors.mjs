@@ -107,7 +107,7 @@ async function start(dialect, { port = 0, record = true, isSide = () => false, t
     if (isAside)
       return converse ? converse(res, asked, { text: dialect.sideText ?? 'ok' }, ++serial) : dialect.other(req, res, path, asked.body);
 
-    const refusal = dialect.refuses?.(asked.body);
+    const refusal = asked.body && dialect.refuses?.(asked.body);
     if (refusal)
       return sendJson(res, 400, dialect.error(400, refusal), dialect.headers(++serial));
 
