@@ -119,3 +119,33 @@ for (const [what, cut] of [
     await killIts(bridge);
     assert.match((await bridge.answers('claude', 'five', session)).content, /"three","four"\]/);
   });
+
+// What the vendor was told, without what Claude Code puts in between.
+const told = ({ body }) => body.messages.filter(({ role }) => role !== 'system').flatMap(({ content }) => [content].flat())
+  .flatMap(part => part.text && !part.text.startsWith('<system-reminder>') ? [part.text] : []);
+
+test('what a client has taken back is not heard again, warm, cold, and behind tools and thoughts', async t => {
+  const { cloud, bridge, cwd } = await start(t);
+  const session = { session_id: 'back', cwd };
+  const ask = async (...texts) => {
+    const { content } = await bridge.answers('claude', says(...texts), session);
+    return { content, heard: told(cloud.requests.at(-1)) };
+  };
+  cloud.next({ toolUse: { name: 'Bash', input: { command: 'echo used', description: 'use it' } } }, { thinking: 'hm', text: 'first' }, { thinking: 'hm', text: 'second' }, { text: 'third' });
+  assert.equal((await ask('one')).content, 'first');
+  assert.equal((await ask('one', 'first', 'two')).content, 'second');
+  assert.equal((await ask('one', 'first', 'two', 'second', 'three')).content, 'third');
+
+  cloud.always({ text: 'other' });
+  const warm = ['one', 'first', 'two', 'second', 'three again'];
+  assert.deepEqual((await ask(...warm)).heard, warm);
+  assert.deepEqual((await ask(...warm, 'other', 'four')).heard, [...warm, 'other', 'four']);
+  await killIts(bridge);
+  assert.deepEqual((await ask(...warm, 'other', 'four', 'other', 'five')).heard, [...warm, 'other', 'four', 'other', 'five']);
+  assert.deepEqual((await ask('one', 'first', 'two again')).heard, ['one', 'first', 'two again']);
+  await killIts(bridge);
+  assert.deepEqual((await ask('one', 'first', 'two again', 'other', 'three')).heard, ['one', 'first', 'two again', 'other', 'three']);
+
+  // An answer that was taken back is wanted after all.
+  assert.deepEqual((await ask('one', 'first', 'two', 'second', 'after all')).heard, ['one', 'first', 'two', 'second', 'after all']);
+});
