@@ -435,6 +435,31 @@ it_resumes_from_its_last_good_turn(void **state_)
 	words_fini(&env);
 }
 
+static void
+what_was_taken_back_stays_in_other_records(void **state_)
+{
+	struct words argv = { 0 }, env = { 0 };
+	struct conversation t = { .instance = &agent,
+				  .own = &state,
+				  .cli_id = "id",
+				  .kept = true,
+				  .resumed = true,
+				  .position = "here",
+				  .is_rewound = true,
+				  .permission_mode = "plan" };
+
+	notes_clear();
+	must(harness()->command(&t, &argv, &env, &e));
+	assert_string_equal(argv.ptr[argv.len - 6], "id");
+	assert_string_equal(argv.ptr[argv.len - 4], "here");
+	assert_string_equal(argv.ptr[argv.len - 3], "--fork-session");
+	assert_string_equal(argv.ptr[argv.len - 2], "--session-id");
+	assert_string_equal(argv.ptr[argv.len - 1], t.cli_id);
+	assert_string_not_equal(t.cli_id, "id");
+	words_fini(&argv);
+	words_fini(&env);
+}
+
 /* The arguments of a new talk, one a line, and its variables. */
 static const char *
 command_of(struct conversation *c)
@@ -699,6 +724,7 @@ main(void)
 			a_model_that_a_cancelled_turn_has_asked_for_is_taken_back),
 		cmocka_unit_test(nothing_of_the_callers_is_in_an_argument),
 		cmocka_unit_test(it_resumes_from_its_last_good_turn),
+		cmocka_unit_test(what_was_taken_back_stays_in_other_records),
 		cmocka_unit_test(what_it_loads_is_what_it_may),
 		cmocka_unit_test(only_the_most_permissive_mode_permits),
 		cmocka_unit_test(claudish_gets_no_account_of_the_users),

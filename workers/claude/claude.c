@@ -59,6 +59,22 @@ add_sources(const struct conversation *c, struct words *argv, struct words *env)
 	words_set(env, "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1");
 }
 
+/*
+ * What was taken back stays in the CLI's records.  Until the CLI has ended in
+ * order they lead there, and not to what was said instead: so the conversation
+ * goes on in records of its own.
+ */
+static void
+branch_off(struct conversation *c, struct words *argv)
+{
+	auto_free char *branch = new_uuid();
+
+	conversation_name_it(c, branch);
+	words_add(argv, "--fork-session");
+	words_add(argv, "--session-id");
+	words_add(argv, c->cli_id);
+}
+
 /* The conversation is new, or the CLI knows it, or it began elsewhere. */
 static bool
 add_conversation(struct conversation *c, struct words *argv, struct error *e)
@@ -72,6 +88,8 @@ add_conversation(struct conversation *c, struct words *argv, struct error *e)
 			words_add(argv, "--resume-session-at");
 			words_add(argv, c->position);
 		}
+		if (c->is_rewound)
+			branch_off(c, argv);
 		return true;
 	}
 	if (c->history) {

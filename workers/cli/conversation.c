@@ -661,6 +661,7 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->model = copy(str_of(plan->model));
 	c->position = copy(str_of(plan->position));
 	c->resumed = plan->resumed;
+	c->is_rewound = plan->is_rewound;
 	c->history = plan->history;
 	c->kept = plan->kept;
 	c->permission_mode = p->permission_mode;

@@ -45,7 +45,8 @@ struct conversation_plan {
 	size_t system_len;
 	const json_t *history;
 	bool resumed;
-	bool knows_system; /* see struct conversation */
+	bool is_rewound;   /* see struct conversation */
+	bool knows_system; /* the same */
 	bool kept;	   /* the same */
 	bool spare;	   /* it is started ahead, for a session to come */
 	bool trial;	   /* see is_trial */

@@ -244,7 +244,7 @@ accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 		return pool_fail_missing(&self_of(t)->pool, e);
 	if (!prompt_read(&job->prompt, t->body,
 			 &(struct recipient){ t->worker->name,
-					     self_of(t)->pool.harness->takes },
+					      self_of(t)->pool.harness->takes },
 			 e))
 		return false;
 	if (!decide(t, e))
@@ -335,6 +335,7 @@ start_process(struct turn *t)
 		.session = t->session,
 		.number = on->session.number,
 		.cli_id = on->session.cli_id,
+		.is_rewound = on->is_rewound,
 		.position = job->at_end ? NULL : on->at.position,
 		.history = job->history,
 		.cwd = on->session.terms.cwd,
@@ -500,16 +501,17 @@ save(struct turn *t, const struct conversation *c)
 }
 
 /*
- * The CLI cannot resume the conversation.  At first it is tried without the
- * checkpoint, unless what came after that was taken back; then another
- * conversation begins, with all messages of the caller.
+ * The CLI cannot resume the conversation.  Another one begins with all messages
+ * of the caller.  If the caller has sent no answers with them, the end of the
+ * CLI's records is tried first, because the caller's messages know no more.
  */
 static void
 begin_again(struct turn *t)
 {
 	struct job *job = job_of(t);
 
-	if (job->on.at.position && !job->at_end && !job->on.is_rewound) {
+	if (job->on.at.position && !job->at_end && !job->on.is_rewound &&
+	    !prompt_unanswered(&job->prompt)) {
 		log_warn("session %s: the CLI does not find its last answer, "
 			 "and goes on at the end of its records",
 			 log_quote(str_of(t->session)));

@@ -116,6 +116,7 @@ struct conversation {
 	/* ...up to here, where one of its answers ended: its last, unless the
 	 * harness rewinds; NULL: all of it */
 	const char *position;
+	bool is_rewound; /* what came after the position was taken back */
 	bool kept; /* it is resumed later; otherwise nothing may be left */
 	const char *cwd;
 	const char *permission_mode; /* as the instance's */
