@@ -282,9 +282,14 @@ hear_event(struct inlet *i)
 {
 	nng_msg *raw = mailbox_take(&i->box);
 
-	if (raw)
+	if (!raw)
+		return false;
+	if (presence_is_void(&i->writer,
+			     (uint32_t)nng_pipe_id(nng_msg_get_pipe(raw))))
+		nng_msg_free(raw);
+	else
 		hear_batch(i, raw);
-	return raw != NULL;
+	return true;
 }
 
 static void
@@ -313,7 +318,7 @@ inlet_renew(struct inlet *i)
 {
 	inlet_drain(i);
 	if (i->loop)
-		presence_renew(&i->writer);
+		presence_void(&i->writer);
 }
 
 static void

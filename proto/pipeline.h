@@ -118,5 +118,8 @@ nng_msg *inlet_take(struct inlet *);
 /* Handles all events that have arrived already. */
 void inlet_drain(struct inlet *);
 
-/* As outlet_renew(). */
+/*
+ * For a caller that knows before NNG does that the other side is gone: events
+ * that have arrived are handled, and later ones are of the next process.
+ */
 void inlet_renew(struct inlet *);

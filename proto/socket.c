@@ -410,12 +410,29 @@ presence_hurry(struct presence *p)
 void
 presence_renew(struct presence *p)
 {
-	p->void_up_to = atomic_load(&p->came);
-	p->connected = false;
+	presence_void(p);
 	if ((int)(p->void_up_to - atomic_load(&p->went)) > 0)
 		redial(p);
-	else
-		loop_set(p->loop, &p->redial, REDIAL_MS, on_redial);
+}
+
+void
+presence_void(struct presence *p)
+{
+	pthread_mutex_lock(&p->lock);
+	memcpy(p->void_pipes, p->pipes, sizeof p->void_pipes);
+	pthread_mutex_unlock(&p->lock);
+	p->void_up_to = atomic_load(&p->came);
+	p->connected = false;
+	loop_set(p->loop, &p->redial, REDIAL_MS, on_redial);
+}
+
+bool
+presence_is_void(const struct presence *p, uint32_t pipe)
+{
+	for (size_t i = 0; i < MAX_PIPES; i++)
+		if (p->void_pipes[i] && p->void_pipes[i] == pipe)
+			return true;
+	return false;
 }
 
 static void

@@ -79,7 +79,8 @@ struct presence {
 	atomic_uint came, went;
 	atomic_int stranger; /* pid of a process that was refused; 0: none */
 	unsigned went_seen;
-	unsigned void_up_to; /* pipes that came before are void */
+	unsigned void_up_to;		/* pipes that came before are void... */
+	uint32_t void_pipes[MAX_PIPES]; /* ...these, as far as they are open */
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has changed */
 	pthread_mutex_t lock;		    /* protects the member below */
@@ -116,5 +117,18 @@ int presence_dial(struct presence *, nng_socket, const char *url);
 /* The peer has begun to listen: dials anew if it is not connected soon. */
 void presence_hurry(struct presence *);
 
-/* Breaks the connection and dials again. */
+/* Breaks the connection and dials again.  Not for a socket that receives. */
 void presence_renew(struct presence *);
+
+/*
+ * The same for a socket that receives: it counts as not connected until it has
+ * a new connection.  The old one is not broken at once, but is expected to end
+ * by itself.  NNG 1.5.2 must not close a connection on which messages arrive:
+ * if it does so between the length of a message and the message, its thread
+ * that removes connections waits for ever, so that from then on this process
+ * does not notice the end of any connection and never connects anew.
+ */
+void presence_void(struct presence *);
+
+/* Was the connection there when presence_void() was called? */
+bool presence_is_void(const struct presence *, uint32_t pipe);

@@ -1,9 +1,11 @@
 /*
- * What proto/end_limit promises.  Each test starts a process that would wait
- * for ever, or might, and waits for its end.
+ * What proto/end_limit promises, and that a process which works on is kept from
+ * the fault of NNG's for which the limit is needed.  Each test starts a process
+ * that would wait for ever, or might, and waits for its end.
  */
 #include "waits.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +23,8 @@ enum {
 	OWN_CODE = 3,  /* the process has ended itself */
 	CLOSINGS = 40, /* of a socket on which messages arrive */
 	FLOOD = 200,   /* messages in one write() */
+	WRITES = 20,   /* of a peer that then goes away */
+	PEERS = 20,    /* one after the other */
 };
 
 static char directory[] = "/tmp/test_end_limit.XXXXXX";
@@ -212,17 +216,19 @@ closes_while_messages_arrive(void)
 
 /* Says what PUSH says, then message after message, until nobody listens. */
 static void
-flood(int peer)
+flood(int peer, int writes)
 {
 	static const char hello[] = { 0, 'S', 'P', 0, 0, 0x50, 0, 0 };
 	static const char message[] = { 1, 0, 0, 0, 0, 0, 0, 0, 1, 'x' };
-	char messages[FLOOD * sizeof message];
+	char messages[FLOOD * sizeof message], its_hello[sizeof hello];
 
 	for (size_t i = 0; i < FLOOD; i++)
 		memcpy(messages + i * sizeof message, message, sizeof message);
-	if (send(peer, hello, sizeof hello, MSG_NOSIGNAL) < 0)
+	if (recv(peer, its_hello, sizeof its_hello, MSG_WAITALL) < 0 ||
+	    send(peer, hello, sizeof hello, MSG_NOSIGNAL) < 0)
 		return;
-	while (send(peer, messages, sizeof messages, MSG_NOSIGNAL) > 0)
+	while (writes-- &&
+	       send(peer, messages, sizeof messages, MSG_NOSIGNAL) > 0)
 		;
 }
 
@@ -240,10 +246,59 @@ nor_do_messages_that_arrive_meanwhile(void **state)
 		int peer = accept(listener, NULL, NULL);
 
 		assert_true(peer >= 0);
-		flood(peer);
+		flood(peer, -1);
 		assert_int_equal(ends(pid), OWN_CODE);
 		close(peer);
 	}
+	close(listener);
+}
+
+static void
+renews(struct inlet *i)
+{
+	if (i->writer.connected)
+		inlet_renew(i);
+}
+
+static bool
+all_peers_have_gone(void)
+{
+	return inlet.writer.went_seen >= PEERS;
+}
+
+static void
+renews_while_messages_arrive(void)
+{
+	dials();
+	inlet.changed = renews;
+	if (!run_loop(&loop, all_peers_have_gone, LIMIT))
+		_exit(EXIT_FAILURE);
+}
+
+static bool
+somebody_dials(int listener)
+{
+	struct pollfd ready = { .fd = listener, .events = POLLIN };
+
+	return poll(&ready, 1, LIMIT) == 1;
+}
+
+/* NNG would notice the end of no other connection. */
+static void
+a_connection_that_is_given_up_while_messages_arrive_harms_no_other(void **state)
+{
+	int listener = peer_listens();
+	pid_t pid = begins(renews_while_messages_arrive);
+
+	for (int i = 0; i < PEERS; i++) {
+		int peer;
+
+		assert_true(somebody_dials(listener));
+		peer = accept(listener, NULL, NULL);
+		flood(peer, WRITES);
+		close(peer);
+	}
+	assert_int_equal(ends(pid), OWN_CODE);
 	close(listener);
 }
 
@@ -257,6 +312,8 @@ main(void)
 		cmocka_unit_test(
 			a_peer_that_never_shakes_hands_keeps_nobody_from_ending),
 		cmocka_unit_test(nor_do_messages_that_arrive_meanwhile),
+		cmocka_unit_test(
+			a_connection_that_is_given_up_while_messages_arrive_harms_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, opens, closes);
