@@ -55,13 +55,14 @@ backend(const struct msg_child *m, enum health health)
 {
 	struct str detail = m->detail.ptr ? m->detail : m->last_exit;
 
-	return json_pack("{s:o,s:s,s:o,s:I,s:o,s:o,s:I,s:I,s:I}", "name",
+	return json_pack("{s:o,s:s,s:o,s:I,s:o,s:o,s:I,s:I,s:I,s:I}", "name",
 			 text_or_null(m->name), "state", health_name(health),
 			 "process", text_or_null(m->state), "pid",
 			 (json_int_t)m->pid, "detail", text_or_null(detail),
 			 "version", text_or_null(m->harness), "running",
 			 (json_int_t)m->running, "queued",
-			 (json_int_t)m->queued, "warm", (json_int_t)m->warm);
+			 (json_int_t)m->queued, "warm", (json_int_t)m->warm,
+			 "background", (json_int_t)m->background);
 }
 
 static void
@@ -69,7 +70,7 @@ take_row(struct checkup *c, const struct msg_child *m)
 {
 	enum health health = health_for_us(c, m);
 
-	if (!m->is_worker)
+	if (!m->role)
 		return;
 	c->workers++;
 	if (health == HEALTH_READY && str_is(m->state, "RUNNING"))

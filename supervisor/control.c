@@ -73,9 +73,10 @@ keep_row(struct row *r, const struct msg_child *m)
 		.running = m->running,
 		.queued = m->queued,
 		.warm = m->warm,
+		.background = m->background,
 		.health = m->health,
-		.is_verifying = m->verifying,
-		.is_worker = m->is_worker,
+		.is_verifying = m->role == 2,
+		.is_worker = m->role > 0,
 	};
 	str_keep(r->name, sizeof r->name, m->name);
 	str_keep(r->state, sizeof r->state, m->state);

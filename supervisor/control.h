@@ -21,7 +21,7 @@ struct control {
 /* A copy of a CHILD reply. */
 struct row {
 	char name[MAX_NAME + 1], state[MAX_NAME + 1];
-	uint64_t pid, since, starts, running, queued, warm, health;
+	uint64_t pid, since, starts, running, queued, warm, background, health;
 	bool is_worker, is_verifying;
 	char harness[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];

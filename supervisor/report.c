@@ -32,6 +32,9 @@ add_counts(struct buf *out, const struct row *r)
 		return;
 	buf_print(out, ", %ju queued, %ju warm", (uintmax_t)r->queued,
 		  (uintmax_t)r->warm);
+	if (r->background)
+		buf_print(out, ", %ju in the background",
+			  (uintmax_t)r->background);
 	if (r->health != HEALTH_READY)
 		buf_print(out, ", %s", health_name((enum health)r->health));
 }
@@ -96,6 +99,8 @@ report_json(const struct row *r)
 		return o;
 	json_object_set_new(o, "queued", json_integer((json_int_t)r->queued));
 	json_object_set_new(o, "warm", json_integer((json_int_t)r->warm));
+	json_object_set_new(o, "background",
+			    json_integer((json_int_t)r->background));
 	json_object_set_new(o, "health",
 			    json_string(health_name((enum health)r->health)));
 	json_object_set_new(o, "version", text_or_null(r->harness));

@@ -35,6 +35,7 @@ keep_report(struct report *r, const struct msg_ready *m)
 	r->running = m->running;
 	r->queued = m->queued;
 	r->warm = m->warm;
+	r->background = m->background;
 	r->health = m->health;
 	r->probes = m->probes;
 	str_keep(r->harness, sizeof r->harness, m->harness);

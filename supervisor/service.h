@@ -16,7 +16,7 @@ struct supervisor;
 
 /* What a process reported in its last READY. */
 struct report {
-	uint64_t running, queued, warm, health, probes;
+	uint64_t running, queued, warm, background, health, probes;
 	char harness[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1];
 };

@@ -448,7 +448,7 @@ describe(const struct service *w, struct msg_child *m)
 		.pid = (uint64_t)w->process.pid,
 		.since = w->child.since,
 		.starts = w->starts,
-		.is_worker = w->is_worker,
+		.role = w->is_worker,
 		.health = HEALTH_UNKNOWN,
 		.last_exit = or_absent(w->last_exit),
 	};
@@ -457,8 +457,10 @@ describe(const struct service *w, struct msg_child *m)
 	m->running = r->running;
 	m->queued = r->queued;
 	m->warm = w->is_worker ? r->warm : 0;
+	m->background = w->is_worker ? r->background : 0;
 	m->health = r->health;
-	m->verifying = service_is_verifying(w);
+	if (w->is_worker && service_is_verifying(w))
+		m->role = 2;
 	m->harness = or_absent(r->harness);
 	m->detail = or_absent(r->detail);
 }

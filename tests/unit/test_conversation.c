@@ -122,6 +122,11 @@ pool_became_idle(struct conversation *c)
 }
 
 void
+crashes_forget(struct crashes *c, const char *session)
+{
+}
+
+void
 pool_spare_expired(struct conversation *c)
 {
 }

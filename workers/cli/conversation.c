@@ -304,7 +304,7 @@ conclude(struct conversation *c)
 
 	c->instance->last_use = loop_now();
 	if (!o.error)
-		c->pool->crashes = 0;
+		crashes_forget(&c->pool->crashes, c->session);
 	if (ends_with_turn(c)) {
 		end_with_turn(c);
 	} else {

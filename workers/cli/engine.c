@@ -412,6 +412,7 @@ static void
 start(struct turn *t)
 {
 	struct job *job = job_of(t);
+	uint64_t pause = crashes_pause(&self_of(t)->pool.crashes, t->session);
 	struct error e = { 0 };
 
 	turn_drop_body(t);
@@ -430,9 +431,8 @@ start(struct turn *t)
 	job->conversation = find_warm(t);
 	if (job->conversation)
 		conversation_give(job->conversation, t);
-	else if (pool_pause(&self_of(t)->pool))
-		loop_set(&t->worker->loop, &job->pause,
-			 pool_pause(&self_of(t)->pool), on_pause_over);
+	else if (pause)
+		loop_set(&t->worker->loop, &job->pause, pause, on_pause_over);
 	else
 		start_process(t);
 }
@@ -693,6 +693,12 @@ count_warm(const struct engine_self *self)
 	return pool_count(&self->pool);
 }
 
+static unsigned
+count_background(const struct engine_self *self)
+{
+	return pool_count_background(&self->pool);
+}
+
 static void
 probe(struct engine_self *self, bool asked)
 {
@@ -755,4 +761,5 @@ const struct engine engine = {
 	.list_sessions = list_sessions,
 	.forget_session = forget_session,
 	.count_warm = count_warm,
+	.count_background = count_background,
 };

@@ -385,4 +385,3 @@ void instance_unknown(struct instance *, const char *kind, const char *what);
 
 /* As an argument, `model` cannot be taken for anything but a name. */
 bool is_plain_model(const char *model);
-

@@ -171,21 +171,17 @@ end_conversations(struct instance *inst, const struct error *e)
 			ON_EXIT, &o);
 }
 
-/*
- * Whether the program failed to start, in which case starting it again waits
- * for a moment.  A program that crashes in a turn is the affair of that turn,
- * and keeps no other waiting.
- */
-static bool
-failed_to_start(const struct instance *inst)
+static void
+note_crash(const struct instance *inst)
 {
-	if (inst->state != INSTANCE_UP)
-		return inst->state == INSTANCE_STARTING;
-	list_each (&inst->conversations, n)
-		if (container_of(n, struct conversation, in_instance)->state ==
-		    CONVERSATION_STARTING)
-			return true;
-	return false;
+	list_each (&inst->conversations, n) {
+		const struct conversation *c =
+			container_of(n, struct conversation, in_instance);
+
+		if (c->turn)
+			crashes_note(&inst->pool->crashes, c->session,
+				     inst->began);
+	}
 }
 
 static void
@@ -193,12 +189,11 @@ on_ended(struct program *cli)
 {
 	struct instance *inst = instance_of(cli);
 	struct conversation *c = only_conversation(inst);
-	bool is_crash = failed_to_start(inst);
 	struct error e = { 0 };
 
 	pool_explain_end(inst, &e);
-	if (is_crash)
-		pool_note_crash(inst->pool, inst->began);
+	if (inst->state != INSTANCE_ENDING)
+		note_crash(inst);
 	if (!is_shared(inst) && c)
 		conversation_explain_end(c, &e);
 	else if (inst->state != INSTANCE_ENDING)

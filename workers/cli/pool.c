@@ -19,8 +19,6 @@ enum {
 	SWEEP_SOON_MS = 20, /* after a process has ended */
 	SWEEP_LATEST_MS = 300,
 	SPARE_LATER_MS = 1000, /* a spare must not slow down a turn */
-	FIRST_PAUSE_MS = 100,  /* after the second crash in a row; it doubles */
-	LONGEST_PAUSE_MS = 2000,
 };
 
 enum { MAX_SWEEPS = 20 /* in a row, until a process that lives on is left */ };
@@ -256,28 +254,14 @@ pool_count(const struct pool *p)
 	return (unsigned)p->instances.len;
 }
 
-/* Crashes */
-
-/* Several processes that end for the same reason count as one crash: those that
- * began before the last crash. */
-void
-pool_note_crash(struct pool *p, uint64_t began)
+unsigned
+pool_count_background(const struct pool *p)
 {
-	if (began >= p->crashed_at)
-		p->crashes++;
-	p->crashed_at = loop_now();
-}
+	unsigned count = 0;
 
-uint64_t
-pool_pause(const struct pool *p)
-{
-	uint64_t ms = 0, since = loop_now() - p->crashed_at;
-
-	for (unsigned n = 2; n <= p->crashes && ms < LONGEST_PAUSE_MS; n++)
-		ms = ms ? 2 * ms : FIRST_PAUSE_MS;
-	if (ms > LONGEST_PAUSE_MS)
-		ms = LONGEST_PAUSE_MS;
-	return since < ms ? ms - since : 0;
+	list_each (&p->conversations, n)
+		count += container_of(n, struct conversation, node)->background;
+	return count;
 }
 
 /* What a CLI has told */

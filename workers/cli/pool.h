@@ -13,6 +13,7 @@
  * mark (proto/sweep.h) are killed.
  */
 #include "workers/cli/conversation.h"
+#include "workers/cli/crashes.h"
 
 struct pool {
 	struct worker *worker;
@@ -35,14 +36,13 @@ struct pool {
 	json_t *unknown; /* kinds of events that the harness does not know */
 	uint64_t unknown_count; /* such events */
 	struct timer sweep_timer, spare_timer, tick;
-	char *spare_cwd; /* where the last new conversation has begun */
+	char *spare_cwd;     /* where the last new conversation has begun */
 	bool wants_spare[2]; /* [0] of conversations that are not kept, [1] of
 			      * those that are */
 	uint64_t sweep_cost; /* ms that the last sweep took */
 	struct list leavings, ended_instances; /* to be freed */
 	unsigned sweeps;     /* in a row that have found something */
-	unsigned crashes;    /* in a row; see pool_note_crash() */
-	uint64_t crashed_at; /* loop_now() of the last crash */
+	struct crashes crashes;
 
 	/* The prober's process: a child that is not of the pool. */
 	const struct process *other;
@@ -96,12 +96,11 @@ struct conversation *pool_find(struct pool *, const char *session,
 struct conversation *pool_start(struct pool *, const struct conversation_plan *,
 				struct error *);
 
-/* How many ms the start of the next process must wait: a CLI that always
- * crashes must not keep the machine busy. */
-uint64_t pool_pause(const struct pool *);
-
 /* The number of processes. */
 unsigned pool_count(const struct pool *);
+
+/* The number of commands and agents that run in the background. */
+unsigned pool_count_background(const struct pool *);
 
 /*
  * For warm.c, run.c and talk.c: a conversation has become idle; processes may
@@ -116,7 +115,6 @@ bool pool_make_room(struct pool *);
 void pool_spare_expired(struct conversation *);
 void pool_sweep_later(struct pool *);
 void pool_trial_is_over(struct pool *, const struct error *);
-void pool_note_crash(struct pool *, uint64_t began);
 void pool_explain_end(const struct instance *, struct error *);
 void pool_learn_models(struct pool *, json_t *models); /* takes them */
 void pool_note_unknown(struct pool *, const char *kind, const char *what);

@@ -47,7 +47,8 @@ main(int argc, char *argv[])
 	CURLcode r;
 
 	if (!url || !*url) {
-		fprintf(stderr, "cli-bridge-reachable is for cli-bridge only\n");
+		fprintf(stderr,
+			"cli-bridge-reachable is for cli-bridge only\n");
 		return EXIT_FAILURE;
 	}
 	r = ask(url, words);

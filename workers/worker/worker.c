@@ -223,6 +223,9 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 		.running = w->running.len,
 		.queued = w->waiting.len,
 		.warm = engine.count_warm ? engine.count_warm(w->self) : 0,
+		.background = engine.count_background
+				      ? engine.count_background(w->self)
+				      : 0,
 		.health = w->health,
 		.probes = w->probes,
 		.harness = text_or_none(w->harness_version),
