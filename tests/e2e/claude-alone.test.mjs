@@ -32,6 +32,7 @@ async function leavesACommand({ cloud, bridge, cwd }) {
   const session = { session_id: 'alone', cwd };
   cloud.next(waitsFor('end', { run_in_background: true }), { text: 'begun' });
   assert.equal((await bridge.answers('claude', 'begin', session)).content, 'begun');
+  await waitFor('it is counted', async () => (await bridge.get('/health')).json.backends[0].background === 1);
   cloud.next(waitsFor('go'));
   cloud.always(asked => last(asked).includes(QUESTION) ? { text: 'the answer' } : { text: 'by itself' });
   return session;
