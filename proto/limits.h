@@ -49,8 +49,9 @@
 #define MAX_PREFIXES 128	   /* model prefixes that lead to a worker */
 #define MAX_CONNECTIONS 8192	   /* of HTTP clients */
 #define MAX_SEEN_TURNS 4096	   /* turn ids that a worker remembers */
-#define MAX_STORY (4u << 20) /* of a turn's answer, for requests that join it \
-			      */
-#define MAX_LISTENERS 16     /* requests that are answered by one turn */
-#define MAX_PASTS 1024	     /* ended turns that a worker can repeat... */
+#define MAX_STORY                                                         \
+	(4u << 20)	 /* of a turn's answer, for requests that join it \
+			  */
+#define MAX_LISTENERS 16 /* requests that are answered by one turn */
+#define MAX_PASTS 1024	 /* ended turns that a worker can repeat... */
 #define MAX_STORIES (32u << 20) /* ...and bytes of all their answers */

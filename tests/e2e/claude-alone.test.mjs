@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
-import { claudeEnv, isGone, isThere, says, startBridge, waitFor } from './bridge.mjs';
+import { claudeEnv, isGone, isThere, says, startBridge, test, waitFor } from './bridge.mjs';
 
 const QUESTION = 'the question';
 

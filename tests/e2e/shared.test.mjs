@@ -69,13 +69,13 @@ test('a client that leaves stops its own turn only; one that does not stop costs
   await isGone(() => [pid].filter(isAlive), { within: 3000 });
 });
 
-test('the last one that does not stop takes its process with it at once', async t => {
+test('one that does not stop for seconds takes its process with it', async t => {
   const bridge = await start(t);
   const { pid } = await hello(bridge, 'a');
   const deaf = bridge.streams('fake', 'deaf');
   await deaf.hears(/deaf/);
   deaf.leaves();
-  await isGone(() => [pid].filter(isAlive), { within: 500, since: deaf.leftAt });
+  await isGone(() => [pid].filter(isAlive), { within: 15_000, since: deaf.leftAt });
 });
 
 test('a crash of the process fails the turns that are in it, and no session is lost', async t => {

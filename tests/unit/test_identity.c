@@ -84,16 +84,11 @@ static void
 any_bytes_have_an_identity(void **state)
 {
 	const struct str bodies[] = {
-		STR(""),
-		STR("{"),
-		STR("\""),
-		STR("\"\\"),
-		STR("\"\\\""),
-		STR("}}]]"),
-		STR("{\"strea\""),
-		STR("\\\"\\\\"),
-		STR("\0\xff{"),
-		STR("{\"a\\\\\":1}"),
+		STR(""),	   STR("{"),
+		STR("\""),	   STR("\"\\"),
+		STR("\"\\\""),	   STR("}}]]"),
+		STR("{\"strea\""), STR("\\\"\\\\"),
+		STR("\0\xff{"),	   STR("{\"a\\\\\":1}"),
 	};
 
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {

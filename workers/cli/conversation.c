@@ -335,11 +335,11 @@ interrupt(struct conversation *c)
 }
 
 /* Stops the turn.  A conversation without a session has no use after that, so
- * its process is killed; in a shared one it is closed. */
+ * its process is killed; a shared one must be seen to have stopped it. */
 static void
 stop(struct conversation *c)
 {
-	if (c->pool->harness->interrupt && c->session) {
+	if (c->pool->harness->interrupt && (c->session || is_shared(c))) {
 		interrupt(c);
 		return;
 	}

@@ -65,7 +65,8 @@ crashes_forget(struct crashes *c, const char *session)
 uint64_t
 crashes_pause(const struct crashes *c, const char *session)
 {
-	const struct crash_count *n = find((struct crashes *)c, key_of(session));
+	const struct crash_count *n =
+		find((struct crashes *)c, key_of(session));
 	uint64_t ms = 0, since = n ? loop_now() - n->at : 0;
 
 	for (unsigned i = 2; n && i <= n->count && ms < LONGEST_PAUSE_MS; i++)

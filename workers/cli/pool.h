@@ -41,7 +41,7 @@ struct pool {
 			      * those that are */
 	uint64_t sweep_cost; /* ms that the last sweep took */
 	struct list leavings, ended_instances; /* to be freed */
-	unsigned sweeps;     /* in a row that have found something */
+	unsigned sweeps; /* in a row that have found something */
 	struct crashes crashes;
 
 	/* The prober's process: a child that is not of the pool. */

@@ -145,7 +145,8 @@ struct engine {
 	/* MAY be NULL.  How many warm processes there are. */
 	unsigned (*count_warm)(const struct engine_self *);
 
-	/* MAY be NULL.  How many commands run in the background, between turns. */
+	/* MAY be NULL.  How many commands run in the background, between turns.
+	 */
 	unsigned (*count_background)(const struct engine_self *);
 };
 
