@@ -431,6 +431,18 @@ a_turn_that_only_waited_can_begin_elsewhere(void **state)
 }
 
 static void
+one_that_is_dismissed_stops_first(void **state)
+{
+	struct conversation *c = in_state(STOPPING);
+
+	conversation_dismiss(c);
+	assert_int_equal(c->state, STOPPING);
+	assert_false(conversation_is_free(c));
+	conversation_finish(c, "stop", NULL, NULL);
+	assert_int_equal(c->state, LEAVING);
+}
+
+static void
 words_between_turns_are_in_no_answer(void **state)
 {
 	struct conversation *c = in_state(ALONE);
@@ -539,6 +551,7 @@ main(void)
 		TEST(a_turn_that_is_stopped_is_over_at_once),
 		TEST(a_cli_may_stop_at_once),
 		TEST(a_turn_that_only_waited_can_begin_elsewhere),
+		TEST(one_that_is_dismissed_stops_first),
 		TEST(words_between_turns_are_in_no_answer),
 		TEST(a_turn_that_was_said_first_may_come_second),
 		TEST(a_turn_of_the_clis_own_is_not_interrupted_for_another),

@@ -6,7 +6,6 @@
 #include "waits.h"
 
 #include <poll.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>

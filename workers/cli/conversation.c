@@ -274,7 +274,7 @@ rest(struct conversation *c)
 static bool
 ends_with_turn(const struct conversation *c)
 {
-	return c->pool->harness->one_shot || !c->session ||
+	return c->pool->harness->one_shot || !c->session || c->is_dismissed ||
 	       c->instance->state == INSTANCE_CLOSED ||
 	       instance_is_stale(c->instance);
 }
@@ -547,9 +547,10 @@ conversation_break(struct conversation *c, const struct error *e)
 bool
 conversation_is_free(const struct conversation *c)
 {
-	return !c->turn && (c->state == CONVERSATION_IDLE ||
-			    c->state == CONVERSATION_STOPPING ||
-			    c->state == CONVERSATION_ALONE);
+	return !c->turn && !c->is_dismissed &&
+	       (c->state == CONVERSATION_IDLE ||
+		c->state == CONVERSATION_STOPPING ||
+		c->state == CONVERSATION_ALONE);
 }
 
 void
@@ -599,6 +600,14 @@ conversation_unblock(struct conversation *c)
 	if (!is_shared(c))
 		program_pause(&c->instance->program, false);
 	conversation_is_alive(c);
+}
+
+void
+conversation_dismiss(struct conversation *c)
+{
+	c->is_dismissed = true;
+	if (c->state != CONVERSATION_STOPPING)
+		conversation_retire(c);
 }
 
 char *

@@ -79,6 +79,10 @@ void conversation_stop(struct conversation *, const struct error *);
 /* Ends the conversation.  The process of an idle one gets time to end. */
 void conversation_retire(struct conversation *);
 
+/* Ends it too, but not before the CLI has stopped the turn that is being
+ * stopped; no other turn is given to it. */
+void conversation_dismiss(struct conversation *);
+
 /* The client of its turn, which was slow, has read on. */
 void conversation_unblock(struct conversation *);
 

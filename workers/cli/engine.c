@@ -584,7 +584,7 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 	}
 	if (c->state != CONVERSATION_LEAVING &&
 	    (job->forgotten || (o->error && !job->on.is_known)))
-		conversation_retire(c);
+		conversation_dismiss(c);
 	if (o->error) {
 		fail(t, o->error);
 	} else {

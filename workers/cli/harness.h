@@ -155,8 +155,9 @@ struct conversation {
 	bool was_starting;   /* the turn was given before the CLI was ready */
 	bool was_said;	     /* the turn was */
 	bool said_something;
-	bool is_trial; /* begun to see that the CLI works; nobody's turn is
-			* ever said in it, and how it went is not told yet */
+	bool is_trial;	   /* begun to see that the CLI works; nobody's turn is
+			    * ever said in it, and how it went is not told yet */
+	bool is_dismissed; /* it ends when its turn has stopped */
 	bool had_handshake;
 	bool was_ready; /* a spare whose CLI was ready without handshake() */
 	const struct outcome *outcome; /* of the event; while it is handled */
