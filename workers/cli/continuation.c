@@ -61,9 +61,10 @@ continuation_renew(struct continuation *c, const char *reason)
 	free(c->session.cli_id);
 	c->session.cli_id = new_uuid();
 	checkpoint_fini(&c->session.newest);
-	checkpoint_fini(&c->at);
 	memset(&c->session.newest, 0, sizeof c->session.newest);
-	memset(&c->at, 0, sizeof c->at);
+	/* The answers before it stay the session's: they are in the messages. */
+	free(c->at.position);
+	c->at.position = NULL;
 	c->is_known = false;
 	c->reason = reason;
 }
