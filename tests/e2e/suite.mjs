@@ -22,7 +22,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
+import { conversationChecks } from './suite/conversations.mjs';
 import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
+import { messageChecks } from './suite/messages.mjs';
 
 const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
 const SILENCE_MS = onThisMachine(8000);     // of a vendor, until the turn is given up
@@ -379,6 +381,9 @@ export function suite(description) {
 
     await t.test('a vendor that says nothing', () => silent);
   });
+
+  conversationChecks(harness);
+  messageChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {
