@@ -62,7 +62,8 @@ continuation_renew(struct continuation *c, const char *reason)
 	c->session.cli_id = new_uuid();
 	checkpoint_fini(&c->session.newest);
 	memset(&c->session.newest, 0, sizeof c->session.newest);
-	/* The answers before it stay the session's: they are in the messages. */
+	/* The answers before it stay the session's: they are in the messages.
+	 */
 	free(c->at.position);
 	c->at.position = NULL;
 	c->is_known = false;
