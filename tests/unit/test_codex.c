@@ -233,21 +233,50 @@ a_thread_that_it_does_not_know_is_lost(void **state_)
 	end();
 }
 
+/* A thread whose newest turn is not the one of the position. */
 static void
-turns_behind_the_last_good_one_are_taken_back(void **state_)
+open_older_thread(void)
 {
 	begin();
 	talk.resumed = true;
 	talk.position = "good cbf29ce484222325";
 	handshake();
-	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"},"
-	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"worst\"},"
-	     "{\"id\":\"bad\"},{\"id\":\"good\"},{\"id\":\"older\"}]}}}");
-	assert_false(was_heard("ready\n") && !was_heard("agent ready\n"));
-	assert_true(is_in(&notes.written, "\"beforeTurnId\":\"bad\""));
+	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"new\"},"
+	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"later\"}]}}}");
+	assert_false(was_heard("\nready"));
+	assert_true(is_in(&notes.written, "thread/fork"));
+	assert_true(is_in(&notes.written, "\"lastTurnId\":\"good\""));
 	assert_false(is_in(&notes.written, "inject_items"));
-	hear("{\"id\":7,\"result\":{}}");
-	assert_true(was_heard("name T\nready"));
+}
+
+static void
+a_thread_is_forked_behind_the_turn_of_the_position(void **state_)
+{
+	open_older_thread();
+	hear("{\"id\":7,\"result\":{\"thread\":{\"id\":\"fork\"}}}");
+	assert_true(was_heard("name fork\nready"));
+	assert_true(is_in(&notes.written, "{\"threadId\":\"new\"}"));
+	end();
+}
+
+static void
+a_turn_that_it_does_not_find_is_lost(void **state_)
+{
+	open_older_thread();
+	hear("{\"id\":7,\"error\":{\"code\":-32600,\"message\":\"no such "
+	     "turn\"}}");
+	assert_true(was_heard("lost"));
+	end();
+}
+
+static void
+a_fork_that_comes_too_late_is_let_go(void **state_)
+{
+	open_older_thread();
+	codex->close(&talk);
+	hear("{\"id\":7,\"result\":{\"thread\":{\"id\":\"fork\"}}}");
+	assert_true(is_in(&notes.written, "{\"threadId\":\"fork\"}"));
+	assert_false(was_heard("name fork"));
 	end();
 }
 
@@ -264,7 +293,7 @@ other_instructions_than_before_are_told(void **state_)
 	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"good\"}]}}}");
 	assert_true(is_in(&notes.written, "thread/inject_items"));
 	assert_true(is_in(&notes.written, "\"role\":\"developer\""));
-	assert_false(is_in(&notes.written, "thread/revert"));
+	assert_false(is_in(&notes.written, "thread/fork"));
 	end();
 }
 
@@ -299,6 +328,55 @@ what_another_turn_says_is_not_heard(void **state_)
 	     "\"turn\":{\"id\":\"V\",\"status\":\"completed\"}}}");
 	assert_false(was_heard("old"));
 	assert_false(was_heard("finish"));
+	end();
+}
+
+static void
+a_turn_that_it_begins_by_itself_is_nobodys(void **state_)
+{
+	begin();
+	open_thread();
+	hear("{\"method\":\"turn/started\",\"params\":{\"threadId\":\"T\","
+	     "\"turn\":{\"id\":\"V\"}}}");
+	assert_true(was_heard("alone\n"));
+	hear("{\"method\":\"item/agentMessage/delta\",\"params\":{\"threadId\":"
+	     "\"T\",\"turnId\":\"V\",\"itemId\":\"i\",\"delta\":\"own\"}}");
+	assert_false(was_heard("silent"));
+	hear("{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"T\","
+	     "\"turn\":{\"id\":\"V\",\"status\":\"failed\"}}}");
+	assert_true(was_heard("silent"));
+	assert_false(was_heard("finish"));
+	assert_false(was_heard("fail"));
+	end();
+}
+
+static void
+command(const char *method, const char *turn)
+{
+	auto_free char *line = copy_format(
+		"{\"method\":\"%s\",\"params\":{\"threadId\":\"T\","
+		"\"turnId\":\"%s\",\"item\":{\"type\":\"commandExecution\","
+		"\"id\":\"c\"}}}",
+		method, turn);
+
+	hear(line);
+}
+
+static void
+a_command_that_outlives_its_turn_is_counted(void **state_)
+{
+	begin();
+	open_thread();
+	say("go");
+	hear("{\"id\":7,\"result\":{\"turn\":{\"id\":\"U\"}}}");
+	command("item/started", "U");
+	hear("{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"T\","
+	     "\"turn\":{\"id\":\"U\",\"status\":\"completed\"}}}");
+	assert_true(was_heard("background 1"));
+	assert_false(was_heard("background 0"));
+	command("item/completed", "U");
+	assert_true(was_heard("background 0"));
+	assert_int_equal(times_heard("\ntool"), 1);
 	end();
 }
 
@@ -368,15 +446,28 @@ the_name_of_a_skill_is_put_where_it_is_text(void **state_)
 }
 
 static void
+the_link_of_a_plugin_is_put_where_it_is_text(void **state_)
+{
+	begin();
+	open_thread();
+	say("[@wren](plugin://wren@here) and me@wren");
+	assert_false(is_in(&notes.written, "turn/start"));
+	hear("{\"id\":7,\"result\":{\"data\":[]}}");
+	assert_true(is_in(&notes.written, "thread/inject_items"));
+	end();
+}
+
+static void
 another_name_is_said_as_it_is(void **state_)
 {
 	begin();
 	open_thread();
-	say("echo $HOME");
+	say("echo $HOME for me@home");
 	hear("{\"id\":7,\"result\":{\"data\":[{\"skills\":[{\"name\":\"wren\"}]"
 	     "}]}}");
 	assert_false(is_in(&notes.written, "inject_items"));
-	assert_true(is_in(&notes.written, "\"text\":\"echo $HOME\""));
+	assert_true(
+		is_in(&notes.written, "\"text\":\"echo $HOME for me@home\""));
 	end();
 }
 
@@ -645,7 +736,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_says_is_heard),
 		cmocka_unit_test(a_thread_that_it_does_not_know_is_lost),
-		cmocka_unit_test(turns_behind_the_last_good_one_are_taken_back),
+		cmocka_unit_test(
+			a_thread_is_forked_behind_the_turn_of_the_position),
+		cmocka_unit_test(a_turn_that_it_does_not_find_is_lost),
+		cmocka_unit_test(a_fork_that_comes_too_late_is_let_go),
+		cmocka_unit_test(a_turn_that_it_begins_by_itself_is_nobodys),
+		cmocka_unit_test(a_command_that_outlives_its_turn_is_counted),
+		cmocka_unit_test(the_link_of_a_plugin_is_put_where_it_is_text),
 		cmocka_unit_test(other_instructions_than_before_are_told),
 		cmocka_unit_test(a_turn_is_stopped_whenever_that_is_asked),
 		cmocka_unit_test(what_another_turn_says_is_not_heard),

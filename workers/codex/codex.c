@@ -84,8 +84,8 @@ is_none_of_ours(const char *method)
 	return false;
 }
 
-/* Only the thread's own turn is heard: a turn that was stopped may go on for a
- * moment. */
+/* Only the turn under way is heard, by its id: a turn that was stopped may go
+ * on for a moment, and a sub-agent has a thread of its own. */
 static void
 told(struct instance *inst, const char *method, const json_t *params)
 {
@@ -95,6 +95,8 @@ told(struct instance *inst, const char *method, const json_t *params)
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
 		if (strcmp(method, events[i].method))
 			continue;
+		if (c)
+			codex_note_command(c, method, params);
 		if (c && (events[i].hear == codex_on_turn_started ||
 			  codex_is_turn(c->own, params)))
 			events[i].hear(c, params);
@@ -190,8 +192,8 @@ on_greeted(void *whom, const json_t *result, const json_t *error)
 	instance_fail(inst, &e);
 }
 
-/* experimentalApi is needed to import a history, to take back a turn, and to
- * close a thread at once. */
+/* experimentalApi is needed to import a history, to see the newest turn of a
+ * thread, and to close a thread at once. */
 static void
 instance_handshake(struct instance *inst)
 {
@@ -247,6 +249,7 @@ static const struct harness harness = {
 	.needs = needs,
 	.fallback = &codex_exec,
 	.has_trial = true,
+	.rewinds = true,
 	.handshake = codex_greet,
 	.say = codex_say,
 	.interrupt = codex_interrupt,

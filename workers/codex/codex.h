@@ -46,7 +46,9 @@ struct codex {
 	unsigned unread;	 /* answers about the CLI that are missing */
 	json_t *config, *models, *account; /* those answers */
 	json_t *history;		   /* items to be put into the thread */
-	char bad[MAX_CODEX_ID + 1];	   /* a turn that must be taken back */
+	char last[MAX_CODEX_ID + 1];	   /* the turn at which the thread must
+					      be forked; "": none */
+	bool is_forked;			   /* that was asked for */
 	bool is_running;   /* a turn that is not ours is under way */
 	bool is_told_anew; /* it was begun with other instructions */
 
@@ -60,6 +62,7 @@ struct codex {
 
 	/* Of the turn. */
 	bool is_asked;		      /* for a turn that has not ended */
+	bool is_alone;		      /* Codex has begun a turn by itself */
 	bool is_started, is_stopping; /* as Codex says; as we want it */
 	char turn[MAX_CODEX_ID + 1];  /* "": not told yet */
 	json_t *input;		      /* that waits to be sent; or NULL */
@@ -71,6 +74,8 @@ struct codex {
 					     said */
 	bool has_text, has_reasoning;
 	struct codex_usage usage;
+
+	json_t *commands; /* of the thread that run now, by id */
 };
 
 static inline struct str
@@ -141,6 +146,11 @@ void codex_on_text(struct conversation *, const json_t *params);
 void codex_on_reasoning(struct conversation *, const json_t *params);
 void codex_on_item_started(struct conversation *, const json_t *params);
 void codex_on_item_completed(struct conversation *, const json_t *params);
+
+/* Counts the commands that run, also those that a turn has left behind in the
+ * background; any notification about an item may be given. */
+void codex_note_command(struct conversation *, const char *method,
+			const json_t *params);
 
 /* failure.c: what a TurnError means, an answer to a request of ours, and words
  * alone. */

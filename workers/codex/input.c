@@ -7,15 +7,16 @@
 
 /*
  * The input of a turn consists of text and images.  In its text "$name" loads
- * the skill of that name, and "[$any](path)" the skill at that path.  An item
+ * the skill of that name, "[$any](path)" the skill at that path, and
+ * "[@any](plugin://path)" tells of a plugin.  An item
  * that is put into the thread, in the format of the vendor's API, is taken as
  * it is.  So a message that may name a skill becomes an item, and the turn
- * begins without input.
+ * begins without input.  The same is done for plugins.
  *
  * But an item is history, which the CLI may sum up before the turn begins: it
- * keeps about 80 KB of it word for word.  So in a long message the "$" and the
- * name become separate parts instead.  That is done only if necessary, because
- * vendors differ in how they join parts.
+ * keeps about 80 KB of it word for word.  So in a long message the "$" or "@"
+ * and the name become separate parts instead.  That is done only if necessary,
+ * because vendors differ in how they join parts.
  */
 
 enum { MAX_ITEM = 64 << 10 };
@@ -110,22 +111,21 @@ is_skill(const json_t *skills, struct str name)
 	return false;
 }
 
-/* Finds the first name of a skill, behind its "$"; NULL: there is none. Without
- * a list of skills every name counts. */
+/* Finds the first name of a skill or a plugin, behind its "$" or "@"; NULL:
+ * there is none.  Without a list of skills the name of any skill counts.  In
+ * brackets it is only a label, of whatever the path behind it names. */
 static const char *
 find_name(struct str text, const json_t *skills)
 {
-	const char *start = text.ptr;
-	struct str rest, name;
+	for (size_t i = 0; i < text.len; i++) {
+		bool is_label = i > 0 && text.ptr[i - 1] == '[';
+		struct str name;
 
-	for (; text.len; text = rest) {
-		(void)str_cut(text, '$', &rest);
-		name = name_at(rest);
-		if (!name.len)
+		if (text.ptr[i] != '$' && !(text.ptr[i] == '@' && is_label))
 			continue;
-		if (!skills || is_skill(skills, name) ||
-		    (rest.ptr - start >= 2 && rest.ptr[-2] == '['))
-			return rest.ptr;
+		name = name_at(str_from(text, i + 1));
+		if (name.len && (is_label || !skills || is_skill(skills, name)))
+			return name.ptr;
 	}
 	return NULL;
 }

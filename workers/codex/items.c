@@ -252,6 +252,25 @@ on_tool_completed(struct conversation *c, const struct tool *tool,
 }
 
 void
+codex_note_command(struct conversation *c, const char *method,
+		   const json_t *params)
+{
+	struct codex *own = c->own;
+	const json_t *item = json_object_get(params, "item");
+	const char *type = json_text(item, "type"), *id = json_text(item, "id");
+
+	if (!type || !id || strcmp(type, "commandExecution") != 0)
+		return;
+	if (!own->commands)
+		own->commands = json_object();
+	if (!strcmp(method, "item/started"))
+		json_object_set_new(own->commands, id, json_true());
+	else
+		json_object_del(own->commands, id);
+	conversation_background(c, (unsigned)json_object_size(own->commands));
+}
+
+void
 codex_on_item_started(struct conversation *c, const json_t *params)
 {
 	const json_t *item = json_object_get(params, "item");

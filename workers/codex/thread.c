@@ -30,6 +30,7 @@ forget_answers(struct codex *c)
 /* Steps, once there is a thread */
 
 static void next_step(struct conversation *);
+static void fork_thread(struct conversation *);
 
 static void
 on_stepped(void *whom, const json_t *result, const json_t *error)
@@ -102,12 +103,8 @@ next_step(struct conversation *c)
 			json_pack("{s:s, s:s}", "threadId", c->cli_id, "turnId",
 				  ""),
 			on_calmed, c);
-	} else if (own->bad[0]) {
-		rpc_ask(codex_rpc(c), "thread/revert",
-			json_pack("{s:s, s:s}", "threadId", c->cli_id,
-				  "beforeTurnId", own->bad),
-			on_stepped, c);
-		own->bad[0] = '\0';
+	} else if (own->last[0]) {
+		fork_thread(c);
 	} else if (own->is_told_anew) {
 		own->is_told_anew = false;
 		inject(c, new_instructions(c));
@@ -122,32 +119,25 @@ next_step(struct conversation *c)
 /* A thread has been opened, or not */
 
 /*
- * A position of ours is "turn hash": the last good turn, and the hash of the
- * instructions that were in force.  Turns that failed or were stopped may
- * follow it: the thread is cut before the first of them.
+ * A position of ours is "turn hash": the turn whose answer the conversation
+ * goes on behind, and the hash of the instructions that were in force.  If
+ * other turns follow it, which failed, were stopped or are taken back, the
+ * conversation goes on in a fork of the thread that ends there: the thread
+ * itself stays as it is, for the turn that is to come may fail as well.
  */
 static void
-find_bad_turn(struct conversation *c, const json_t *result)
+read_position(struct conversation *c, const json_t *result)
 {
 	struct codex *own = c->own;
 	const json_t *page = json_object_get(result, "initialTurnsPage");
-	const json_t *turns = json_object_get(page, "data"), *turn;
-	struct str hash, good = str_cut(str_of(c->position), ' ', &hash);
-	const char *later = NULL;
-	size_t i;
+	const json_t *newest = json_array_get(json_object_get(page, "data"), 0);
+	const char *id = json_text(newest, "id");
+	struct str hash, turn = str_cut(str_of(c->position), ' ', &hash);
 
 	own->is_told_anew =
 		hash.ptr && strtoull(hash.ptr, NULL, 16) != own->instructions;
-	json_array_foreach (turns, i, turn) {
-		const char *id = json_text(turn, "id");
-
-		if (id && str_is(good, id)) {
-			snprintf(own->bad, sizeof own->bad, "%s",
-				 later ? later : "");
-			return;
-		}
-		later = id;
-	}
+	if (!id || !str_is(turn, id))
+		snprintf(own->last, sizeof own->last, STR_FMT, STR_ARG(turn));
 }
 
 static void
@@ -165,17 +155,19 @@ note_thread(struct conversation *c, const json_t *result)
 	free(own->model);
 	own->model = copy(model);
 	own->is_running = status && !strcmp(status, "active");
-	if (c->resumed && c->position)
-		find_bad_turn(c, result);
+	if (c->resumed && c->position && !own->is_forked)
+		read_position(c, result);
 }
 
 /* Whether Codex refuses an id because it does not know it, or because the id is
- * not one of its own. */
+ * not one of its own: of a thread, or of the turn where it is to be forked. */
 static bool
 is_lost(const struct conversation *c, const json_t *error)
 {
 	const char *why = json_text(error, "message");
 
+	if (((struct codex *)c->own)->is_forked)
+		return true; /* the turn is not there */
 	return c->resumed && why &&
 	       (strstr(why, "no rollout found") ||
 		strstr(why, "thread not found") ||
@@ -209,6 +201,7 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 	struct opening *o = whom;
 	struct codex_agent *a = o->instance->own;
 	struct conversation *c = o->conversation;
+	struct codex *own;
 	const char *id = json_text(json_object_get(result, "thread"), "id");
 	struct error e = { 0 };
 
@@ -219,7 +212,8 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 			unsubscribe(&a->rpc, id);
 		return;
 	}
-	((struct codex *)c->own)->opening = NULL;
+	own = c->own;
+	own->opening = NULL;
 	if (error) {
 		on_refused(c, error);
 	} else if (!id) {
@@ -227,6 +221,8 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 			  "codex: it opened a thread without an id");
 		conversation_fail(c, &e);
 	} else {
+		if (own->is_forked)
+			unsubscribe(&a->rpc, c->cli_id);
 		conversation_name_it(c, id);
 		note_thread(c, result);
 		next_step(c);
@@ -250,35 +246,55 @@ add_model(const struct conversation *c, const struct codex *own, json_t *params)
 	free(model);
 }
 
-/* More turns than these will hardly fail in a row. */
-enum { TURNS_PAGE = 100 };
-
+/* Takes `params`. */
 static void
-open_thread(struct conversation *c)
+ask_for_thread(struct conversation *c, const char *method, json_t *params)
 {
 	struct codex *own = c->own;
 	struct codex_agent *a = c->instance->own;
 	struct opening *o = xcalloc(1, sizeof *o);
-	json_t *params = codex_settings(c);
 
 	o->instance = c->instance;
 	o->conversation = c;
 	own->opening = o;
 	list_append(&a->openings, &o->node);
+	rpc_ask(&a->rpc, method, params, on_opened, o);
+}
+
+static void
+open_thread(struct conversation *c)
+{
+	json_t *params = codex_settings(c);
+
 	if (!c->resumed) {
-		add_model(c, own, params);
+		add_model(c, c->own, params);
 		json_object_set_new(params, "ephemeral",
 				    json_boolean(!c->kept));
-		rpc_ask(&a->rpc, "thread/start", params, on_opened, o);
+		ask_for_thread(c, "thread/start", params);
 		return;
 	}
 	json_object_set_new(params, "threadId", json_string(c->cli_id));
 	json_object_set_new(params, "excludeTurns", json_true());
 	json_object_set_new(params, "initialTurnsPage",
-			    json_pack("{s:i, s:s, s:s}", "limit", TURNS_PAGE,
+			    json_pack("{s:i, s:s, s:s}", "limit", 1,
 				      "sortDirection", "desc", "itemsView",
 				      "notLoaded"));
-	rpc_ask(&a->rpc, "thread/resume", params, on_opened, o);
+	ask_for_thread(c, "thread/resume", params);
+}
+
+/* See read_position(). */
+static void
+fork_thread(struct conversation *c)
+{
+	struct codex *own = c->own;
+	json_t *params = codex_settings(c);
+
+	json_object_set_new(params, "threadId", json_string(c->cli_id));
+	json_object_set_new(params, "excludeTurns", json_true());
+	json_object_set_new(params, "lastTurnId", json_string(own->last));
+	own->last[0] = '\0';
+	own->is_forked = true;
+	ask_for_thread(c, "thread/fork", params);
 }
 
 /* What it is like */
@@ -403,6 +419,7 @@ codex_clear(struct conversation *c)
 	json_decref(own->history);
 	json_decref(own->input);
 	json_decref(own->items);
+	json_decref(own->commands);
 	free(own->default_model);
 	free(own->model);
 	free(own->asked_model);

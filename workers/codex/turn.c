@@ -16,7 +16,7 @@ forget_turn(struct codex *c)
 	c->input = NULL;
 	c->items = json_object();
 	c->answering = NULL;
-	c->is_asked = c->is_started = c->is_stopping = false;
+	c->is_asked = c->is_started = c->is_stopping = c->is_alone = false;
 	c->has_text = c->has_reasoning = false;
 	c->turn[0] = c->reasoning[0] = '\0';
 	c->retries = 0;
@@ -205,7 +205,31 @@ codex_is_turn(const struct codex *c, const json_t *params)
 
 	if (!id)
 		id = json_text(json_object_get(params, "turn"), "id");
-	return c->is_asked && c->turn[0] && id && !strcmp(c->turn, id);
+	return (c->is_asked || c->is_alone) && c->turn[0] && id &&
+	       !strcmp(c->turn, id);
+}
+
+/* Codex goes on by itself, for example towards a goal. */
+static void
+begin_alone(struct conversation *c, const char *id)
+{
+	struct codex *own = c->own;
+
+	if (!own->is_open)
+		return;
+	forget_turn(own);
+	own->is_alone = true;
+	snprintf(own->turn, sizeof own->turn, "%s", id);
+	conversation_speaks_alone(c);
+}
+
+static void
+end_alone(struct conversation *c)
+{
+	struct codex *own = c->own;
+
+	own->is_alone = false;
+	conversation_falls_silent(c);
 }
 
 /* This notification may be the first that has the turn's id. */
@@ -215,8 +239,12 @@ codex_on_turn_started(struct conversation *c, const json_t *params)
 	struct codex *own = c->own;
 	const char *id = json_text(json_object_get(params, "turn"), "id");
 
-	if (!own->is_asked || !id)
+	if (!id)
 		return;
+	if (!own->is_asked) {
+		begin_alone(c, id);
+		return;
+	}
 	if (!own->turn[0])
 		snprintf(own->turn, sizeof own->turn, "%s", id);
 	if (strcmp(own->turn, id) != 0)
@@ -326,7 +354,9 @@ codex_on_turn_completed(struct conversation *c, const json_t *params)
 	const char *status = json_text(turn, "status");
 	struct error e = { 0 };
 
-	if (status && !strcmp(status, "completed")) {
+	if (own->is_alone) {
+		end_alone(c);
+	} else if (status && !strcmp(status, "completed")) {
 		finish(c, "stop");
 	} else if (status && !strcmp(status, "failed")) {
 		on_failed(c, json_object_get(turn, "error"));
@@ -375,7 +405,8 @@ codex_on_error(struct conversation *c, const json_t *params)
 	const json_t *error = json_object_get(params, "error");
 	struct error e = { 0 };
 
-	if (!json_is_true(json_object_get(params, "willRetry")))
+	if (own->is_alone ||
+	    !json_is_true(json_object_get(params, "willRetry")))
 		return;
 	own->retries++;
 	if (!conversation_has_spoken(c) && may_retry(own, error))
