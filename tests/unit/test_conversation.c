@@ -24,7 +24,8 @@ static struct pool pool;
 static struct harness harness;
 static struct instance instance;
 static struct asked turn;
-static bool ends_on_interrupt;
+static bool ends_on_interrupt, exits_on_close;
+static struct error another;
 
 void
 instance_kill(struct instance *inst)
@@ -225,7 +226,11 @@ interrupt(struct conversation *c)
 static void
 close_it(struct conversation *c)
 {
+	const struct outcome o = { .error = &another };
+
 	did.closes++;
+	if (exits_on_close)
+		conversation_event(c, ON_EXIT, &o);
 }
 
 /* ---- a conversation in each state ---- */
@@ -293,7 +298,7 @@ setup(void **state)
 			      .over = on_over };
 	list_init(&pool.conversations);
 	list_init(&pool.leavings);
-	ends_on_interrupt = false;
+	ends_on_interrupt = exits_on_close = false;
 	return 0;
 }
 
@@ -443,6 +448,27 @@ one_that_is_dismissed_stops_first(void **state)
 }
 
 static void
+a_process_that_ends_while_it_is_left_changes_no_outcome(void **state)
+{
+	struct conversation *c;
+
+	harness.shares = 1;
+	exits_on_close = true;
+	c = in_state(BUSY);
+	conversation_break(c, &why);
+	assert_int_equal(turn.told, 1);
+	assert_ptr_equal(turn.outcome.error, &why);
+}
+
+static void
+a_conversation_that_is_retired_under_its_turn_fails_it(void **state)
+{
+	conversation_retire(in_state(BUSY));
+	assert_int_equal(turn.told, 1);
+	assert_non_null(turn.outcome.error);
+}
+
+static void
 words_between_turns_are_in_no_answer(void **state)
 {
 	struct conversation *c = in_state(ALONE);
@@ -552,6 +578,8 @@ main(void)
 		TEST(a_cli_may_stop_at_once),
 		TEST(a_turn_that_only_waited_can_begin_elsewhere),
 		TEST(one_that_is_dismissed_stops_first),
+		TEST(a_process_that_ends_while_it_is_left_changes_no_outcome),
+		TEST(a_conversation_that_is_retired_under_its_turn_fails_it),
 		TEST(words_between_turns_are_in_no_answer),
 		TEST(a_turn_that_was_said_first_may_come_second),
 		TEST(a_turn_of_the_clis_own_is_not_interrupted_for_another),

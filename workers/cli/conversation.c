@@ -148,7 +148,13 @@ static void
 tell_end(struct conversation *c)
 {
 	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
+	struct error e = { 0 };
 
+	if (!c->outcome) { /* then nobody has said why */
+		fail_with(&e, ERR_HARNESS, "the conversation with %s was ended",
+			  c->pool->worker->name);
+		o.error = &e;
+	}
 	o.at_start = c->turn && c->was_starting;
 	o.not_begun = c->turn && !c->was_said && !c->was_starting;
 	tell(c, &o);
@@ -400,9 +406,8 @@ end_late(struct conversation *c, const struct error *e)
 	 * closed, so that not even the turn that begins next relies on it. */
 	if (is_shared(c))
 		instance_close(c->instance);
-	c->outcome = &o;
+	c->outcome = &o; /* until the event is over */
 	break_off(c);
-	c->outcome = NULL;
 }
 
 static void
@@ -525,13 +530,14 @@ conversation_event(struct conversation *c, enum conversation_event event,
 		   const struct outcome *o)
 {
 	const struct rule *rule = &rules[c->state][event];
+	const struct outcome *before = c->outcome;
 
 	if (!rule->enter)
 		return;
 	c->state = rule->next;
 	c->outcome = o;
 	rule->enter(c);
-	c->outcome = NULL;
+	c->outcome = before; /* an event may happen while one is handled */
 }
 
 /* What others ask of it. */
