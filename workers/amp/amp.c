@@ -24,8 +24,7 @@ command(struct conversation *c, struct words *argv, struct words *env,
 
 	struct amp *a = c->own;
 
-	if (!c->resumed)
-		a->preface = transcript_preface(c);
+	a->preface = transcript_preface(c);
 	if (c->resumed) {
 		words_add(argv, "threads");
 		words_add(argv, "continue");

@@ -236,9 +236,11 @@ transcript_system(const struct conversation *conversation)
 json_t *
 transcript_preface(const struct conversation *conversation)
 {
-	json_t *all = json_array(), *system = transcript_system(conversation);
+	json_t *all = json_array(), *system = NULL;
 	json_t *history = transcript_history(conversation);
 
+	if (!conversation->knows_system)
+		system = transcript_system(conversation);
 	if (system)
 		json_array_append_new(all, system);
 	if (history)

@@ -20,7 +20,8 @@ json_t *transcript_system(const struct conversation *);
  * long there is one. */
 json_t *transcript_history(const struct conversation *);
 
-/* Both in an array, which is empty if there is neither. */
+/* Both in an array, but for a system prompt that the conversation knows; it is
+ * empty if there is neither. */
 json_t *transcript_preface(const struct conversation *);
 
 /*

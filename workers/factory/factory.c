@@ -161,6 +161,8 @@ check_system(struct factory *f, const json_t *settings)
 	struct str has = { json_string_value(its), json_string_length(its) };
 	json_t *part;
 
+	if (f->conversation->knows_system)
+		return;
 	if (str_eq(has, (struct str){ f->conversation->system,
 				      f->conversation->system_len }))
 		return;
@@ -421,6 +423,7 @@ const struct harness factory = {
 	.command = command,
 	.handshake = handshake,
 	.say = factory_say,
+	.keeps_cwd = true, /* its tools stay where the session began */
 	.interrupt = factory_interrupt,
 	.line = line,
 	.clear = clear,

@@ -38,8 +38,7 @@ command(struct conversation *c, struct words *argv, struct words *env,
 	bool is_restricted = !strcmp(c->permission_mode, "restricted");
 	struct forge *f = c->own;
 
-	if (!c->resumed)
-		f->preface = transcript_preface(c);
+	f->preface = transcript_preface(c);
 
 	words_add(argv, "--conversation-id");
 	words_add(argv, c->cli_id);

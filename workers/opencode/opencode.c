@@ -145,6 +145,7 @@ static const struct harness harness = {
 	.has_trial = true,
 	.handshake = session_open,
 	.say = turn_say,
+	.keeps_cwd = true, /* its shell stays where the session began */
 	.interrupt = turn_interrupt,
 	.clear = session_clear,
 	.models = models,

@@ -349,6 +349,7 @@ const struct harness pi = {
 	.log_in = "run pi and type /login, or set a provider's key, such as "
 		  "PI_ENV_ANTHROPIC_API_KEY",
 	.has_trial = true,
+	.keeps_cwd = true, /* its records are found by their directory */
 	.command = command,
 	.handshake = handshake,
 	.say = say,
