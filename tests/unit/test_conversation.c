@@ -46,7 +46,7 @@ instance_close(struct instance *inst)
 }
 
 void
-instance_finish(struct instance *inst)
+instance_finish(const struct conversation *c)
 {
 }
 

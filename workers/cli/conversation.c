@@ -291,7 +291,7 @@ end_with_turn(struct conversation *c)
 {
 	c->state = CONVERSATION_LEAVING;
 	loop_unset(loop_of(c), &c->clock);
-	instance_finish(c->instance);
+	instance_finish(c);
 	if (!c->pool->harness->one_shot)
 		depart(c);
 	else if (!c->instance->program.was_ended)
@@ -391,9 +391,15 @@ go_on(struct conversation *c)
 	}
 }
 
+/* One that is dismissed has nothing to listen to. */
 static void
 listen(struct conversation *c)
 {
+	if (c->is_dismissed && !c->turn) {
+		c->state = CONVERSATION_LEAVING;
+		depart(c);
+		return;
+	}
 	listen_for_silence(c);
 }
 
@@ -575,7 +581,9 @@ conversation_say(struct conversation *c, const char *model,
 		 const json_t *messages, size_t from)
 {
 	free((char *)c->model);
+	free((char *)c->position);
 	c->model = copy(str_of(model));
+	c->position = NULL; /* until this turn has one */
 	c->messages = messages;
 	c->from = from;
 	c->turns++;
@@ -584,6 +592,19 @@ conversation_say(struct conversation *c, const char *model,
 	listen_for_silence(c);
 	c->pool->harness->say(c);
 	c->messages = NULL;
+	if (c->turn && c->said_something) /* while it was being said */
+		c->pool->spoke(c);
+}
+
+void
+conversation_background(struct conversation *c, unsigned count)
+{
+	bool was_at_work = c->background;
+
+	c->background = count;
+	if (c->state == CONVERSATION_IDLE && !c->turn &&
+	    was_at_work != (count > 0))
+		rest(c);
 }
 
 void

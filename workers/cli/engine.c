@@ -38,12 +38,13 @@ struct job {
 	struct turn *turn;		   /* whose work this is */
 	struct timer pause;		   /* until a process may be started */
 	unsigned waits_for_room;	   /* in a row, of MAKE_ROOM_MS each */
-	bool forgotten;	  /* deleted while the turn was running */
-	bool same_system; /* its conversation was begun with that prompt */
-	bool at_end;	  /* resumed at the end of the CLI's records, since the
-			   * checkpoint was not found */
-	json_t *history;  /* messages that a new conversation begins with */
-	uint64_t asked;	  /* as prompt_question() has it */
+	bool forgotten;	      /* deleted while the turn was running */
+	bool same_system;     /* its conversation was begun with that prompt */
+	bool was_tried_again; /* after a crash at the start */
+	bool at_end;	 /* resumed at the end of the CLI's records, since the
+			  * checkpoint was not found */
+	json_t *history; /* messages that a new conversation begins with */
+	uint64_t asked;	 /* as prompt_question() has it */
 };
 
 /* All that the engine of one worker has. */
@@ -530,10 +531,14 @@ begin_again(struct turn *t)
 	start_process(t);
 }
 
-/* Whether it may be the resumed conversation that has failed, and not the CLI
- * as such. */
+/*
+ * Whether it may be the resumed conversation that has failed, and not the CLI
+ * as such.  A CLI that says so has lost it.  One that ended without a word may
+ * have been killed, or gone with another conversation of its process: it is
+ * tried again first.
+ */
 static bool
-is_lost(const struct job *job, const struct outcome *o)
+failed_to_resume(const struct job *job, const struct outcome *o)
 {
 	if (!job->on.is_known)
 		return false;
@@ -569,7 +574,12 @@ on_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		start_process(t);
 		return;
 	}
-	if (is_lost(job, o)) {
+	if (failed_to_resume(job, o) && !o->lost && !job->was_tried_again) {
+		job->was_tried_again = true;
+		start_process(t);
+		return;
+	}
+	if (failed_to_resume(job, o)) {
 		begin_again(t);
 		return;
 	}

@@ -151,9 +151,12 @@ instance_close(struct instance *inst)
 }
 
 void
-instance_finish(struct instance *inst)
+instance_finish(const struct conversation *c)
 {
-	if (inst->state == INSTANCE_CLOSED && count_turns(inst) == 1)
+	struct instance *inst = c->instance;
+	size_t its_own = c->turn != NULL;
+
+	if (inst->state == INSTANCE_CLOSED && count_turns(inst) == its_own)
 		instance_retire(inst);
 }
 
@@ -192,13 +195,13 @@ on_ended(struct program *cli)
 	struct error e = { 0 };
 
 	pool_explain_end(inst, &e);
-	if (inst->state != INSTANCE_ENDING)
-		note_crash(inst);
 	if (!is_shared(inst) && c)
 		conversation_explain_end(c, &e);
 	else if (inst->state != INSTANCE_ENDING)
 		log_warn("CLI %ju: %s", (uintmax_t)inst->number,
 			 log_quote(str_of(e.text)));
+	if (inst->state != INSTANCE_ENDING && e.code == ERR_CRASHED)
+		note_crash(inst);
 	leave_pool(inst);
 	end_conversations(inst, &e);
 }

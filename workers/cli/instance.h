@@ -40,7 +40,7 @@ void instance_close(struct instance *);
 
 /* A turn of the process is about to end.  A closed process ends with its last
  * turn. */
-void instance_finish(struct instance *);
+void instance_finish(const struct conversation *);
 
 /* The settings have changed since the process was started: it ends what it has
  * begun, and gets nothing new. */

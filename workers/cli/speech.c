@@ -85,16 +85,6 @@ conversation_falls_silent(struct conversation *c)
 	conversation_event(c, ON_SILENT, NULL);
 }
 
-void
-conversation_background(struct conversation *c, unsigned count)
-{
-	bool was = c->background;
-
-	c->background = count;
-	if (c->state == CONVERSATION_IDLE && !c->turn && was != (count > 0))
-		pool_became_idle(c);
-}
-
 /*
  * A process that is not shared is not read while its client is slow.  A shared
  * process is read on, for the sake of its other conversations, and so much of

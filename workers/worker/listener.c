@@ -236,6 +236,19 @@ listener_end(struct listener *l)
 	list_append(&l->worker->lingering, &l->of_turn);
 }
 
+bool
+listener_has_company(const struct listener *l)
+{
+	list_each (&l->turn->listeners, n) {
+		const struct listener *other =
+			container_of(n, struct listener, of_turn);
+
+		if (other != l && !other->was_cut)
+			return true;
+	}
+	return false;
+}
+
 void
 listener_leave(struct listener *l, const struct error *e)
 {
@@ -246,8 +259,8 @@ listener_leave(struct listener *l, const struct error *e)
 	listener_free(l);
 	/* It may have been the fastest, but it was not the last. */
 	assert(!t || t->listeners.len);
-	if (was_blocked && !turn_is_blocked(t) && t->state == TURN_RUNNING)
-		engine.unblock(t);
+	if (t)
+		turn_go_on(t, was_blocked);
 }
 
 void

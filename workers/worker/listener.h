@@ -68,6 +68,9 @@ void listener_cut(struct listener *, const struct error *);
 /* Its client does not want to hear what waits. */
 void listener_drop_outbox(struct listener *);
 
+/* Whether another one hears the same turn still. */
+bool listener_has_company(const struct listener *);
+
 /* Its client wants no answer any more, but another one does. */
 void listener_leave(struct listener *, const struct error *);
 

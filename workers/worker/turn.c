@@ -191,8 +191,16 @@ turn_accepted(struct turn *t, const struct acceptance *a)
 }
 
 void
+turn_go_on(struct turn *t, bool was_blocked)
+{
+	if (was_blocked && !turn_is_blocked(t) && t->state == TURN_RUNNING)
+		engine.unblock(t);
+}
+
+void
 turn_join(struct turn *t, const struct msg_submit *order)
 {
+	bool was_blocked = turn_is_blocked(t);
 	struct listener *l = listener_new(t->worker, t, order);
 	struct msg_accepted m = acceptance_of(t);
 
@@ -201,6 +209,7 @@ turn_join(struct turn *t, const struct msg_submit *order)
 	m.repeated = 1;
 	listener_tell_free(l, MSG_ACCEPTED, &m);
 	story_tell(&t->story, l);
+	turn_go_on(t, was_blocked);
 }
 
 void

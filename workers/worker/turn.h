@@ -15,6 +15,10 @@ void turn_free(struct turn *);
 /* Its first event. */
 void turn_accepted(struct turn *, const struct acceptance *);
 
+/* Its engine goes on, if it was blocked before and is not now: after whatever
+ * may have changed that. */
+void turn_go_on(struct turn *, bool was_blocked);
+
 /* The order is answered by this turn, too: tells all that it has said. */
 void turn_join(struct turn *, const struct msg_submit *);
 

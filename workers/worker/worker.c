@@ -101,7 +101,7 @@ worker_on_cancel(struct worker *w, const struct msg_cancel *m)
 		  "may be half done");
 	if (!l)
 		return;
-	if (l->turn && l->turn->listeners.len == 1) {
+	if (l->turn && !listener_has_company(l)) {
 		turn_cancel(l->turn, &e);
 		return;
 	}
@@ -121,8 +121,8 @@ worker_on_credit(struct worker *w, const struct msg_credit *m)
 	listener_give_credit(l, m->bytes);
 	if (!t)
 		ending_leave_if_drained(w);
-	else if (was_blocked && !turn_is_blocked(t) && t->state == TURN_RUNNING)
-		engine.unblock(t);
+	else
+		turn_go_on(t, was_blocked);
 }
 
 /*
