@@ -193,6 +193,8 @@ a_turn_goes_on_at_the_pace_of_its_fastest_client(void **state)
 	is_accepted(2);
 	assert_false(turn_is_blocked(t));
 	assert_int_equal(turn_backlog(t), 0);
+	assert_int_equal(did.unblocks, 1);
+	did.unblocks = 0;
 	cancels(2);
 	fails(2, ERR_CANCELLED);
 	assert_true(turn_is_blocked(t));
