@@ -6,7 +6,7 @@
 
 #include "proto/utf8.h"
 #include "workers/io/lines.h"
-#include "workers/multi.h"
+#include "workers/io/multi.h"
 
 enum {
 	CONNECT_MS = 10000,

@@ -1,4 +1,4 @@
-#include "workers/multi.h"
+#include "workers/io/multi.h"
 
 #include <assert.h>
 

@@ -16,7 +16,7 @@
  * on it: here it may do so only as long as nothing of the request has left.
  */
 #include "proto/loop.h"
-#include "workers/multi.h"
+#include "workers/io/multi.h"
 #include "workers/passthrough/head.h"
 
 struct curl_slist;
