@@ -6,24 +6,22 @@
  * folder in workers/CMakeLists.txt and harnesses.def.  A harness turns
  * requests into the input of its CLI, and the CLI's output into calls of the
  * functions below.  It never blocks, never exits, keeps no state outside
- * conversation->state and instance->own, and knows nothing of messages, sockets
+ * conversation->own and instance->own, and knows nothing of messages, sockets
  * or processes.
  *
- * An agent is one process of the CLI.  A talk is one conversation with it, and
- * is kept warm between turns.  With most CLIs each talk has an agent of its
- * own:
+ * An instance is one process of the CLI.  A conversation takes place in it, and
+ * is kept warm between turns.  With most CLIs each conversation has an instance
+ * of its own:
  *
- *      command, handshake -> conversation_ready      the process has started
- *      say -> conversation_text... conversation_finish   a turn; then the next
- * one
+ *      command, handshake     -> conversation_ready
+ *      say                    -> conversation_text..., conversation_finish
  *
- * Where one process can hold many conversations, talks share an agent:
+ * Where one process can hold many conversations, they share an instance:
  *
- *      instance_command, instance_handshake -> instance_ready    the process
- * has started handshake -> conversation_name_it, conversation_ready a
- * conversation is open say -> conversation_text... conversation_finish a turn;
- * then the next one close                                        the
- * conversation is over
+ *      instance_command, instance_handshake -> instance_ready
+ *      handshake              -> conversation_name_it, conversation_ready
+ *      say                    -> conversation_text..., conversation_finish
+ *      close                     the conversation is over
  */
 #include "proto/buf.h"
 #include "proto/error.h"
@@ -211,8 +209,9 @@ struct harness {
 	const char *const *needs;
 	const struct harness *fallback;
 
-	/* A talk becomes ready without the vendor, and has listed its models
-	 * by then: a trial is begun, and ended, to see that the CLI works. */
+	/* A conversation becomes ready without the vendor, and has listed its
+	 * models by then: a trial is begun, and ended, to see that the CLI
+	 * works. */
 	bool has_trial;
 
 	/* The process reads one turn, up to the end of its input, and exits. */
@@ -231,9 +230,10 @@ struct harness {
 	 * still is under way. */
 	bool recalls;
 
-	/* MUST be set if each talk has an agent: appends arguments and
-	 * NAME=value.  Nothing of the caller's may be in the arguments, except
-	 * a model that is_plain_model().  If this fails, so does the turn. */
+	/* MUST be set if each conversation has an instance: appends arguments
+	 * and NAME=value.  Nothing of the caller's may be in the arguments,
+	 * except a model that is_plain_model().  If this fails, so does the
+	 * turn. */
 	bool (*command)(struct conversation *, struct words *argv,
 			struct words *env, struct error *);
 
@@ -249,12 +249,13 @@ struct harness {
 	 * is killed. */
 	void (*interrupt)(struct conversation *);
 
-	/* MUST be set if each talk has an agent: hears one line.  If this
-	 * fails, the process is killed and the turn fails. */
+	/* MUST be set if each conversation has an instance: hears one line.  If
+	 * this fails, the process is killed and the turn fails. */
 	bool (*line)(struct conversation *, struct str line, struct error *);
 
-	/* MAY be NULL: the talk is over, or was never begun: frees what is in
-	 * conversation->state, and removes files that command() has made. */
+	/* MAY be NULL: the conversation is over, or was never begun: frees what
+	 * is in conversation->state, and removes files that command() has made.
+	 */
 	void (*clear)(struct conversation *);
 
 	/* MAY be NULL: the CLI has ended by itself: explains why, if it was no
@@ -267,9 +268,9 @@ struct harness {
 	const char *const *models;
 
 	/*
-	 * For a CLI whose talks share agents; otherwise 0 and NULL.  `shares`
-	 * is how many talks an agent can hold.  The rest is as above, but of
-	 * the agent.
+	 * For a CLI whose conversations share instances; otherwise 0 and NULL.
+	 * `shares` is how many conversations an instance can hold.  The rest is
+	 * as above, but of the instance.
 	 */
 	unsigned shares;
 	size_t instance_own;
@@ -281,9 +282,10 @@ struct harness {
 			      struct error *);
 	void (*instance_clear)(struct instance *);
 
-	/* MUST be set if talks share agents: the talk is over.  Tells the CLI
-	 * to stop a turn that is under way.  clear() follows, so nothing may
-	 * point at the talk any more.  Not called if the process has ended. */
+	/* MUST be set if conversations share instances: the conversation is
+	 * over.  Tells the CLI to stop a turn that is under way.  clear()
+	 * follows, so nothing may point at the conversation any more.  Not
+	 * called if the process has ended. */
 	void (*close)(struct conversation *);
 };
 
@@ -291,7 +293,7 @@ struct harness {
  * this; the result lives as long as the process. */
 const struct harness *harness_of(const char *name, struct error *);
 
-/* What a harness calls, of a talk. */
+/* What a harness calls, of a conversation. */
 void conversation_write(struct conversation *, struct str);
 
 /* One JSON value on a line of its own.  Takes `json`. */
@@ -322,7 +324,7 @@ void conversation_working(struct conversation *, const char *what, size_t done,
 void conversation_speaks_alone(struct conversation *);
 void conversation_falls_silent(struct conversation *);
 
-/* So many commands or agents of the conversation's run in the background.  As
+/* So many commands or agents of the conversation's run in the background. As
  * long as there are any, it is not idle. */
 void conversation_background(struct conversation *, unsigned count);
 
@@ -337,15 +339,16 @@ void conversation_tool(struct conversation *, json_t *json);
 void conversation_lost(struct conversation *);
 
 /*
- * The turn ended well, or failed; the talk can go on in both cases.  `usage` is
- * OpenAI's object, which is taken, or NULL; `model` is who has answered, or
- * NULL.  Before conversation_ready() a failure ends the talk.
+ * The turn ended well, or failed; the conversation can go on in both cases.
+ * `usage` is OpenAI's object, which is taken, or NULL; `model` is who has
+ * answered, or NULL.  Before conversation_ready() a failure ends the
+ * conversation.
  */
 void conversation_finish(struct conversation *, const char *reason,
 			 json_t *usage, const char *model);
 void conversation_fail(struct conversation *, const struct error *);
 
-/* The turn failed, and the talk cannot go on after that. */
+/* The turn failed, and the conversation cannot go on after that. */
 void conversation_abort(struct conversation *, const struct error *);
 
 /* Where in the CLI's own records the turn that is to finish ended. */
@@ -364,13 +367,13 @@ const char *conversation_name(const struct conversation *);
 /* Whether the client may have seen something of the turn. */
 bool conversation_has_spoken(const struct conversation *);
 
-/* What a harness calls, of an agent. */
+/* What a harness calls, of an instance. */
 void instance_write(struct instance *, struct str);
 void instance_write_json(struct instance *,
 			 json_t *); /* as conversation_write_json() */
 void instance_ready(struct instance *);
 
-/* The agent cannot be used: its talks fail, and it is killed. */
+/* The instance cannot be used: its conversations fail, and it is killed. */
 void instance_fail(struct instance *, const struct error *);
 
 /* The talk with this id at the CLI, which has just shown a sign of life; NULL:

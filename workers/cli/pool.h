@@ -103,8 +103,9 @@ unsigned pool_count(const struct pool *);
 unsigned pool_count_background(const struct pool *);
 
 /*
- * For warm.c, run.c and talk.c: a conversation has become idle; processes may
- * have been left behind; how a process has ended; what a CLI has said.
+ * For conversation.c, instance.c and speech.c: a conversation has become idle;
+ * processes may have been left behind; how a process has ended; what a CLI has
+ * said.
  */
 void pool_became_idle(struct conversation *);
 void pool_limit_idle_runs(struct pool *);

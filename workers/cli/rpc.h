@@ -10,8 +10,8 @@
 #include "workers/cli/harness.h"
 
 /*
- * Either `result` or `error` is NULL.  `whom` is who has asked: a struct talk *
- * or a struct agent *.
+ * Either `result` or `error` is NULL.  `whom` is who has asked: a struct
+ * conversation * or a struct agent *.
  */
 typedef void rpc_answer_fn(void *whom, const json_t *result,
 			   const json_t *error);

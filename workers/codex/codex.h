@@ -26,7 +26,8 @@ struct codex_agent {
 	struct list openings;
 };
 
-/* A request to open a thread; its talk may be closed before the answer. */
+/* A request to open a thread; its conversation may be closed before the answer.
+ */
 struct opening {
 	struct node node;
 	struct instance *instance;

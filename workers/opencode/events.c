@@ -253,7 +253,7 @@ answer_it(struct instance *inst, const json_t *event, const char *type,
 	return true;
 }
 
-/* The sub-agents of a sub-agent belong to the same talk. */
+/* The sub-agents of a sub-agent belong to the same conversation. */
 static void
 note_child(struct server *s, const json_t *about)
 {

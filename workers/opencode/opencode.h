@@ -46,7 +46,8 @@ struct server {
 	bool has_free;	   /* a provider that wants no login */
 };
 
-/* A request to the server; its talk may be closed before the answer comes. */
+/* A request to the server; its conversation may be closed before the answer
+ * comes. */
 struct errand;
 typedef void errand_fn(struct errand *, int status, const json_t *answer);
 
@@ -54,9 +55,9 @@ struct errand {
 	struct node node; /* in server->errands */
 	struct instance *instance;
 	struct conversation *conversation; /* NULL: closed meanwhile */
-	uint64_t turn;			   /* of the talk, at that time */
-	bool kept;			   /* as the talk's */
-	char *session;			   /* NULL: not known yet */
+	uint64_t turn; /* of the conversation, at that time */
+	bool kept;     /* as the conversation's */
+	char *session; /* NULL: not known yet */
 	char *where;
 	errand_fn *answered;
 };
@@ -108,15 +109,15 @@ struct opencode {
 void errand_run(struct instance *, struct conversation *, const char *method,
 		const char *path, json_t *body, errand_fn *);
 
-/* A request behind "/session/<id>", of a talk, or for the session of one that
- * is closed.  Take `body`. */
+/* A request behind "/session/<id>", of a conversation, or for the session of
+ * one that is closed.  Take `body`. */
 void session_ask(struct conversation *, const char *method, const char *what,
 		 json_t *body, errand_fn *);
 void session_ask_later(const struct errand *, const char *method,
 		       const char *what, errand_fn *);
 bool server_line(struct instance *, struct str line, struct error *);
 
-/* Nothing of the talk is heard any more. */
+/* Nothing of the conversation is heard any more. */
 void server_forget(struct conversation *);
 void server_clear(struct instance *);
 
