@@ -7,6 +7,8 @@
 
 enum {
 	WINDOW_BYTES = 256 << 10, /* that a worker may be ahead of the client */
+	RESEND_MS = 3000,	  /* until SUBMIT is sent again; it doubles */
+	RESENT_BYTES = 1 << 20,	  /* of a body that is sent again, at most */
 	TAKE_MS = 60000,	  /* in which the worker must hear SUBMIT... */
 	ANSWER_MS = 5000,	  /* ...and the gateway its answer after that */
 	LITTLE_BYTES = 64 << 10,  /* unsent; fewer count as taken */
@@ -219,6 +221,59 @@ set_text(char **at, struct str s)
 	*at = copy(s);
 }
 
+static void on_deadline(struct timer *);
+
+static void
+send_submit(struct exchange *x)
+{
+	const struct msg_submit m = {
+		.worker = x->worker->id,
+		.turn = x->id,
+		.kind = x->kind,
+		.harness = str_of(x->prefix),
+		.model = str_of(x->wanted_model),
+		.session = str_of(x->wanted_session),
+		.cwd = str_of(x->cwd),
+		.key = str_of(x->key),
+		.retry = x->is_retry,
+		.streamed = x->streamed,
+		.window = WINDOW_BYTES,
+		.until = x->until,
+		.body = buf_str(&x->request->body),
+	};
+
+	outlet_send(&x->worker->orders, MSG_SUBMIT, &m);
+}
+
+/* Until the turn is taken, or the order is too old to be. */
+static void
+await_answer(struct exchange *x)
+{
+	uint64_t left = x->until + ANSWER_MS - loop_now();
+
+	if (x->request->body.len > RESENT_BYTES || x->resend_ms > left)
+		x->resend_ms = left;
+	loop_set(&x->gateway->loop, &x->deadline, x->resend_ms, on_deadline);
+	x->resend_ms *= 2;
+}
+
+/*
+ * An order that goes to a process at the moment of its end is lost without a
+ * word, also if the next process is there by then.  The worker knows an order
+ * that it has had, so its turn runs at most once.
+ */
+static void
+send_again(struct exchange *x)
+{
+	if (worker_link_is_up(x->worker)) {
+		log_info("worker %s: an order is sent again, for nothing was "
+			 "heard of it",
+			 x->worker->name);
+		send_submit(x);
+	}
+	await_answer(x);
+}
+
 /*
  * Events that the worker sent before the deadline still count.  If there are
  * none it has not begun the turn, and will not: it refuses a SUBMIT that it
@@ -237,6 +292,10 @@ on_deadline(struct timer *timer)
 	x = look_up(g, worker, id);
 	if (!x || x->accepted)
 		return;
+	if (loop_now() < x->until + ANSWER_MS) {
+		send_again(x);
+		return;
+	}
 	fail_with(&e, ERR_UNAVAILABLE,
 		  "%s was too busy to take the turn in time; it was not begun",
 		  worker->name);
@@ -246,26 +305,11 @@ on_deadline(struct timer *timer)
 static void
 submit(struct exchange *x)
 {
-	const struct msg_submit m = {
-		.worker = x->worker->id,
-		.turn = x->id,
-		.kind = x->kind,
-		.harness = str_of(x->prefix),
-		.model = str_of(x->wanted_model),
-		.session = str_of(x->wanted_session),
-		.cwd = str_of(x->cwd),
-		.key = str_of(x->key),
-		.retry = x->is_retry,
-		.streamed = x->streamed,
-		.window = WINDOW_BYTES,
-		.until = loop_now() + TAKE_MS,
-		.body = buf_str(&x->request->body),
-	};
-
 	x->is_sent = true;
-	outlet_send(&x->worker->orders, MSG_SUBMIT, &m);
-	loop_set(&x->gateway->loop, &x->deadline, TAKE_MS + ANSWER_MS,
-		 on_deadline);
+	x->until = loop_now() + TAKE_MS;
+	x->resend_ms = RESEND_MS;
+	send_submit(x);
+	await_answer(x);
 }
 
 void

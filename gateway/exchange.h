@@ -43,7 +43,9 @@ struct exchange {
 	struct timer deadline; /* of waiting for room, then for the worker's
 				  first event */
 	struct order order;
-	bool is_sent; /* SUBMIT was */
+	bool is_sent;		   /* SUBMIT was */
+	uint64_t until, resend_ms; /* of it: when it is void, on loop_now();
+				    * when it is sent again */
 	enum turn_kind kind;
 	bool streamed;
 	/* What SUBMIT says; NULL: absent in struct question. */

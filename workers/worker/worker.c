@@ -70,9 +70,8 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 		return;
 	}
 	if (listener_find(w, m->turn)) {
-		log_warn("order %ju: submitted twice", (uintmax_t)m->turn);
-		tell_room(w, m->body.len);
-		return;
+		log_debug("order %ju: submitted twice", (uintmax_t)m->turn);
+		return; /* its room is that of the first */
 	}
 	if (!is_new(w, m, &e)) {
 		tell_room(w, m->body.len);
