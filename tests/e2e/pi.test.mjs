@@ -130,6 +130,19 @@ test('pi: one that was started ahead is told the system prompt all the same', as
   assert.match(whole(), /word-of-the-caller/);
 });
 
+test('pi: a session is not taken to another directory, where its records are not', async t => {
+  const { bridge } = await start(t);
+  const directories = [0, 1].map(() => mkdtempSync('/tmp/project-'));
+  t.after(() => directories.forEach(cwd => rmSync(cwd, { recursive: true })));
+  const session = { session_id: 'here', cwd: directories[0] };
+  await bridge.answers('pi', 'one', session);
+  const refused = await bridge.chat('pi', 'two', { ...session, cwd: directories[1] });
+  assert.equal(refused.status, 409, refused.text);
+  assert.equal(refused.json.error.param, 'cwd');
+  const after = await bridge.answers('pi', 'three', session);
+  assert.equal(after.headers['x-bridge-session'], 'resumed');
+});
+
 test('pi: what it may not do it has no tool for', async t => {
   const { cloud, bridge } = await start(t, { PI_PERMISSION_MODE: 'read-only' }, () => {});
   await bridge.answers('pi', 'hi');

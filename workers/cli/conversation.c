@@ -738,7 +738,6 @@ conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
 	assert(c->state == CONVERSATION_SPARE);
 	c->session = copy(str_of(plan->session));
 	c->number = plan->number;
-	c->number = plan->number;
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
 	conversation_event(c, ON_TAKEN, NULL);
