@@ -1,6 +1,6 @@
 // SIGHUP: settings change while turns are under way, and nobody notices but those whom they concern.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -281,9 +281,19 @@ test('an agent of one\'s own gets other models', async t => {
 
 const childrenOf = pid => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
-// A worker's new process, stopped in the midst of its start.
+function programOf(pid) {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
+}
+
+// A worker's new process, stopped in the midst of its start.  Until the process has become another program, the supervisor waits for it (vfork):
+// to stop it then would stop them both.
 async function catchStarting(bridge, name) {
-  const before = childrenOf(bridge.daemon.pid), isNew = pid => !before.includes(pid);
+  const before = childrenOf(bridge.daemon.pid), ours = programOf(bridge.daemon.pid);
+  const isNew = pid => !before.includes(pid) && ![ours, null].includes(programOf(pid));
   const restarted = bridge.run('restart', name);
   const pid = await waitFor('its process is there', async () => childrenOf(bridge.daemon.pid).find(isNew));
   process.kill(pid, 'SIGSTOP');
