@@ -46,20 +46,16 @@ instance_close(struct instance *inst)
 }
 
 void
-instance_finish(const struct conversation *c)
-{
-}
-
-void
 instance_leave(struct conversation *c)
 {
 	did.leaves++;
 }
 
 bool
-instance_is_stale(const struct instance *inst)
+instance_takes_turns(const struct instance *inst)
 {
-	return inst->generation != pool.generation;
+	return inst->state <= INSTANCE_UP &&
+	       inst->generation == pool.generation;
 }
 
 bool

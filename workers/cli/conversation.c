@@ -281,8 +281,7 @@ static bool
 ends_with_turn(const struct conversation *c)
 {
 	return c->pool->harness->one_shot || !c->session || c->is_dismissed ||
-	       c->instance->state == INSTANCE_CLOSED ||
-	       instance_is_stale(c->instance);
+	       !instance_takes_turns(c->instance);
 }
 
 /* A process that is one_shot ends by itself after its turn. */
@@ -291,7 +290,6 @@ end_with_turn(struct conversation *c)
 {
 	c->state = CONVERSATION_LEAVING;
 	loop_unset(loop_of(c), &c->clock);
-	instance_finish(c);
 	if (!c->pool->harness->one_shot)
 		depart(c);
 	else if (!c->instance->program.was_ended)
@@ -380,8 +378,7 @@ static void
 go_on(struct conversation *c)
 {
 	c->instance->last_use = loop_now();
-	if (c->turn && !instance_is_stale(c->instance) &&
-	    c->instance->state != INSTANCE_CLOSED) {
+	if (c->turn && instance_takes_turns(c->instance)) {
 		begin_turn(c);
 	} else if (ends_with_turn(c)) {
 		end_with_turn(c);

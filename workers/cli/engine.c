@@ -275,7 +275,7 @@ suits(const struct conversation *c, const struct job *job)
 {
 	const struct session *s = &job->on.session;
 
-	return !instance_is_stale(c->instance) &&
+	return instance_takes_turns(c->instance) &&
 	       same_text(c->cwd, s->terms.cwd) &&
 	       same_text(c->cli_id, s->cli_id) &&
 	       str_eq((struct str){ c->system, c->system_len },

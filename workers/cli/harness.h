@@ -46,8 +46,12 @@ struct turn;
 enum instance_state {
 	INSTANCE_STARTING, /* the handshake is not over */
 	INSTANCE_UP,
-	INSTANCE_CLOSED, /* gets no further conversation */
-	INSTANCE_ENDING, /* was asked to end, or was killed */
+	INSTANCE_CLOSED,      /* gets no further conversation */
+	INSTANCE_ENDING,      /* its input is closed: it should end */
+	INSTANCE_TERMINATING, /* it has got SIGTERM, too */
+	INSTANCE_KILLED,
+	INSTANCE_ENDED, /* the process is gone, or could not be started */
+	INSTANCE_STATES
 };
 
 /* One process of the CLI. */
@@ -69,11 +73,11 @@ struct instance {
 	struct list conversations; /* that are in it */
 	unsigned joined;	   /* conversations that it ever had */
 	unsigned references;	   /* conversations that still point to it */
-	unsigned generation; /* of the settings that it was started with */
-	bool killed;
+	unsigned generation;	 /* of the settings that it was started with */
 	uint64_t began;		 /* loop_now() */
 	uint64_t last_use;	 /* loop_now() of the last turn */
-	struct timer clock;	 /* the idle time, or the time it has to end */
+	struct timer clock;	 /* the time of the state: until it has been
+				  * idle for long, or has had its time to end */
 	struct timer free_later; /* when no callback of it is under way */
 };
 
@@ -376,8 +380,8 @@ void instance_ready(struct instance *);
 /* The instance cannot be used: its conversations fail, and it is killed. */
 void instance_fail(struct instance *, const struct error *);
 
-/* The talk with this id at the CLI, which has just shown a sign of life; NULL:
- * there is none. */
+/* The conversation with this id at the CLI, which has just shown a sign of
+ * life; NULL: there is none. */
 struct conversation *instance_conversation(struct instance *,
 					   const char *cli_id);
 

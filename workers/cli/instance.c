@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include "proto/log.h"
-#include "proto/sweep.h"
 #include "workers/cli/pool.h"
 
 enum {
@@ -12,34 +11,19 @@ enum {
 	FAREWELL_MS = 1000,
 };
 
-static struct instance *
-instance_of(struct program *p)
-{
-	return container_of(p, struct instance, program);
-}
-
-static const struct harness *
-harness_of_instance(const struct instance *inst)
-{
-	return inst->pool->harness;
-}
-
 static bool
 is_shared(const struct instance *inst)
 {
-	return harness_of_instance(inst)->shares > 0;
+	return inst->pool->harness->shares > 0;
 }
 
-/* The conversation of a process that is not shared; NULL if it is over. */
-static struct conversation *
-only_conversation(const struct instance *inst)
+static bool
+is_stale(const struct instance *inst)
 {
-	struct node *n = list_first(&inst->conversations);
-
-	return n ? container_of(n, struct conversation, in_instance) : NULL;
+	return inst->generation != inst->pool->generation;
 }
 
-/* The end of a process */
+static void on_time(struct timer *);
 
 void
 instance_free_later(struct timer *t)
@@ -52,62 +36,23 @@ instance_free_later(struct timer *t)
 	}
 	list_remove(&inst->pool->ended_instances, &inst->node);
 	program_fini(&inst->program);
-	if (harness_of_instance(inst)->instance_clear)
-		harness_of_instance(inst)->instance_clear(inst);
+	if (inst->pool->harness->instance_clear)
+		inst->pool->harness->instance_clear(inst);
 	free(inst->own);
 	free((char *)inst->workspace);
 	free(inst);
 }
 
 static void
-leave_pool(struct instance *inst)
+wait_for(struct instance *inst, uint64_t ms)
 {
-	struct pool *p = inst->pool;
-
-	inst->state = INSTANCE_ENDING;
-	loop_unset(&p->worker->loop, &inst->clock);
-	list_remove(&p->instances, &inst->node);
-	list_append(&p->ended_instances, &inst->node);
-	loop_set(&p->worker->loop, &inst->free_later, 0, instance_free_later);
-	pool_sweep_later(p);
+	loop_set(&inst->pool->worker->loop, &inst->clock, ms, on_time);
 }
 
-void
-instance_kill(struct instance *inst)
+static void
+stop_clock(struct instance *inst)
 {
-	inst->state = INSTANCE_ENDING;
-	inst->killed = true;
 	loop_unset(&inst->pool->worker->loop, &inst->clock);
-	program_pause(&inst->program, false);
-	program_kill(&inst->program);
-	pool_sweep_later(inst->pool);
-}
-
-static void
-on_no_end(struct timer *t)
-{
-	instance_kill(container_of(t, struct instance, clock));
-}
-
-static void
-on_farewell(struct timer *t)
-{
-	struct instance *inst = container_of(t, struct instance, clock);
-
-	process_signal(&inst->program.process, SIGTERM);
-	loop_set(&inst->pool->worker->loop, t, FAREWELL_MS, on_no_end);
-}
-
-void
-instance_retire(struct instance *inst)
-{
-	if (inst->state == INSTANCE_ENDING)
-		return;
-	inst->state = INSTANCE_ENDING;
-	program_pause(&inst->program, false);
-	program_close_input(&inst->program);
-	loop_set(&inst->pool->worker->loop, &inst->clock, FAREWELL_MS,
-		 on_farewell);
 }
 
 static size_t
@@ -134,34 +79,21 @@ find_idle(const struct instance *inst)
 	return NULL;
 }
 
-void
-instance_close(struct instance *inst)
+static struct conversation *
+find_without_handshake(const struct instance *inst)
 {
-	struct conversation *c;
+	list_each (&inst->conversations, n) {
+		struct conversation *c =
+			container_of(n, struct conversation, in_instance);
 
-	if (inst->state >= INSTANCE_CLOSED)
-		return;
-	log_warn("CLI %ju: gets no further conversation",
-		 (uintmax_t)inst->number);
-	inst->state = INSTANCE_CLOSED;
-	while ((c = find_idle(inst)))
-		conversation_retire(c);
-	if (inst->state == INSTANCE_CLOSED && !count_turns(inst))
-		instance_kill(inst);
+		if (!c->had_handshake)
+			return c;
+	}
+	return NULL;
 }
 
-void
-instance_finish(const struct conversation *c)
-{
-	struct instance *inst = c->instance;
-	size_t its_own = c->turn != NULL;
-
-	if (inst->state == INSTANCE_CLOSED && count_turns(inst) == its_own)
-		instance_retire(inst);
-}
-
-/* Ends every conversation of the process, which has ended.  Turns that are
- * under way fail with `e`. */
+/* Fails the turns that are under way in the process, which has ended, or will
+ * at once. */
 static void
 end_conversations(struct instance *inst, const struct error *e)
 {
@@ -187,254 +119,230 @@ note_crash(const struct instance *inst)
 	}
 }
 
-static void
-on_ended(struct program *cli)
-{
-	struct instance *inst = instance_of(cli);
-	struct conversation *c = only_conversation(inst);
-	struct error e = { 0 };
-
-	pool_explain_end(inst, &e);
-	if (!is_shared(inst) && c)
-		conversation_explain_end(c, &e);
-	else if (inst->state != INSTANCE_ENDING)
-		log_warn("CLI %ju: %s", (uintmax_t)inst->number,
-			 log_quote(str_of(e.text)));
-	if (inst->state != INSTANCE_ENDING && e.code == ERR_CRASHED)
-		note_crash(inst);
-	leave_pool(inst);
-	end_conversations(inst, &e);
-}
-
-/* Kills the process; all its conversations fail with `e`. */
-static void
-fail_all(struct instance *inst, const struct error *e)
-{
-	struct error why = *e;
-
-	instance_kill(inst);
-	end_conversations(inst, &why);
-}
+/* The verbs of the table: each is called after its state was entered. */
 
 static void
-on_failed(struct program *cli, const struct error *e)
-{
-	struct instance *inst = instance_of(cli);
-	struct conversation *c = only_conversation(inst);
-
-	if (is_shared(inst))
-		fail_all(inst, e);
-	else if (c)
-		conversation_break(c, e);
-	else
-		instance_kill(inst);
-}
-
-/* What a process says */
-
-static void
-on_line(struct program *cli, struct str line)
-{
-	struct instance *inst = instance_of(cli);
-	struct conversation *c = only_conversation(inst);
-	struct error e = { 0 };
-
-	if (inst->state == INSTANCE_ENDING)
-		return;
-	if (!is_shared(inst)) {
-		if (c)
-			conversation_hear(c, line);
-		return;
-	}
-	if (!harness_of_instance(inst)->instance_line(inst, line, &e))
-		fail_all(inst, &e);
-}
-
-/* The start of a process */
-
-static struct instance *
-instance_new(struct pool *p)
-{
-	struct instance *inst = xcalloc(1, sizeof *inst);
-
-	inst->pool = p;
-	inst->number = ++p->last_number;
-	inst->generation = p->generation;
-	inst->workspace = copy(str_of(p->workspace));
-	list_init(&inst->conversations);
-	inst->began = inst->last_use = loop_now();
-	inst->name = p->worker->name;
-	inst->scratch = p->scratch;
-	inst->permission_mode = p->permission_mode;
-	inst->loads = p->loads;
-	inst->loop = &p->worker->loop;
-	inst->own = xcalloc(1, p->harness->instance_own + 1);
-	inst->program.heard = on_line;
-	inst->program.failed = on_failed;
-	inst->program.ended = on_ended;
-	list_append(&p->instances, &inst->node);
-	return inst;
-}
-
-/* The mark comes first in the environment: a sweep, which reads only the
- * beginning of each process's environment at first, finds it there. */
-static void
-add_environment(const struct instance *inst, const char *cwd, struct words *env)
-{
-	const struct pool *p = inst->pool;
-
-	words_print(env, OWNER_VARIABLE "=%s%ju/", p->worker->mark,
-		    (uintmax_t)inst->number);
-	/* some CLIs believe $PWD rather than getcwd() */
-	words_print(env, "PWD=%s", cwd);
-	for (size_t i = 0; i < p->environment.len; i++)
-		words_add(env, p->environment.ptr[i]);
-}
-
-/* Starts the program, with the arguments for the conversation `c` or, if that
- * is NULL, for a process that conversations will share. */
-static bool
-run_program(struct instance *inst, struct conversation *c, struct error *e)
-{
-	struct pool *p = inst->pool;
-	struct words argv = { 0 }, env = { 0 };
-	struct spawn s = { .cwd = c ? c->cwd : p->workspace,
-			   .death_signal = SIGKILL };
-	bool ok;
-
-	words_add(&argv, p->program);
-	add_environment(inst, s.cwd, &env);
-	ok = c ? p->harness->command(c, &argv, &env, e)
-	       : p->harness->instance_command(inst, &argv, &env, e);
-	s.argv = (const char *const *)argv.ptr;
-	s.env = env.ptr;
-	ok = ok && program_start(&inst->program, &p->worker->loop, &s, e);
-	words_fini(&argv);
-	words_fini(&env);
-	return ok;
-}
-
-static void
-take_place(struct conversation *c, struct instance *inst)
-{
-	c->instance = inst;
-	list_append(&inst->conversations, &c->in_instance);
-	inst->joined++;
-	inst->references++;
-	loop_unset(&inst->pool->worker->loop, &inst->clock);
-}
-
-bool
-instance_start_for(struct conversation *c, struct error *e)
-{
-	struct instance *inst = instance_new(c->pool);
-
-	inst->state = INSTANCE_UP;
-	take_place(c, inst);
-	if (run_program(inst, c, e)) {
-		log_info("CLI %ju: pid %d started%s%s", (uintmax_t)inst->number,
-			 (int)inst->program.process.pid,
-			 c->session ? " for session " : "",
-			 c->session ? log_quote(str_of(c->session)) : "");
-		return true;
-	}
-	leave_pool(inst);
-	return false;
-}
-
-static struct instance *
-start_shared(struct pool *p, struct error *e)
-{
-	struct instance *inst = instance_new(p);
-
-	if (!run_program(inst, NULL, e)) {
-		leave_pool(inst);
-		return NULL;
-	}
-	log_info("CLI %ju: pid %d started", (uintmax_t)inst->number,
-		 (int)inst->program.process.pid);
-	if (p->harness->instance_handshake)
-		p->harness->instance_handshake(inst);
-	if (inst->state != INSTANCE_ENDING)
-		return inst;
-	fail_with(e, ERR_HARNESS, "the handshake with %s failed",
-		  p->worker->name);
-	return NULL;
-}
-
-static struct instance *
-with_room(struct pool *p)
-{
-	size_t most = p->harness->shares;
-
-	if (most > p->worker->harness.shares)
-		most = p->worker->harness.shares;
-	list_each (&p->instances, n) {
-		struct instance *inst = container_of(n, struct instance, node);
-
-		if (inst->state <= INSTANCE_UP &&
-		    inst->conversations.len < most &&
-		    inst->joined < MAX_CONVERSATIONS &&
-		    !instance_is_stale(inst))
-			return inst;
-	}
-	return NULL;
-}
-
-bool
-instance_join(struct conversation *c, struct error *e)
-{
-	struct instance *inst = with_room(c->pool);
-
-	if (!inst)
-		inst = start_shared(c->pool, e);
-	if (!inst)
-		return false;
-	take_place(c, inst);
-	return true;
-}
-
-static void on_idle_for_long(struct timer *);
-
-static void
-wait_idly(struct instance *inst)
+wait_idly(struct instance *inst, const struct error *e)
 {
 	uint64_t idle_ms = inst->pool->worker->harness.idle_ms;
 	uint64_t idle = loop_now() - inst->last_use;
 
-	loop_set(&inst->pool->worker->loop, &inst->clock,
-		 idle < idle_ms ? idle_ms - idle : 0, on_idle_for_long);
-}
-
-bool
-instance_ensure(struct pool *p, struct error *e)
-{
-	struct instance *inst;
-
-	if (with_room(p))
-		return true;
-	inst = start_shared(p, e);
-	if (inst && instance_is_idle(inst))
-		wait_idly(inst);
-	return inst != NULL;
+	wait_for(inst, idle < idle_ms ? idle_ms - idle : 0);
 }
 
 static void
-on_idle_for_long(struct timer *t)
+shake_hands(struct instance *inst, const struct error *e)
 {
-	instance_retire(container_of(t, struct instance, clock));
+	struct conversation *c;
+
+	while ((c = find_without_handshake(inst)))
+		conversation_shake_hands(c);
+	if (instance_is_idle(inst))
+		wait_idly(inst, NULL);
 }
 
-bool
-instance_is_stale(const struct instance *inst)
+/* It is not idle. */
+static void
+work(struct instance *inst, const struct error *e)
 {
-	return inst->generation != inst->pool->generation;
+	stop_clock(inst);
 }
 
-bool
-instance_is_idle(const struct instance *inst)
+/* Without conversations it waits for others, unless it may have none. */
+static void
+rest(struct instance *inst, const struct error *e)
 {
-	return inst->state <= INSTANCE_UP && !inst->conversations.len;
+	if (inst->conversations.len)
+		return;
+	if (inst->joined >= MAX_CONVERSATIONS || is_stale(inst)) {
+		instance_event(inst, INSTANCE_ON_RETIRE, NULL);
+		return;
+	}
+	wait_idly(inst, NULL);
+	pool_limit_idle_instances(inst->pool);
+}
+
+static void
+end_without_turns(struct instance *inst, const struct error *e)
+{
+	if (!count_turns(inst))
+		instance_event(inst, INSTANCE_ON_RETIRE, NULL);
+}
+
+static void
+close_for_new(struct instance *inst, const struct error *e)
+{
+	struct conversation *c;
+
+	log_warn("CLI %ju: gets no further conversation",
+		 (uintmax_t)inst->number);
+	while ((c = find_idle(inst)))
+		conversation_retire(c);
+	end_without_turns(inst, e);
+}
+
+static void
+close_input(struct instance *inst, const struct error *e)
+{
+	program_pause(&inst->program, false);
+	program_close_input(&inst->program);
+	wait_for(inst, FAREWELL_MS);
+}
+
+static void
+terminate(struct instance *inst, const struct error *e)
+{
+	process_signal(&inst->program.process, SIGTERM);
+	wait_for(inst, FAREWELL_MS);
+}
+
+static void
+kill_it(struct instance *inst, const struct error *e)
+{
+	stop_clock(inst);
+	program_pause(&inst->program, false);
+	program_kill(&inst->program);
+	pool_sweep_later(inst->pool);
+}
+
+static void
+fail_all(struct instance *inst, const struct error *e)
+{
+	struct error why = *e; /* which may belong to one of them */
+
+	kill_it(inst, e);
+	end_conversations(inst, &why);
+}
+
+static void
+leave_pool(struct instance *inst, const struct error *e)
+{
+	struct pool *p = inst->pool;
+
+	stop_clock(inst);
+	list_remove(&p->instances, &inst->node);
+	list_append(&p->ended_instances, &inst->node);
+	loop_set(&p->worker->loop, &inst->free_later, 0, instance_free_later);
+	pool_sweep_later(p);
+}
+
+static void
+end(struct instance *inst, const struct error *e)
+{
+	leave_pool(inst, e);
+	end_conversations(inst, e);
+}
+
+/* Nobody has asked the process to end.  How one ended that is not shared is
+ * told by its conversation. */
+static void
+crash(struct instance *inst, const struct error *e)
+{
+	if (is_shared(inst))
+		log_warn("CLI %ju: %s", (uintmax_t)inst->number,
+			 log_quote(str_of(e->text)));
+	if (e->code == ERR_CRASHED)
+		note_crash(inst);
+	end(inst, e);
+}
+
+struct rule {
+	enum instance_state next;
+	void (*enter)(struct instance *, const struct error *);
+};
+
+/* No rule: the event changes nothing. */
+static const struct rule rules[INSTANCE_STATES][INSTANCE_EVENTS] = {
+	/* clang-format off */
+	[INSTANCE_STARTING] = {
+		[INSTANCE_ON_START]    = { INSTANCE_STARTING,    wait_idly },
+		[INSTANCE_ON_NO_START] = { INSTANCE_ENDED,       leave_pool },
+		[INSTANCE_ON_READY]    = { INSTANCE_UP,          shake_hands },
+		[INSTANCE_ON_JOIN]     = { INSTANCE_STARTING,    work },
+		[INSTANCE_ON_LEAVE]    = { INSTANCE_STARTING,    rest },
+		[INSTANCE_ON_CLOSE]    = { INSTANCE_CLOSED,      close_for_new },
+		[INSTANCE_ON_RETIRE]   = { INSTANCE_ENDING,      close_input },
+		[INSTANCE_ON_KILL]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_FAIL]     = { INSTANCE_KILLED,      fail_all },
+		[INSTANCE_ON_TIME]     = { INSTANCE_ENDING,      close_input },
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       crash },
+	},
+	[INSTANCE_UP] = {
+		[INSTANCE_ON_NO_START] = { INSTANCE_ENDED,       leave_pool },
+		[INSTANCE_ON_READY]    = { INSTANCE_UP,          shake_hands },
+		[INSTANCE_ON_JOIN]     = { INSTANCE_UP,          work },
+		[INSTANCE_ON_LEAVE]    = { INSTANCE_UP,          rest },
+		[INSTANCE_ON_CLOSE]    = { INSTANCE_CLOSED,      close_for_new },
+		[INSTANCE_ON_RETIRE]   = { INSTANCE_ENDING,      close_input },
+		[INSTANCE_ON_KILL]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_FAIL]     = { INSTANCE_KILLED,      fail_all },
+		[INSTANCE_ON_TIME]     = { INSTANCE_ENDING,      close_input },
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       crash },
+	},
+	[INSTANCE_CLOSED] = {
+		[INSTANCE_ON_READY]    = { INSTANCE_CLOSED,      shake_hands },
+		[INSTANCE_ON_LEAVE]    = { INSTANCE_CLOSED,      end_without_turns },
+		[INSTANCE_ON_RETIRE]   = { INSTANCE_ENDING,      close_input },
+		[INSTANCE_ON_KILL]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_FAIL]     = { INSTANCE_KILLED,      fail_all },
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       crash },
+	},
+	[INSTANCE_ENDING] = {
+		[INSTANCE_ON_KILL]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_FAIL]     = { INSTANCE_KILLED,      fail_all },
+		[INSTANCE_ON_TIME]     = { INSTANCE_TERMINATING, terminate },
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       end },
+	},
+	[INSTANCE_TERMINATING] = {
+		[INSTANCE_ON_KILL]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_FAIL]     = { INSTANCE_KILLED,      fail_all },
+		[INSTANCE_ON_TIME]     = { INSTANCE_KILLED,      kill_it },
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       end },
+	},
+	[INSTANCE_KILLED] = {
+		[INSTANCE_ON_EXIT]     = { INSTANCE_ENDED,       end },
+	},
+	[INSTANCE_ENDED] = { { 0 } },
+	/* clang-format on */
+};
+
+void
+instance_event(struct instance *inst, enum instance_event event,
+	       const struct error *e)
+{
+	const struct rule *rule = &rules[inst->state][event];
+
+	if (!rule->enter)
+		return;
+	inst->state = rule->next;
+	rule->enter(inst, e);
+}
+
+static void
+on_time(struct timer *t)
+{
+	instance_event(container_of(t, struct instance, clock),
+		       INSTANCE_ON_TIME, NULL);
+}
+
+/* What others ask of it */
+
+void
+instance_kill(struct instance *inst)
+{
+	instance_event(inst, INSTANCE_ON_KILL, NULL);
+}
+
+void
+instance_retire(struct instance *inst)
+{
+	instance_event(inst, INSTANCE_ON_RETIRE, NULL);
+}
+
+void
+instance_close(struct instance *inst)
+{
+	instance_event(inst, INSTANCE_ON_CLOSE, NULL);
 }
 
 void
@@ -443,18 +351,34 @@ instance_leave(struct conversation *c)
 	struct instance *inst = c->instance;
 
 	list_remove(&inst->conversations, &c->in_instance);
-	if (!is_shared(inst) || inst->state == INSTANCE_ENDING)
-		return;
-	if (inst->state == INSTANCE_CLOSED && !count_turns(inst)) {
-		instance_kill(inst);
-	} else if (!inst->conversations.len &&
-		   (inst->joined >= MAX_CONVERSATIONS ||
-		    instance_is_stale(inst))) {
-		instance_retire(inst);
-	} else if (inst->state != INSTANCE_CLOSED && !inst->conversations.len) {
-		wait_idly(inst);
-		pool_limit_idle_runs(inst->pool);
-	}
+	if (is_shared(inst))
+		instance_event(inst, INSTANCE_ON_LEAVE, NULL);
+}
+
+static bool
+is_open(const struct instance *inst)
+{
+	return inst->state == INSTANCE_STARTING || inst->state == INSTANCE_UP;
+}
+
+bool
+instance_takes_turns(const struct instance *inst)
+{
+	return is_open(inst) && !is_stale(inst);
+}
+
+bool
+instance_is_idle(const struct instance *inst)
+{
+	return is_open(inst) && !inst->conversations.len;
+}
+
+bool
+instance_is_ending(const struct instance *inst)
+{
+	return inst->state == INSTANCE_ENDING ||
+	       inst->state == INSTANCE_TERMINATING ||
+	       inst->state == INSTANCE_KILLED;
 }
 
 /* What harness.h offers to a harness, of a process */
@@ -465,38 +389,16 @@ instance_write(struct instance *inst, struct str s)
 	program_write(&inst->program, s);
 }
 
-static struct conversation *
-find_not_greeted(const struct instance *inst)
-{
-	list_each (&inst->conversations, n) {
-		struct conversation *c =
-			container_of(n, struct conversation, in_instance);
-
-		if (!c->had_handshake)
-			return c;
-	}
-	return NULL;
-}
-
 void
 instance_ready(struct instance *inst)
 {
-	struct conversation *c;
-
-	if (inst->state == INSTANCE_ENDING)
-		return;
-	if (inst->state == INSTANCE_STARTING)
-		inst->state = INSTANCE_UP;
-	while ((c = find_not_greeted(inst)))
-		conversation_shake_hands(c);
-	if (instance_is_idle(inst))
-		wait_idly(inst);
+	instance_event(inst, INSTANCE_ON_READY, NULL);
 }
 
 void
 instance_fail(struct instance *inst, const struct error *e)
 {
-	fail_all(inst, e);
+	instance_event(inst, INSTANCE_ON_FAIL, e);
 }
 
 struct conversation *

@@ -23,7 +23,7 @@ enum {
 
 enum { MAX_SWEEPS = 20 /* in a row, until a process that lives on is left */ };
 
-/* Whether the run of that number has ended.  Number 0 is the prober's. */
+/* Whether the instance of that number has ended.  Number 0 is the prober's. */
 static bool
 is_over(void *arg, uint64_t number)
 {
@@ -36,7 +36,7 @@ is_over(void *arg, uint64_t number)
 			container_of(n, struct instance, node);
 
 		if (inst->number == number)
-			return inst->killed;
+			return inst->state == INSTANCE_KILLED;
 	}
 	return true;
 }
@@ -92,7 +92,7 @@ on_sweep(struct timer *t)
 		log_warn("a process that a CLI has left behind does not die");
 }
 
-/* One sweep is for all runs that end within a short time: it reads all of
+/* One sweep is for all instances that end within a short time: it reads all of
  * /proc. */
 void
 pool_sweep_later(struct pool *p)
@@ -156,7 +156,7 @@ free_memory(void)
 
 /* The process that has been idle longest. */
 static struct instance *
-find_idle_run(struct pool *p)
+find_idle_instance(struct pool *p)
 {
 	struct instance *longest = NULL;
 
@@ -175,7 +175,7 @@ find_idle_run(struct pool *p)
 static bool
 give_memory_back(struct pool *p)
 {
-	struct instance *inst = find_idle_run(p);
+	struct instance *inst = find_idle_instance(p);
 	struct conversation *c = longest_idle(p, true);
 
 	if (!inst && !c)
@@ -221,7 +221,7 @@ pool_became_idle(struct conversation *c)
 /* Shared processes without a conversation count against the limit of idle ones;
  * one more of them may be there as a spare. */
 void
-pool_limit_idle_runs(struct pool *p)
+pool_limit_idle_instances(struct pool *p)
 {
 	const struct harness_settings *s = &p->worker->harness;
 	size_t idle = 0;
@@ -230,7 +230,7 @@ pool_limit_idle_runs(struct pool *p)
 		idle += instance_is_idle(
 			container_of(n, struct instance, node));
 	for (; idle > s->max_idle + (s->spares > 0); idle--)
-		instance_retire(find_idle_run(p));
+		instance_retire(find_idle_instance(p));
 }
 
 struct conversation *
@@ -668,7 +668,7 @@ retire_idle(struct pool *p)
 
 	while ((c = longest_idle(p, true)))
 		conversation_retire(c);
-	while ((inst = find_idle_run(p)))
+	while ((inst = find_idle_instance(p)))
 		instance_retire(inst);
 }
 
@@ -677,8 +677,7 @@ pool_make_room(struct pool *p)
 {
 	retire_idle(p);
 	list_each (&p->instances, n)
-		if (container_of(n, struct instance, node)->state ==
-		    INSTANCE_ENDING)
+		if (instance_is_ending(container_of(n, struct instance, node)))
 			return true;
 	return false;
 }
@@ -717,13 +716,12 @@ pool_configure(struct pool *p, struct error *e)
 /* Kills all processes first and waits for them afterwards: each takes some time
  * to die. */
 static void
-end_runs(struct pool *p)
+end_instances(struct pool *p)
 {
 	struct node *n;
 
 	list_each (&p->instances, inst)
-		program_kill(
-			&container_of(inst, struct instance, node)->program);
+		instance_kill(container_of(inst, struct instance, node));
 	while ((n = list_first(&p->conversations)))
 		conversation_leave(container_of(n, struct conversation, node));
 	while ((n = list_first(&p->leavings))) {
@@ -733,14 +731,12 @@ end_runs(struct pool *p)
 		loop_unset(&p->worker->loop, &c->free_later);
 		conversation_free_later(&c->free_later);
 	}
-	list_each (&p->instances, inst) {
-		list_remove(&p->instances, inst);
-		list_append(&p->ended_instances, inst);
-	}
+	while ((n = list_first(&p->instances)))
+		instance_event(container_of(n, struct instance, node),
+			       INSTANCE_ON_EXIT, NULL);
 	while ((n = list_first(&p->ended_instances))) {
 		struct instance *inst = container_of(n, struct instance, node);
 
-		loop_unset(&p->worker->loop, &inst->clock);
 		loop_unset(&p->worker->loop, &inst->free_later);
 		instance_free_later(&inst->free_later);
 	}
@@ -752,7 +748,7 @@ pool_fini(struct pool *p)
 	if (!p->worker)
 		return;
 	if (p->harness)
-		end_runs(p);
+		end_instances(p);
 	loop_unset(&p->worker->loop, &p->sweep_timer);
 	loop_unset(&p->worker->loop, &p->tick);
 	loop_unset(&p->worker->loop, &p->spare_timer);

@@ -6,7 +6,7 @@
  * turn without a session.  Between turns it is idle.  It is ended after its
  * idle time, when there are too many idle ones, or when the machine is short
  * of memory; the one that has been idle longest goes first.  The next turn of
- * its session then resumes it in a new conversation.  run.h says which
+ * its session then resumes it in a new conversation.  instance.h says which
  * conversations share a process.
  *
  * When a process ends, the processes that it has started and that carry its
@@ -25,7 +25,7 @@ struct pool {
 	struct list conversations; /* all conversations; the idle ones in the
 				    * order in which they became idle */
 	struct list instances;	   /* all processes */
-	uint64_t last_number;	   /* of a run */
+	uint64_t last_number;	   /* of an instance */
 	unsigned generation;	   /* counts changes of how they are started */
 	char *program;		   /* NULL: not found */
 	char *workspace;	   /* directory of turns that name none */
@@ -108,7 +108,7 @@ unsigned pool_count_background(const struct pool *);
  * said.
  */
 void pool_became_idle(struct conversation *);
-void pool_limit_idle_runs(struct pool *);
+void pool_limit_idle_instances(struct pool *);
 
 /* Ends every idle process, to make room for another one.  True as long as one
  * is ending. */
