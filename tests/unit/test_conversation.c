@@ -2,8 +2,10 @@
 #include "unit.h"
 
 #include "workers/cli/conversation.h"
+#include "workers/cli/eviction.h"
 #include "workers/cli/pool.h"
 #include "workers/cli/prompt.h"
+#include "workers/cli/spares.h"
 
 /* ---- what is around it: a pool, an instance, turns and a harness ---- */
 
@@ -113,7 +115,7 @@ pool_fail_missing(const struct pool *p, struct error *e)
 }
 
 void
-pool_became_idle(struct conversation *c)
+evict_behind(struct conversation *c)
 {
 	did.idles++;
 }
@@ -124,7 +126,7 @@ crashes_forget(struct crashes *c, const char *session)
 }
 
 void
-pool_spare_expired(struct conversation *c)
+spares_expire(struct conversation *c)
 {
 }
 

@@ -5,6 +5,8 @@
 
 #include "proto/limits.h"
 #include "workers/cli/conversation.h"
+#include "workers/cli/eviction.h"
+#include "workers/cli/orphans.h"
 #include "workers/cli/pool.h"
 
 /* ---- what is around it: a pool, a program, conversations, a harness ---- */
@@ -66,13 +68,13 @@ process_signal(const struct process *p, int signal)
 }
 
 void
-pool_sweep_later(struct pool *p)
+orphans_sweep_later(struct pool *p)
 {
 	did.sweeps++;
 }
 
 void
-pool_limit_idle_instances(struct pool *p)
+evict_surplus_instances(struct pool *p)
 {
 	did.limits++;
 }

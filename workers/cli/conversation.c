@@ -4,8 +4,10 @@
 
 #include "proto/limits.h"
 #include "proto/log.h"
+#include "workers/cli/eviction.h"
 #include "workers/cli/pool.h"
 #include "workers/cli/prompt.h"
+#include "workers/cli/spares.h"
 
 enum {
 	/* A shared process serves others: it is given up only after seconds,
@@ -200,7 +202,7 @@ bow_out(struct conversation *c)
 static void
 expire(struct conversation *c)
 {
-	pool_spare_expired(c);
+	spares_expire(c);
 	bow_out(c);
 }
 
@@ -273,7 +275,7 @@ rest(struct conversation *c)
 	if (c->background && ms < settings_of(c)->background_ms)
 		ms = settings_of(c)->background_ms;
 	wait_for(c, ms);
-	pool_became_idle(c);
+	evict_behind(c);
 }
 
 /* Whether it has no use without its turn. */

@@ -3,6 +3,8 @@
 #include <signal.h>
 
 #include "proto/log.h"
+#include "workers/cli/eviction.h"
+#include "workers/cli/orphans.h"
 #include "workers/cli/pool.h"
 
 enum {
@@ -159,7 +161,7 @@ rest(struct instance *inst, const struct error *e)
 		return;
 	}
 	wait_idly(inst, NULL);
-	pool_limit_idle_instances(inst->pool);
+	evict_surplus_instances(inst->pool);
 }
 
 static void
@@ -202,7 +204,7 @@ kill_it(struct instance *inst, const struct error *e)
 	stop_clock(inst);
 	program_pause(&inst->program, false);
 	program_kill(&inst->program);
-	pool_sweep_later(inst->pool);
+	orphans_sweep_later(inst->pool);
 }
 
 static void
@@ -223,7 +225,7 @@ leave_pool(struct instance *inst, const struct error *e)
 	list_remove(&p->instances, &inst->node);
 	list_append(&p->ended_instances, &inst->node);
 	loop_set(&p->worker->loop, &inst->free_later, 0, instance_free_later);
-	pool_sweep_later(p);
+	orphans_sweep_later(p);
 }
 
 static void

@@ -3,14 +3,11 @@
  * pool - the conversations of a worker with its CLI, and their processes
  *
  * A warm conversation belongs to one session for its whole life, or to one
- * turn without a session.  Between turns it is idle.  It is ended after its
- * idle time, when there are too many idle ones, or when the machine is short
- * of memory; the one that has been idle longest goes first.  The next turn of
- * its session then resumes it in a new conversation.  instance.h says which
- * conversations share a process.
- *
- * When a process ends, the processes that it has started and that carry its
- * mark (proto/sweep.h) are killed.
+ * turn without a session.  Between turns it is idle, until it is evicted
+ * (eviction.h) or its idle time is over.  The next turn of its session then
+ * resumes it in a new conversation.  instance.h says which conversations share
+ * a process, spares.h which are started ahead, and orphans.h what happens to
+ * processes that a CLI has left behind.
  */
 #include "workers/cli/conversation.h"
 #include "workers/cli/crashes.h"
@@ -102,20 +99,16 @@ unsigned pool_count(const struct pool *);
 /* The number of commands and agents that run in the background. */
 unsigned pool_count_background(const struct pool *);
 
-/*
- * For conversation.c, instance.c and speech.c: a conversation has become idle;
- * processes may have been left behind; how a process has ended; what a CLI has
- * said.
- */
-void pool_became_idle(struct conversation *);
-void pool_limit_idle_instances(struct pool *);
+/* The directory of turns that name none, which the caller frees; NULL on
+ * failure. */
+char *pool_choose_workspace(const struct pool *, struct error *);
 
-/* Ends every idle process, to make room for another one.  True as long as one
- * is ending. */
-bool pool_make_room(struct pool *);
-void pool_spare_expired(struct conversation *);
-void pool_sweep_later(struct pool *);
+/* How a trial conversation has ended. */
 void pool_trial_is_over(struct pool *, const struct error *);
+
+/* How a process has ended. */
 void pool_explain_end(const struct instance *, struct error *);
+
+/* What a CLI has said. */
 void pool_learn_models(struct pool *, json_t *models); /* takes them */
 void pool_note_unknown(struct pool *, const char *kind, const char *what);

@@ -34,3 +34,12 @@ session_copy(struct session *to, const struct session *from)
 	to->newest.position = copy(str_of(from->newest.position));
 	terms_copy(&to->terms, &from->terms);
 }
+
+void
+session_rename(struct session *s, const char *cli_id)
+{
+	char *id = copy(str_of(cli_id));
+
+	free(s->cli_id);
+	s->cli_id = id;
+}

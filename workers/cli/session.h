@@ -32,3 +32,6 @@ void sessions_free(struct session *list, size_t n);
 
 /* `to` is overwritten, not freed. */
 void session_copy(struct session *to, const struct session *from);
+
+/* The CLI knows it by this id from now on. */
+void session_rename(struct session *, const char *cli_id);

@@ -1,0 +1,382 @@
+#include "workers/cli/job.h"
+
+#include "proto/log.h"
+#include "workers/cli/eviction.h"
+#include "workers/cli/failure.h"
+
+void
+job_forget(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (!job)
+		return;
+	loop_unset(&t->worker->loop, &job->pause);
+	prompt_fini(&job->prompt);
+	json_decref(job->history);
+	continuation_fini(&job->on);
+	free(job);
+	t->work = NULL;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* A conversation keeps the directory and the system prompt that it was begun
+ * with. */
+static bool
+suits(const struct conversation *c, const struct job *job)
+{
+	const struct session *s = &job->on.session;
+
+	return instance_takes_turns(c->instance) &&
+	       same_text(c->cwd, s->terms.cwd) &&
+	       same_text(c->cli_id, s->cli_id) &&
+	       str_eq((struct str){ c->system, c->system_len },
+		      (struct str){ s->terms.system, s->terms.system_len }) &&
+	       !c->system == !s->terms.system;
+}
+
+/*
+ * Every failure of a turn passes here, whoever has found it.  A directory that
+ * has vanished since the turn was accepted makes a CLI fail in many ways: that
+ * is the caller's affair, and no fault of the CLI's or the bridge's.
+ */
+static void
+fail(struct turn *t, const struct error *e)
+{
+	struct job *job = job_of(t);
+	struct error why = *e;
+
+	job->conversation = NULL;
+	failure_settle(&why);
+	if (job->on.session.terms.cwd &&
+	    (why.code == ERR_SYSTEM || why.code == ERR_HARNESS ||
+	     why.code == ERR_CRASHED))
+		(void)job_check_cwd(t, true, &why);
+	health_learn(&self_of(t)->health, &why);
+	turn_fail(t, &why);
+}
+
+enum {
+	MAKE_ROOM_MS = 100,   /* until starting a process is tried again */
+	MAKE_ROOM_WAITS = 50, /* then the turn fails */
+};
+
+static void on_pause_over(struct timer *);
+
+/* Idle CLIs go before a turn fails because no more processes are allowed. */
+static bool
+make_room(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (!evict_for_room(&self_of(t)->pool) ||
+	    job->waits_for_room == MAKE_ROOM_WAITS)
+		return false;
+	if (job->waits_for_room++ == 0)
+		log_warn("no more processes are allowed: idle CLIs are ended "
+			 "to make room for a turn");
+	loop_set(&t->worker->loop, &job->pause, MAKE_ROOM_MS, on_pause_over);
+	return true;
+}
+
+static void
+start_process(struct turn *t)
+{
+	struct job *job = job_of(t);
+	const struct continuation *on = &job->on;
+	const struct conversation_plan plan = {
+		.session = t->session,
+		.number = on->session.number,
+		.cli_id = on->session.cli_id,
+		.is_rewound = on->is_rewound,
+		.position = job->at_end ? NULL : on->at.position,
+		.history = job->history,
+		.cwd = on->session.terms.cwd,
+		.system = on->session.terms.system,
+		.system_len = on->session.terms.system_len,
+		.model = on->session.terms.model,
+		.resumed = on->is_known,
+		.knows_system = on->is_known && job->same_system,
+		.kept = t->session != NULL,
+	};
+	struct error e = { 0 };
+
+	job->conversation = pool_start(&self_of(t)->pool, &plan, &e);
+	if (!job->conversation) {
+		if (e.code == ERR_NO_PROCESS && make_room(t))
+			return;
+		fail(t, &e);
+		return;
+	}
+	session_rename(&job->on.session, job->conversation->cli_id);
+	conversation_give(job->conversation, t);
+}
+
+/* A conversation that is begun anew has everything behind it that is no
+ * question. */
+static void
+tell_history(struct job *job)
+{
+	job->on.from = prompt_history(&job->prompt);
+	job->history = prompt_begin(&job->prompt, job->on.from);
+}
+
+/*
+ * Whether a warm conversation, which has heard all that its CLI has on record,
+ * can hear this turn.  One whose last turn failed has heard that turn's
+ * messages: it must not hear them twice, and if the caller's messages show that
+ * they were taken back, it must not go on from them.
+ */
+static bool
+may_hear(const struct conversation *c, const struct job *job)
+{
+	if (job->on.is_rewound)
+		return false;
+	if (!c->unanswered)
+		return true;
+	return !job->on.has_answers &&
+	       c->unanswered != prompt_hash(&job->prompt, job->on.from);
+}
+
+/* A conversation that this turn cannot use is ended, because the session goes
+ * on elsewhere. */
+static struct conversation *
+find_warm(const struct turn *t)
+{
+	const struct job *job = job_of(t);
+	struct conversation *c;
+
+	while (t->session && (c = pool_find(&self_of(t)->pool, t->session,
+					    job->on.session.number))) {
+		if (job->on.is_known && suits(c, job) && may_hear(c, job))
+			return c;
+		conversation_retire(c);
+	}
+	return NULL;
+}
+
+static void
+on_pause_over(struct timer *timer)
+{
+	start_process(container_of(timer, struct job, pause)->turn);
+}
+
+void
+job_start(struct turn *t)
+{
+	struct job *job = job_of(t);
+	uint64_t pause = crashes_pause(&self_of(t)->pool.crashes, t->session);
+	struct error e = { 0 };
+
+	turn_drop_body(t);
+	health_choose_harness(&self_of(t)->health);
+	if (!health_is_set_up(&self_of(t)->health, &e)) {
+		fail(t, &e);
+		return;
+	}
+	/* an earlier turn may have ended since this one was accepted */
+	if (!job_decide(t, &e)) {
+		fail(t, &e);
+		return;
+	}
+	if (!job->on.is_known)
+		tell_history(job);
+	job->conversation = find_warm(t);
+	if (job->conversation)
+		conversation_give(job->conversation, t);
+	else if (pause)
+		loop_set(&t->worker->loop, &job->pause, pause, on_pause_over);
+	else
+		start_process(t);
+}
+
+/* Told when the turn begins, and again when it ends: the turn may have waited
+ * in the CLI for one of the CLI's own. */
+static void
+tell_meanwhile(struct turn *t, struct conversation *c)
+{
+	auto_free char *meanwhile = conversation_take_meanwhile(c);
+
+	if (meanwhile)
+		turn_meanwhile(t, str_of(meanwhile));
+}
+
+void
+job_ready(struct conversation *c)
+{
+	struct turn *t = c->turn;
+	struct job *job = job_of(t);
+
+	if (t->session)
+		turn_started(t, t->session, job_how(job), job->on.reason);
+	tell_meanwhile(t, c);
+	c->unanswered = prompt_hash(&job->prompt, job->on.from);
+	job->asked = prompt_question(&job->prompt, job->on.from);
+	conversation_say(c, job->on.session.terms.model, job->prompt.messages,
+			 job->on.from);
+}
+
+/* What was asked is not needed any more: it would be to begin anew, if the CLI
+ * found its session lost.  An answer may take long. */
+void
+job_spoke(struct conversation *c)
+{
+	struct job *job = job_of(c->turn);
+
+	if (c->messages) /* they are being said */
+		return;
+	prompt_fini(&job->prompt);
+	json_decref(job->history);
+	job->history = NULL;
+	turn_give_room(c->turn);
+}
+
+static void
+save(struct turn *t, const struct conversation *c)
+{
+	struct job *job = job_of(t);
+	struct session *s = &job->on.session;
+	bool unsaved;
+
+	session_rename(s, c->cli_id); /* the CLI may have chosen another */
+	checkpoint_fini(&s->newest);
+	s->newest = (struct checkpoint){
+		.number = job->on.at.number + 1,
+		.asked = job->asked,
+		.answer = c->answer == ANSWER_EMPTY ? 0 : c->answer,
+		.position = copy(str_of(c->position)),
+	};
+	s->turns++;
+	s->last_used_at = unix_ms();
+	sessions_save(&self_of(t)->sessions, s, &s->newest, &unsaved);
+}
+
+/*
+ * The CLI cannot resume the conversation.  Another one begins with all messages
+ * of the caller.  If the caller has sent no answers with them, the end of the
+ * CLI's records is tried first, because the caller's messages know no more.
+ */
+static void
+begin_again(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (job->on.at.position && !job->at_end && !job->on.is_rewound &&
+	    !prompt_unanswered(&job->prompt)) {
+		log_warn("session %s: the CLI does not find its last answer, "
+			 "and goes on at the end of its records",
+			 log_quote(str_of(t->session)));
+		job->at_end = true;
+		job->on.reason = "the harness had lost the place of the last "
+				 "answer, and went on at the end";
+	} else {
+		log_warn("session %s: the CLI does not know it any more, so it "
+			 "is begun anew with the caller's messages",
+			 log_quote(str_of(t->session)));
+		job->at_end = false;
+		continuation_renew(&job->on,
+				   "the harness had lost the session");
+		tell_history(job);
+	}
+	start_process(t);
+}
+
+/*
+ * Whether it may be the resumed conversation that has failed, and not the CLI
+ * as such.  A CLI that says so has lost it.  One that ended without a word may
+ * have been killed, or gone with another conversation of its process: it is
+ * tried again first.
+ */
+static bool
+failed_to_resume(const struct job *job, const struct outcome *o)
+{
+	if (!job->on.is_known)
+		return false;
+	return o->lost || (o->at_start && o->error &&
+			   (o->error->code == ERR_CRASHED ||
+			    o->error->code == ERR_HARNESS));
+}
+
+static void
+fail_lost(struct turn *t)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_HARNESS,
+		  "%s does not know the session that it was to begin",
+		  t->worker->name);
+	fail(t, &e);
+}
+
+/*
+ * A turn that failed leaves the session's row as it was: the next conversation
+ * resumes from where the last good turn ended, and without any there is no
+ * session.  The conversation that has heard the failed turn goes on, unless
+ * the same messages are sent again; see may_hear().
+ */
+void
+job_over(struct turn *t, struct conversation *c, const struct outcome *o)
+{
+	struct job *job = job_of(t);
+
+	job->conversation = NULL;
+	if (o->not_begun) {
+		start_process(t);
+		return;
+	}
+	if (failed_to_resume(job, o) && !o->lost && !job->was_tried_again) {
+		job->was_tried_again = true;
+		start_process(t);
+		return;
+	}
+	if (failed_to_resume(job, o)) {
+		begin_again(t);
+		return;
+	}
+	if (o->lost) {
+		fail_lost(t);
+		return;
+	}
+	if (!o->error) {
+		if (t->session && !job->forgotten)
+			save(t, c);
+		c->unanswered = 0;
+	}
+	if (c->state != CONVERSATION_LEAVING &&
+	    (job->forgotten || (o->error && !job->on.is_known)))
+		conversation_dismiss(c);
+	if (o->error) {
+		fail(t, o->error);
+	} else {
+		health_learn(&self_of(t)->health, NULL);
+		tell_meanwhile(t, c);
+		turn_finish(t, o->reason, o->usage, o->model);
+	}
+}
+
+void
+job_cancel(struct turn *t)
+{
+	struct job *job = job_of(t);
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_CANCELLED, "cancelled");
+	if (job->conversation)
+		conversation_stop(job->conversation, &e);
+	else if (timer_is_set(&job->pause))
+		fail(t, &e);
+}
+
+void
+job_unblock(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (job->conversation)
+		conversation_unblock(job->conversation);
+}
