@@ -109,11 +109,6 @@ conversation_hear(struct conversation *c, struct str line)
 }
 
 void
-conversation_is_alive(struct conversation *c)
-{
-}
-
-void
 conversation_explain_end(struct conversation *c, struct error *e)
 {
 }

@@ -1,7 +1,5 @@
 #include "workers/cli/conversation.h"
 
-#include <assert.h>
-
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "workers/cli/eviction.h"
@@ -33,45 +31,6 @@ is_shared(const struct conversation *c)
 	return c->pool->harness->shares > 0;
 }
 
-void
-conversation_free_later(struct timer *t)
-{
-	struct conversation *c =
-		container_of(t, struct conversation, free_later);
-
-	list_remove(&c->pool->leavings, &c->node);
-	if (c->pool->harness->clear)
-		c->pool->harness->clear(c);
-	if (c->instance)
-		c->instance->references--;
-	free(c->own);
-	free(c->session);
-	free((char *)c->cli_id);
-	free((char *)c->cwd);
-	free((char *)c->system);
-	free((char *)c->model);
-	free((char *)c->position);
-	buf_fini(&c->meanwhile);
-	free(c);
-}
-
-void
-conversation_leave(struct conversation *c)
-{
-	struct pool *p = c->pool;
-
-	/* close() may have written to a process that ended of it */
-	if (timer_is_set(&c->free_later))
-		return;
-	c->state = CONVERSATION_LEAVING;
-	loop_unset(loop_of(c), &c->clock);
-	list_remove(&p->conversations, &c->node);
-	list_append(&p->leavings, &c->node);
-	loop_set(loop_of(c), &c->free_later, 0, conversation_free_later);
-	if (c->instance)
-		instance_leave(c);
-}
-
 /* Deadlines */
 
 static void
@@ -100,68 +59,6 @@ listen_for_silence(struct conversation *c)
 		loop_unset(loop_of(c), &c->clock);
 }
 
-/* A conversation that takes long to open, and shows that it goes on - a long
- * history is imported, or read back - is not one that does not start. */
-void
-conversation_is_alive(struct conversation *c)
-{
-	switch (c->state) {
-	case CONVERSATION_STARTING:
-		if (!c->was_ready)
-			wait_for(c, settings_of(c)->start_ms);
-		break;
-	case CONVERSATION_BUSY:
-	case CONVERSATION_QUEUED:
-	case CONVERSATION_ALONE:
-		listen_for_silence(c);
-		break;
-	default:
-		break;
-	}
-}
-
-/* How a turn, or a trial, has ended is told once. */
-
-/* A process that failed its trial is ended: the next trial must see what a new
- * process sees, such as a login that was made meanwhile. */
-static void
-conclude_trial(struct conversation *c, const struct error *e)
-{
-	c->is_trial = false;
-	if (e && instance_is_idle(c->instance))
-		instance_retire(c->instance);
-	pool_trial_is_over(c->pool, e);
-}
-
-static void
-tell(struct conversation *c, const struct outcome *o)
-{
-	struct turn *turn = c->turn;
-
-	c->turn = NULL;
-	if (turn)
-		c->pool->over(turn, c, o);
-	else if (c->is_trial)
-		conclude_trial(c, o->error);
-}
-
-/* A turn that only waited was not said, and can begin elsewhere. */
-static void
-tell_end(struct conversation *c)
-{
-	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
-	struct error e = { 0 };
-
-	if (!c->outcome) { /* then nobody has said why */
-		fail_with(&e, ERR_HARNESS, "the conversation with %s was ended",
-			  c->pool->worker->name);
-		o.error = &e;
-	}
-	o.at_start = c->turn && c->was_starting;
-	o.not_begun = c->turn && !c->was_said && !c->was_starting;
-	tell(c, &o);
-}
-
 /* The verbs of the table: each is called after its state was entered. */
 
 /* Ends the conversation's place in its process, or the process that is its
@@ -183,7 +80,7 @@ static void
 break_off(struct conversation *c)
 {
 	depart(c);
-	tell_end(c);
+	conversation_tell_end(c);
 }
 
 /* The process of a conversation that has nothing to do gets time to end. */
@@ -198,6 +95,12 @@ bow_out(struct conversation *c)
 	instance_retire(c->instance);
 }
 
+static void
+wait_to_be_taken(struct conversation *c)
+{
+	wait_for(c, settings_of(c)->idle_ms);
+}
+
 /* Nobody has needed it for as long as a conversation is kept idle. */
 static void
 expire(struct conversation *c)
@@ -210,7 +113,7 @@ static void
 exit_with_process(struct conversation *c)
 {
 	conversation_leave(c);
-	tell_end(c);
+	conversation_tell_end(c);
 }
 
 static void
@@ -219,6 +122,15 @@ await_start(struct conversation *c)
 	if (c->was_ready)
 		wait_for(c, 0);
 	else
+		wait_for(c, settings_of(c)->start_ms);
+}
+
+/* One that takes long to open, and shows that it goes on - a long history is
+ * imported, or read back - is not one that does not start. */
+static void
+await_start_anew(struct conversation *c)
+{
+	if (!c->was_ready)
 		wait_for(c, settings_of(c)->start_ms);
 }
 
@@ -264,7 +176,7 @@ open_up(struct conversation *c)
 	}
 	c->state = CONVERSATION_LEAVING;
 	depart(c);
-	conclude_trial(c, NULL);
+	conversation_conclude_trial(c, NULL);
 }
 
 static void
@@ -318,7 +230,7 @@ conclude(struct conversation *c)
 		rest(c);
 	}
 	c->turn = turn;
-	tell(c, &o);
+	conversation_tell(c, &o);
 }
 
 /* The client's turn is over at once; the conversation is free for the next one
@@ -371,7 +283,7 @@ static void
 drop_waiting(struct conversation *c)
 {
 	if (c->turn)
-		tell(c, c->outcome);
+		conversation_tell(c, c->outcome);
 }
 
 /* What the conversation has waited for is over: its turn begins, if there is
@@ -384,7 +296,7 @@ go_on(struct conversation *c)
 		begin_turn(c);
 	} else if (ends_with_turn(c)) {
 		end_with_turn(c);
-		tell_end(c);
+		conversation_tell_end(c);
 	} else {
 		rest(c);
 	}
@@ -461,6 +373,7 @@ struct rule {
 static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	/* clang-format off */
 	[CONVERSATION_SPARE] = {
+		[ON_SPARE]  = { CONVERSATION_SPARE,    wait_to_be_taken },
 		[ON_TAKEN]  = { CONVERSATION_STARTING, await_start },
 		[ON_READY]  = { CONVERSATION_SPARE,    note_ready },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
@@ -474,6 +387,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_END]    = { CONVERSATION_LEAVING,  break_off },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_SIGN]   = { CONVERSATION_STARTING, await_start_anew },
 		[ON_STOP]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  start_late },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -483,6 +397,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_TURN]   = { CONVERSATION_IDLE,     begin_turn },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_ALONE]  = { CONVERSATION_ALONE,    listen },
+		[ON_BACKGROUND] = { CONVERSATION_IDLE, rest },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  bow_out },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  bow_out },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
@@ -492,6 +407,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_ALONE]  = { CONVERSATION_QUEUED,   listen },
+		[ON_SIGN]   = { CONVERSATION_BUSY,     listen_for_silence },
 		[ON_STOP]   = { CONVERSATION_STOPPING, stop },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -502,6 +418,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_BUSY,     listen },
+		[ON_SIGN]   = { CONVERSATION_QUEUED,   listen_for_silence },
 		[ON_STOP]   = { CONVERSATION_STOPPING, stop_queued },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -519,6 +436,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	[CONVERSATION_ALONE] = {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_IDLE,     go_on },
+		[ON_SIGN]   = { CONVERSATION_ALONE,    listen_for_silence },
 		[ON_STOP]   = { CONVERSATION_ALONE,    drop_waiting },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -543,201 +461,4 @@ conversation_event(struct conversation *c, enum conversation_event event,
 	c->outcome = o;
 	rule->enter(c);
 	c->outcome = before; /* an event may happen while one is handled */
-}
-
-/* What others ask of it. */
-
-void
-conversation_break(struct conversation *c, const struct error *e)
-{
-	const struct outcome o = { .error = e };
-
-	conversation_event(c, ON_BREAK, &o);
-}
-
-bool
-conversation_is_free(const struct conversation *c)
-{
-	return !c->turn && !c->is_dismissed &&
-	       (c->state == CONVERSATION_IDLE ||
-		c->state == CONVERSATION_STOPPING ||
-		c->state == CONVERSATION_ALONE);
-}
-
-void
-conversation_give(struct conversation *c, struct turn *t)
-{
-	assert(!c->turn);
-	c->turn = t;
-	c->answer = ANSWER_EMPTY;
-	c->was_said = c->said_something = false;
-	c->was_starting = c->state == CONVERSATION_STARTING;
-	conversation_event(c, ON_TURN, NULL);
-}
-
-void
-conversation_say(struct conversation *c, const char *model,
-		 const json_t *messages, size_t from)
-{
-	free((char *)c->model);
-	free((char *)c->position);
-	c->model = copy(str_of(model));
-	c->position = NULL; /* until this turn has one */
-	c->messages = messages;
-	c->from = from;
-	c->turns++;
-	c->state = CONVERSATION_BUSY;
-	c->was_said = true;
-	listen_for_silence(c);
-	c->pool->harness->say(c);
-	c->messages = NULL;
-	if (c->turn && c->said_something) /* while it was being said */
-		c->pool->spoke(c);
-}
-
-void
-conversation_background(struct conversation *c, unsigned count)
-{
-	bool was_at_work = c->background;
-
-	c->background = count;
-	if (c->state == CONVERSATION_IDLE && !c->turn &&
-	    was_at_work != (count > 0))
-		rest(c);
-}
-
-void
-conversation_stop(struct conversation *c, const struct error *e)
-{
-	const struct outcome o = { .error = e };
-
-	conversation_event(c, ON_STOP, &o);
-}
-
-void
-conversation_retire(struct conversation *c)
-{
-	conversation_event(c, ON_RETIRE, NULL);
-}
-
-void
-conversation_unblock(struct conversation *c)
-{
-	if (!is_shared(c))
-		program_pause(&c->instance->program, false);
-	conversation_is_alive(c);
-}
-
-void
-conversation_dismiss(struct conversation *c)
-{
-	c->is_dismissed = true;
-	if (c->state != CONVERSATION_STOPPING)
-		conversation_retire(c);
-}
-
-char *
-conversation_take_meanwhile(struct conversation *c)
-{
-	char *text = c->meanwhile.len ? copy(buf_str(&c->meanwhile)) : NULL;
-
-	buf_fini(&c->meanwhile);
-	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
-	return text;
-}
-
-/* Hears a line of a process that is not shared. */
-void
-conversation_hear(struct conversation *c, struct str line)
-{
-	struct error e = { 0 };
-
-	if (c->state == CONVERSATION_LEAVING)
-		return;
-	if (!c->pool->harness->line(c, line, &e)) {
-		conversation_break(c, &e);
-		return;
-	}
-	if (c->state == CONVERSATION_BUSY && turn_is_blocked(c->turn))
-		program_pause(&c->instance->program, true);
-	if (c->state != CONVERSATION_STARTING)
-		conversation_is_alive(c);
-}
-
-void
-conversation_explain_end(struct conversation *c, struct error *e)
-{
-	struct str words = program_last_words(&c->instance->program);
-
-	if (c->pool->harness->ended)
-		c->pool->harness->ended(c, c->instance->program.process.status,
-					words, e);
-	if (c->state != CONVERSATION_LEAVING && (c->turn || c->is_trial))
-		log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
-			 log_quote(str_of(e->text)));
-}
-
-/* The start */
-
-static struct conversation *
-conversation_new(struct pool *p, const struct conversation_plan *plan)
-{
-	struct conversation *c = xcalloc(1, sizeof *c);
-
-	c->pool = p;
-	c->is_trial = plan->trial;
-	c->session = copy(str_of(plan->session));
-	c->number = plan->number;
-	c->cli_id = copy(str_of(plan->cli_id));
-	c->cwd = copy(str_of(plan->cwd));
-	c->system = copy((struct str){ plan->system, plan->system_len });
-	c->system_len = plan->system_len;
-	c->knows_system = plan->knows_system;
-	c->model = copy(str_of(plan->model));
-	c->position = copy(str_of(plan->position));
-	c->resumed = plan->resumed;
-	c->is_rewound = plan->is_rewound;
-	c->history = plan->history;
-	c->kept = plan->kept;
-	c->permission_mode = p->permission_mode;
-	c->scratch = p->scratch;
-	c->own = xcalloc(1, p->harness->own + 1);
-	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
-	list_append(&p->conversations, &c->node);
-	return c;
-}
-
-struct conversation *
-conversation_start(struct pool *p, const struct conversation_plan *plan,
-		   struct error *e)
-{
-	struct conversation *c;
-
-	if (!p->program) {
-		pool_fail_missing(p, e);
-		return NULL;
-	}
-	c = conversation_new(p, plan);
-	if (!(is_shared(c) ? instance_join(c, e) : instance_start_for(c, e))) {
-		conversation_leave(c);
-		return NULL;
-	}
-	if (plan->spare)
-		wait_for(c, settings_of(c)->idle_ms);
-	else
-		conversation_event(c, ON_TAKEN, NULL);
-	if (plan->trial)
-		shake_hands_if_up(c);
-	return c;
-}
-
-void
-conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
-{
-	assert(c->state == CONVERSATION_SPARE);
-	c->session = copy(str_of(plan->session));
-	c->number = plan->number;
-	c->system = copy((struct str){ plan->system, plan->system_len });
-	c->system_len = plan->system_len;
-	conversation_event(c, ON_TAKEN, NULL);
 }

@@ -23,18 +23,22 @@
 #include "workers/worker/worker.h"
 
 enum conversation_event {
+	ON_SPARE,  /* it was started ahead, for a session to come */
 	ON_TAKEN,  /* a spare becomes the conversation of a session */
-	ON_TURN,   /* a turn was given */
+	ON_TURN,   /* a turn was given, or a trial begins */
 	ON_READY,  /* the CLI has opened the conversation */
 	ON_END,	   /* the CLI has ended the turn, well or not: see `outcome` */
 	ON_BREAK,  /* the conversation cannot go on: see `outcome` */
 	ON_LOST,   /* the CLI does not know the conversation */
 	ON_ALONE,  /* the CLI has begun a turn of its own... */
 	ON_SILENT, /* ...and has ended it */
-	ON_STOP,   /* the turn is not wanted any more: see `outcome` */
-	ON_TIME,   /* the deadline of the state has passed */
-	ON_RETIRE, /* the conversation is not wanted any more */
-	ON_EXIT,   /* the process has ended: see `outcome` */
+	ON_SIGN,   /* the CLI goes on with what the state waits for */
+	ON_BACKGROUND, /* work in the background has begun, or all of it has
+			* ended */
+	ON_STOP,       /* the turn is not wanted any more: see `outcome` */
+	ON_TIME,       /* the deadline of the state has passed */
+	ON_RETIRE,     /* the conversation is not wanted any more */
+	ON_EXIT,       /* the process has ended: see `outcome` */
 	CONVERSATION_EVENTS
 };
 
@@ -95,13 +99,21 @@ void conversation_event(struct conversation *, enum conversation_event,
 			const struct outcome *);
 void conversation_break(struct conversation *, const struct error *);
 
-/* For instance.c. */
+/*
+ * How the turn, or the trial, has ended is told once.  conversation_tell_end()
+ * says what the outcome of the event has, and whether the turn was begun: one
+ * that only waited was not said, and can begin elsewhere.
+ */
+void conversation_tell(struct conversation *, const struct outcome *);
+void conversation_tell_end(struct conversation *);
+void conversation_conclude_trial(struct conversation *, const struct error *);
+
+/* Its instance is ready, or has said a line. */
 void conversation_shake_hands(struct conversation *);
 void conversation_hear(struct conversation *, struct str line);
-void conversation_is_alive(struct conversation *);
 /* Lets the harness explain why the process ended: it may change the error. */
 void conversation_explain_end(struct conversation *, struct error *);
 
-/* For the pool: takes it out of all lists, and frees it later. */
+/* Takes it out of all lists, and frees it later. */
 void conversation_leave(struct conversation *);
 timer_fn conversation_free_later;

@@ -412,7 +412,7 @@ instance_conversation(struct instance *inst, const char *cli_id)
 
 		if (!cli_id || strcmp(c->cli_id, cli_id))
 			continue;
-		conversation_is_alive(c);
+		conversation_event(c, ON_SIGN, NULL);
 		return c;
 	}
 	return NULL;

@@ -1,13 +1,46 @@
-/* What harness.h offers to a harness, done with a process of the pool. */
+/* What a CLI says in a conversation, and what harness.h offers to a harness for
+ * that. */
 #include "workers/cli/harness.h"
 
 #include <assert.h>
 #include <ctype.h>
 
+#include "proto/log.h"
 #include "proto/utf8.h"
 #include "workers/cli/prompt.h"
 #include "workers/cli/pool.h"
 #include "workers/io/json_line.h"
+
+/* Hears a line of a process that is not shared. */
+void
+conversation_hear(struct conversation *c, struct str line)
+{
+	struct error e = { 0 };
+
+	if (c->state == CONVERSATION_LEAVING)
+		return;
+	if (!c->pool->harness->line(c, line, &e)) {
+		conversation_break(c, &e);
+		return;
+	}
+	if (c->state == CONVERSATION_BUSY && turn_is_blocked(c->turn))
+		program_pause(&c->instance->program, true);
+	if (c->state != CONVERSATION_STARTING)
+		conversation_event(c, ON_SIGN, NULL);
+}
+
+void
+conversation_explain_end(struct conversation *c, struct error *e)
+{
+	struct str words = program_last_words(&c->instance->program);
+
+	if (c->pool->harness->ended)
+		c->pool->harness->ended(c, c->instance->program.process.status,
+					words, e);
+	if (c->state != CONVERSATION_LEAVING && (c->turn || c->is_trial))
+		log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
+			 log_quote(str_of(e->text)));
+}
 
 const char *
 conversation_name(const struct conversation *c)
@@ -85,6 +118,16 @@ conversation_falls_silent(struct conversation *c)
 	conversation_event(c, ON_SILENT, NULL);
 }
 
+void
+conversation_background(struct conversation *c, unsigned count)
+{
+	bool was_at_work = c->background;
+
+	c->background = count;
+	if (was_at_work != (count > 0))
+		conversation_event(c, ON_BACKGROUND, NULL);
+}
+
 /*
  * A process that is not shared is not read while its client is slow.  A shared
  * process is read on, for the sake of its other conversations, and so much of
@@ -110,7 +153,7 @@ conversation_working(struct conversation *c, const char *what, size_t done,
 {
 	auto_free char *note = copy_format("%s: %zu of %zu", what, done, all);
 
-	conversation_is_alive(c);
+	conversation_event(c, ON_SIGN, NULL);
 	if (c->turn)
 		turn_note(c->turn, str_of(note));
 }

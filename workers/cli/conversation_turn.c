@@ -1,0 +1,136 @@
+/* What others ask of a conversation, and how it tells them that its turn, or
+ * its trial, has ended. */
+#include "workers/cli/conversation.h"
+
+#include <assert.h>
+
+#include "workers/cli/pool.h"
+#include "workers/cli/prompt.h"
+
+bool
+conversation_is_free(const struct conversation *c)
+{
+	return !c->turn && !c->is_dismissed &&
+	       (c->state == CONVERSATION_IDLE ||
+		c->state == CONVERSATION_STOPPING ||
+		c->state == CONVERSATION_ALONE);
+}
+
+void
+conversation_give(struct conversation *c, struct turn *t)
+{
+	assert(!c->turn);
+	c->turn = t;
+	c->answer = ANSWER_EMPTY;
+	c->was_said = c->said_something = false;
+	c->was_starting = c->state == CONVERSATION_STARTING;
+	conversation_event(c, ON_TURN, NULL);
+}
+
+void
+conversation_say(struct conversation *c, const char *model,
+		 const json_t *messages, size_t from)
+{
+	free((char *)c->model);
+	free((char *)c->position);
+	c->model = copy(str_of(model));
+	c->position = NULL; /* until this turn has one */
+	c->messages = messages;
+	c->from = from;
+	c->turns++;
+	c->state = CONVERSATION_BUSY;
+	c->was_said = true;
+	conversation_event(c, ON_SIGN, NULL);
+	c->pool->harness->say(c);
+	c->messages = NULL;
+	if (c->turn && c->said_something) /* while it was being said */
+		c->pool->spoke(c);
+}
+
+void
+conversation_stop(struct conversation *c, const struct error *e)
+{
+	const struct outcome o = { .error = e };
+
+	conversation_event(c, ON_STOP, &o);
+}
+
+void
+conversation_unblock(struct conversation *c)
+{
+	if (!c->pool->harness->shares)
+		program_pause(&c->instance->program, false);
+	conversation_event(c, ON_SIGN, NULL);
+}
+
+char *
+conversation_take_meanwhile(struct conversation *c)
+{
+	char *text = c->meanwhile.len ? copy(buf_str(&c->meanwhile)) : NULL;
+
+	buf_fini(&c->meanwhile);
+	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
+	return text;
+}
+
+void
+conversation_dismiss(struct conversation *c)
+{
+	c->is_dismissed = true;
+	if (c->state != CONVERSATION_STOPPING)
+		conversation_retire(c);
+}
+
+void
+conversation_break(struct conversation *c, const struct error *e)
+{
+	const struct outcome o = { .error = e };
+
+	conversation_event(c, ON_BREAK, &o);
+}
+
+void
+conversation_retire(struct conversation *c)
+{
+	conversation_event(c, ON_RETIRE, NULL);
+}
+
+/* A process that failed its trial is ended: the next trial must see what a new
+ * process sees, such as a login that was made meanwhile. */
+void
+conversation_conclude_trial(struct conversation *c, const struct error *e)
+{
+	c->is_trial = false;
+	if (e && instance_is_idle(c->instance))
+		instance_retire(c->instance);
+	pool_trial_is_over(c->pool, e);
+}
+
+void
+conversation_tell(struct conversation *c, const struct outcome *o)
+{
+	struct turn *turn = c->turn;
+
+	c->turn = NULL;
+	if (turn)
+		c->pool->over(turn, c, o);
+	else if (c->is_trial)
+		conversation_conclude_trial(c, o->error);
+}
+
+/* A turn that only waited was not said, and can begin elsewhere. */
+void
+conversation_tell_end(struct conversation *c)
+{
+	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
+	struct error e = { 0 };
+
+	if (!c->outcome) { /* then nobody has said why */
+		fail_with(&e, ERR_HARNESS, "the conversation with %s was ended",
+			  c->pool->worker->name);
+		o.error = &e;
+	}
+	o.at_start = c->turn && c->was_starting;
+	o.not_begun = c->turn && !c->was_said && !c->was_starting;
+	conversation_tell(c, &o);
+}
