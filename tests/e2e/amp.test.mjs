@@ -25,6 +25,7 @@ suite({
   logIn: /AMP_ENV_AMP_API_KEY.*amp login/,
   install: /npm install -g @ampcode\/cli/,
   model: { id: 'low', upstream: 'fake-small' },
+  rules: 'said',
   lacks: ['images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
 });
 

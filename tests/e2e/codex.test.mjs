@@ -15,6 +15,7 @@ suite({
   logIn: /codex login/,
   install: /npm install -g @openai\/codex/,
   model: { id: 'fake-small' },
+  rules: 'said',
 });
 
 function write(path, text, mode) {

@@ -13,6 +13,7 @@ suite({
   cli: clis.droid,
   logIn: /\/login/,
   install: /npm install -g @factory\/cli/,
+  rules: 'said',
   model: { id: 'custom:fake-small', upstream: 'fake-small' },
 });
 

@@ -26,6 +26,7 @@ suite({
   logIn: /forge provider login/,
   install: /forgecode\.dev/,
   model: { id: 'openai/fake-small', upstream: 'fake-small' },
+  rules: 'said',
   lacks: ['images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
 });
 

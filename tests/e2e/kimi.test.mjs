@@ -39,6 +39,7 @@ suite({
   logIn: /run kimi login/,
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
+  rules: 'said',
   lacks: ['history', 'forgetting', 'delays'],
 });
 

@@ -29,6 +29,7 @@ suite({
   logIn: /run qwen and log in/,
   install: /npm install -g @qwen-code\/qwen-code/,
   model: { id: 'fake-small' },
+  rules: 'said',
   loads: ['nothing'],
   lacks: ['history', 'forgetting', 'delays', 'haste'],
 });

@@ -43,6 +43,14 @@ export const countIn = (request, words) => whole(request).split(words).length - 
 
 export const withSystem = (rule, messages) => [{ role: 'system', content: rule }, ...messages];
 
+// A typed refusal of what the harness can't do.
+const REFUSALS = ['unsupported_parameter', 'invalid_cwd', 'invalid_value', 'conflict'];
+
+export function isRefused({ status, json, text }, words) {
+  assert.ok(status >= 400 && status < 500 && REFUSALS.includes(json.error?.code), text);
+  assert.match(json.error.message, words);
+}
+
 export function harnessOf({ name, cli, lacks = [], env: further = {}, ...rest }) {
   const can = skill => !lacks.includes(skill);
   const pids = bridge => bridge.clisOf(name).map(({ pid }) => pid);
@@ -64,9 +72,9 @@ export function harnessOf({ name, cli, lacks = [], env: further = {}, ...rest })
     return { cloud, bridge, cwd };
   }
 
-  async function killsIts(bridge) {
+  async function killsIts(bridge, { ifThere = false } = {}) {
     const victims = pids(bridge);
-    assert.ok(victims.length > 0, 'there is a CLI to be killed');
+    assert.ok(ifThere || victims.length > 0, 'there is a CLI to be killed');
     for (const pid of victims)
       try {
         process.kill(pid, 'SIGKILL');
@@ -77,7 +85,7 @@ export function harnessOf({ name, cli, lacks = [], env: further = {}, ...rest })
   }
 
   // The process that is kept warm is gone, if there is one.
-  const goesCold = bridge => can('warmth') ? killsIts(bridge) : undefined;
+  const goesCold = async (bridge, options) => can('warmth') ? killsIts(bridge, options) : undefined;
 
   return { name, NAME: name.toUpperCase(), cli, can, env: further, start, pids, killsIts, goesCold, ...rest };
 }
