@@ -4,47 +4,21 @@
 
 #include "gateway/chat/chat.h"
 
-enum retry {
-	NO_USE, /* the status says that trying again is no use */
-	NEVER,	/* although the status allows it: the turn may have run, or will
-		 * fail in the same way until an operator has acted */
-	WORTH_IT, /* trying again later may succeed */
-};
-
-struct advice {
-	enum retry retry;
-	uint32_t ms; /* to wait, if the error does not say; 0: not known */
-};
-
-static struct advice
-advice_for(enum error_code code)
+/* How long a client should wait before it tries again, in ms, if the error does
+ * not say; 0: not known. */
+static uint64_t
+usual_wait(enum error_code code)
 {
 	switch ((int)code) {
-	case ERR_TIMEOUT:
-	case ERR_CRASHED:
-	case ERR_WORKER_LOST:
-	case ERR_TRUNCATED:
-	case ERR_CANCELLED:
-	case ERR_HARNESS:
-	case ERR_CONFLICT:
-	case ERR_ALREADY_RUN:
-	case ERR_QUOTA:
-	case ERR_SYSTEM:
-	case ERR_PROTOCOL:
-	case ERR_NOT_SET_UP:
-		return (struct advice){ NEVER, 0 };
 	case ERR_QUEUE_FULL:
 	case ERR_QUEUE_TIMEOUT:
 	case ERR_UNAVAILABLE:
 	case ERR_NO_PROCESS:
-		return (struct advice){ WORTH_IT, 5000 };
+		return 5000;
 	case ERR_DRAINING:
-		return (struct advice){ WORTH_IT, 2000 };
-	case ERR_RATE_LIMIT:
-	case ERR_OVERLOADED:
-		return (struct advice){ WORTH_IT, 0 };
+		return 2000;
 	default:
-		return (struct advice){ NO_USE, 0 };
+		return 0;
 	}
 }
 
@@ -60,12 +34,11 @@ add_number(struct request *r, const char *name, uint64_t n)
 static void
 add_advice(struct request *r, const struct error *e)
 {
-	struct advice a = advice_for(e->code);
-	uint64_t ms = e->retry_ms ? e->retry_ms : a.ms;
+	uint64_t ms = e->retry_ms ? e->retry_ms : usual_wait(e->code);
 
-	if (a.retry == NEVER)
+	if (error_retry(e->code) == RETRY_NEVER)
 		request_add(r, "X-Should-Retry", STR("false"));
-	if ((a.retry != WORTH_IT && !e->retry_ms) || !ms)
+	if (!ms)
 		return;
 	add_number(r, "Retry-After", (ms + 999) / 1000);
 	add_number(r, "retry-after-ms", ms);

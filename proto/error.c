@@ -11,8 +11,10 @@ static const struct {
 	const char *name;
 	int http;
 	const char *type, *slug;
+	enum error_retry retry;
 } errors[] = {
-#define ERROR(NAME, http, type, code) { #NAME, http, type, code },
+#define ERROR(NAME, http, type, code, retry) \
+	{ #NAME, http, type, code, RETRY_##retry },
 #include "proto/errors.def"
 };
 
@@ -95,4 +97,10 @@ int
 error_http(enum error_code code)
 {
 	return errors[code].http;
+}
+
+enum error_retry
+error_retry(enum error_code code)
+{
+	return errors[code].retry;
 }

@@ -16,10 +16,13 @@
 #include "proto/limits.h"
 
 enum error_code {
-#define ERROR(NAME, http, type, code) ERR_##NAME,
+#define ERROR(NAME, http, type, code, retry) ERR_##NAME,
 #include "proto/errors.def"
 	ERROR_CODES
 };
+
+/* Whether a client may send the request again: see errors.def. */
+enum error_retry { RETRY_NO_USE, RETRY_NEVER, RETRY_LATER };
 
 struct error {
 	enum error_code code; /* ERR_NONE in a zeroed struct */
@@ -53,3 +56,4 @@ const char *error_name(enum error_code); /* "NOT_FOUND" */
 const char *error_type(enum error_code); /* OpenAI's error.type */
 const char *error_slug(enum error_code); /* OpenAI's error.code */
 int error_http(enum error_code);	 /* 404 */
+enum error_retry error_retry(enum error_code);

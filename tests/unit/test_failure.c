@@ -1,6 +1,6 @@
 /*
- * What workers/failure makes of what vendors and CLIs say: whole sentences, as
- * each of them has been seen to write or as its documentation has them.
+ * What workers/cli/failure makes of what vendors and CLIs say: whole sentences,
+ * as each of them has been seen to write or as its documentation has them.
  */
 #include "tests/unit/unit.h"
 
@@ -123,25 +123,158 @@ what_counts_tokens_otherwise_is_none(void **state)
 			fail_msg("a full context: %s", said[i]);
 }
 
-static void
-words_correct_a_code_that_is_too_general(void **state)
-{
-	static const char words[] = "prompt is too long: 2 tokens > 1 maximum";
+static const struct dialect plain = { .cli = "amp", .log_in = "run amp login" };
 
-	assert_int_equal(failure_code(ERR_INVALID, words, false), ERR_CONTEXT);
-	assert_int_equal(failure_code(ERR_NONE, words, true), ERR_CONTEXT);
-	assert_int_equal(failure_code(ERR_CRASHED, words, false), ERR_CONTEXT);
-	assert_int_equal(failure_code(ERR_LOGIN, words, false), ERR_LOGIN);
-	assert_int_equal(failure_code(ERR_QUOTA, words, false), ERR_QUOTA);
+static enum error_code
+code(const char *name, long status, const char *words)
+{
+	static const struct failure_word names[] = {
+		{ "bad", ERR_INVALID },
+		{ "vendor", ERR_UPSTREAM },
+		{ "broke", ERR_QUOTA },
+		{ NULL, ERR_NONE },
+	};
+	const struct dialect d = { .cli = "amp", .names = names };
+	const struct failure f = { name, status, words };
+
+	return failure_code(&d, &f);
 }
 
 static void
-nobody_repeats_a_turn_that_has_spoken(void **state)
+a_general_code_gives_way_to_one_that_says_more(void **state)
 {
-	assert_int_equal(failure_code(ERR_NONE, "oh", false), ERR_HARNESS);
-	assert_int_equal(failure_code(ERR_NONE, "oh", true), ERR_TRUNCATED);
-	assert_int_equal(failure_code(ERR_TIMEOUT, NULL, true), ERR_TRUNCATED);
-	assert_int_equal(failure_code(ERR_LOGIN, NULL, true), ERR_LOGIN);
+	static const char words[] = "prompt is too long: 2 tokens > 1 maximum";
+
+	assert_int_equal(code(NULL, 400, words), ERR_CONTEXT);
+	assert_int_equal(code(NULL, 0, words), ERR_CONTEXT);
+	assert_int_equal(code(NULL, 401, words), ERR_LOGIN);
+	assert_int_equal(code(NULL, 402, words), ERR_QUOTA);
+	assert_int_equal(code("bad", 429, NULL), ERR_RATE_LIMIT);
+	assert_int_equal(code("vendor", 400, "what?"), ERR_INVALID);
+	assert_int_equal(code("broke", 429, "slow down"), ERR_QUOTA);
+	assert_int_equal(code("new", 0, "Rate limited"), ERR_RATE_LIMIT);
+	assert_int_equal(code("vendor", 0, "fetch failed"), ERR_UPSTREAM);
+	assert_int_equal(code(NULL, 400, "API key not valid."), ERR_LOGIN);
+	assert_int_equal(code(NULL, 500, "it timed out"), ERR_UPSTREAM);
+	assert_int_equal(code(NULL, 403, "billing is off"), ERR_FORBIDDEN);
+	assert_int_equal(code(NULL, 418, "a teapot"), ERR_UPSTREAM);
+	assert_int_equal(code(NULL, 0, "oh"), ERR_HARNESS);
+	assert_int_equal(code(NULL, 0, NULL), ERR_HARNESS);
+}
+
+static void
+a_rate_limit_that_only_a_payment_lifts_is_a_quota(void **state)
+{
+	assert_int_equal(code(NULL, 429, "You exceeded your current quota"),
+			 ERR_QUOTA);
+	assert_int_equal(code(NULL, 0, "429 insufficient_quota"), ERR_QUOTA);
+	assert_int_equal(code(NULL, 429, "Too Many Requests"), ERR_RATE_LIMIT);
+}
+
+static void
+a_status_in_words_is_found(void **state)
+{
+	static const struct {
+		const char *words;
+		long status;
+	} said[] = {
+		{ "429 Too Many Requests: scripted 400", 429 },
+		{ "429: {\"error\":{}}", 429 },
+		{ "Error: 503", 503 },
+		{ "API Error: 529 {\"type\":\"error\"}", 529 },
+		{ "AI_APICallError: 500 oh", 500 },
+		{ "unexpected status 404 Not Found: gone", 404 },
+		{ "exceeded retry limit, last status: 429 Too Many", 429 },
+		{ "Request failed with status code 401", 401 },
+		{ "not found on provider at http://127.0.0.1:1/v1 (HTTP 404).",
+		  404 },
+		{ "API Error: Request rejected (429) \xc2\xb7 slow down", 429 },
+		{ "POST https://api.vendor.example/v1: 502 Bad Gateway", 502 },
+		{ "{\"status\": 503}", 503 },
+	};
+
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		if (failure_status_in(said[i].words) != said[i].status)
+			fail_msg("%ld: %s", failure_status_in(said[i].words),
+				 said[i].words);
+}
+
+static void
+a_number_inside_other_words_is_no_status(void **state)
+{
+	static const char *const said[] = {
+		"",
+		"1429 tokens",
+		"req_429ab failed",
+		"the request 3c429 was refused",
+		"max 4290 tokens",
+		"gpt-503 is odd",
+		"line 429 of the file",
+		"took 503 ms",
+		"http://127.0.0.1:503/v1 gave nothing",
+		"listening on port 529",
+		"error 4.429",
+		"error: 503,000 tokens are used",
+		"status: 429-a",
+		"error: 503rd try",
+		"429ers",
+		"HTTP 200, 404 lines",
+	};
+
+	assert_int_equal(failure_status_in(NULL), 0);
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		if (failure_status_in(said[i]))
+			fail_msg("%ld: %s", failure_status_in(said[i]),
+				 said[i]);
+}
+
+static void
+words_are_found_whole(void **state)
+{
+	static const struct {
+		const char *words;
+		enum error_code code;
+	} said[] = {
+		{ "Rate limited, try later", ERR_RATE_LIMIT },
+		{ "rate_limit_error", ERR_RATE_LIMIT },
+		{ "RateLimitError: slow down", ERR_RATE_LIMIT },
+		{ "prorate limits", ERR_NONE },
+		{ "overloaded_error", ERR_OVERLOADED },
+		{ "OverloadedError", ERR_OVERLOADED },
+		{ "operator() is not reoverloaded", ERR_NONE },
+		{ "ProviderModelNotFoundError", ERR_NO_MODEL },
+		{ "timeouts.c:12", ERR_NONE },
+		{ "rebilling", ERR_NONE },
+		{ "no api_key_429 here", ERR_NONE },
+		{ "job 42903 failed", ERR_NONE },
+		{ "id 7f503-529 is lost", ERR_NONE },
+	};
+
+	assert_int_equal(failure_of_words(NULL, NULL), ERR_NONE);
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		if (failure_of_words(NULL, said[i].words) != said[i].code)
+			fail_msg("%s: %s",
+				 error_name(
+					 failure_of_words(NULL, said[i].words)),
+				 said[i].words);
+}
+
+static void
+a_dialect_comes_before_what_all_say(void **state)
+{
+	static const struct failure_word phrases[] = {
+		{ "rate limit of the login", ERR_LOGIN },
+		{ "*model configured", ERR_LOGIN },
+		{ NULL, ERR_NONE },
+	};
+
+	assert_int_equal(failure_of_words(phrases, "Rate limit of the login."),
+			 ERR_LOGIN);
+	assert_int_equal(
+		failure_of_words(phrases, "no default-model configured"),
+		ERR_LOGIN);
+	assert_int_equal(failure_of_words(phrases, "rate limit"),
+			 ERR_RATE_LIMIT);
 }
 
 static void
@@ -159,13 +292,14 @@ statuses_have_their_codes(void **state)
 static void
 only_a_lack_of_a_login_has_advice(void **state)
 {
+	static const struct dialect silent = { .cli = "amp" };
 	struct error e = { 0 };
 
-	failure_tell(&e, ERR_LOGIN, "amp", STR("no key"), "run amp login");
+	failure_tell(&e, ERR_LOGIN, &plain, STR("no key"));
 	assert_string_equal(e.text, "amp: no key (run amp login)");
-	failure_tell(&e, ERR_LOGIN, "amp", STR("no key"), NULL);
+	failure_tell(&e, ERR_LOGIN, &silent, STR("no key"));
 	assert_string_equal(e.text, "amp: no key");
-	failure_tell(&e, ERR_HARNESS, "amp", STR("no key"), "run amp login");
+	failure_tell(&e, ERR_HARNESS, &plain, STR("no key"));
 	assert_string_equal(e.text, "amp: no key");
 }
 
@@ -190,8 +324,14 @@ main(void)
 		cmocka_unit_test(
 			every_vendors_words_for_a_full_context_are_known),
 		cmocka_unit_test(what_counts_tokens_otherwise_is_none),
-		cmocka_unit_test(words_correct_a_code_that_is_too_general),
-		cmocka_unit_test(nobody_repeats_a_turn_that_has_spoken),
+		cmocka_unit_test(
+			a_general_code_gives_way_to_one_that_says_more),
+		cmocka_unit_test(
+			a_rate_limit_that_only_a_payment_lifts_is_a_quota),
+		cmocka_unit_test(a_status_in_words_is_found),
+		cmocka_unit_test(a_number_inside_other_words_is_no_status),
+		cmocka_unit_test(words_are_found_whole),
+		cmocka_unit_test(a_dialect_comes_before_what_all_say),
 		cmocka_unit_test(statuses_have_their_codes),
 		cmocka_unit_test(only_a_lack_of_a_login_has_advice),
 		cmocka_unit_test(last_words_of_a_crash_are_looked_at),

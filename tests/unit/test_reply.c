@@ -3,7 +3,7 @@
 #include "tests/unit/answers.h"
 
 static const enum error_code codes[] = {
-#define ERROR(NAME, http, type, code) ERR_##NAME,
+#define ERROR(NAME, http, type, code, retry) ERR_##NAME,
 #include "proto/errors.def"
 };
 

@@ -307,12 +307,12 @@ a_failure_that_invites_to_try_again_keeps_its_word(void **state)
 {
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_RATE_LIMIT, "slow down");
+	fail_with(&e, ERR_QUOTA, "slow down");
 	e.retry_ms = 2000;
 	submits_to("s", 1, STR("same"));
 	turn_fail(has_worked(0), &e);
 	submits_to("s", 2, STR("same"));
-	fails(2, ERR_RATE_LIMIT);
+	fails(2, ERR_QUOTA);
 	assert_in_range(heard[2].retry_ms, 1, 2000);
 	e.retry_ms = 5;
 	submits_to("t", 3, STR("same"));
@@ -320,6 +320,45 @@ a_failure_that_invites_to_try_again_keeps_its_word(void **state)
 	wait_ms(&worker.loop, 10);
 	submits_to("t", 4, STR("same"));
 	have_started(3);
+}
+
+/* Whatever harness it is: its CLI would do twice what it has done. */
+static void
+nobody_is_invited_to_repeat_a_turn_that_may_have_acted(void **state)
+{
+	static const enum error_code inviting[] = { ERR_RATE_LIMIT,
+						    ERR_OVERLOADED,
+						    ERR_UPSTREAM, ERR_HARNESS,
+						    ERR_UNAVAILABLE };
+	struct error e = { 0 };
+	uint64_t turn = 1;
+
+	for (size_t i = 0; i < sizeof inviting / sizeof *inviting; i++) {
+		fail_with(&e, inviting[i], "slow down");
+		e.retry_ms = 2000;
+		submits(turn, STR("a"));
+		have_started(did.count + 1);
+		turn_fail(did.running[did.count - 1], &e);
+		fails(turn, inviting[i]);
+		assert_int_equal(heard[turn++].retry_ms, 2000);
+		submits(turn, STR("a"));
+		have_started(did.count + 1);
+		turn_text(did.running[did.count - 1], STR("I did it"));
+		turn_fail(did.running[did.count - 1], &e);
+		fails(turn, ERR_TRUNCATED);
+		assert_int_equal(heard[turn++].retry_ms, 0);
+	}
+}
+
+static void
+a_turn_that_has_acted_tells_what_no_retry_would_change(void **state)
+{
+	submits(1, STR("a"));
+	has_failed(has_worked(0), ERR_LOGIN);
+	fails(1, ERR_LOGIN);
+	submits(2, STR("a"));
+	has_failed(has_worked(1), ERR_TIMEOUT);
+	fails(2, ERR_TIMEOUT);
 }
 
 /* Its client has given up, and asks again while the agent is being stopped. */
@@ -470,6 +509,10 @@ main(void)
 		worker_test(nothing_is_given_again_if_that_is_off),
 		worker_test(the_retry_of_an_sdk_is_never_run),
 		worker_test(a_failure_that_invites_to_try_again_keeps_its_word),
+		worker_test(
+			nobody_is_invited_to_repeat_a_turn_that_may_have_acted),
+		worker_test(
+			a_turn_that_has_acted_tells_what_no_retry_would_change),
 		worker_test(a_turn_whose_client_has_left_is_not_run_twice),
 		worker_test(a_key_gives_a_finished_answer_again),
 		worker_test(a_key_is_for_one_request),

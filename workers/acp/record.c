@@ -339,8 +339,7 @@ fail(struct conversation *c, const json_t *ended)
 		c, json_integer_value(json_object_get(details, "statusCode")),
 		json_text(error, "message"), &e);
 	if (e.code == ERR_HARNESS && code && !strncmp(code, "provider.", 9))
-		e.code = conversation_has_spoken(c) ? ERR_TRUNCATED
-						    : ERR_UPSTREAM;
+		e.code = ERR_UPSTREAM;
 	acp_fail(c, &e);
 }
 

@@ -81,8 +81,6 @@ on_context(struct conversation *c, const json_t *update)
 	fail_with(&e, ERR_RATE_LIMIT,
 		  "%s has asked its model again and again, without an answer",
 		  conversation_name(c));
-	if (conversation_has_spoken(c))
-		e.code = ERR_TRUNCATED;
 	acp_stop_for(c, &e);
 }
 

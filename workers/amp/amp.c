@@ -107,7 +107,7 @@ ended(struct conversation *c, int status, struct str last_words,
 	if (WIFSIGNALED(status))
 		return;
 	if (last_words.len)
-		amp_explain(c, last_words, e);
+		amp_explain(last_words, e);
 	else
 		fail_with(e, ERR_TRUNCATED, "amp ended before its answer did");
 }

@@ -29,4 +29,4 @@ struct amp {
 bool amp_line(struct conversation *, struct str line, struct error *);
 
 /* failure.c: finds out from amp's words what went wrong. */
-void amp_explain(const struct conversation *, struct str words, struct error *);
+void amp_explain(struct str words, struct error *);

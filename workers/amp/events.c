@@ -187,8 +187,7 @@ on_result(struct conversation *c, const json_t *line)
 	if (!words.len)
 		words = json_str(line, "result");
 	if (!json_is_false(json_object_get(line, "is_error"))) {
-		amp_explain(c, words.len ? words : STR("no reason given"),
-			    &why);
+		amp_explain(words.len ? words : STR("no reason given"), &why);
 		conversation_fail(c, &why);
 	} else if (has_answer(c, line)) {
 		conversation_finish(c, a->is_cut ? "length" : "stop",

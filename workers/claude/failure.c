@@ -11,10 +11,7 @@
  * they are passed on, and looked at only where there is nothing else.
  */
 
-static const struct {
-	const char *word;
-	enum error_code code;
-} by_word[] = {
+static const struct failure_word names[] = {
 	{ "authentication_failed", ERR_LOGIN },
 	{ "oauth_org_not_allowed", ERR_FORBIDDEN },
 	{ "billing_error", ERR_QUOTA },
@@ -24,16 +21,8 @@ static const struct {
 	{ "prompt_too_long", ERR_CONTEXT },
 	{ "blocking_limit", ERR_CONTEXT },
 	{ "stream_idle_timeout", ERR_TIMEOUT },
+	{ NULL, ERR_NONE },
 };
-
-static enum error_code
-code_of_word(const char *word)
-{
-	for (size_t i = 0; word && i < sizeof by_word / sizeof *by_word; i++)
-		if (!strcmp(word, by_word[i].word))
-			return by_word[i].code;
-	return ERR_NONE;
-}
 
 /*
  * claudish answers 400 whenever its vendor refuses a request for good, and also
@@ -67,26 +56,41 @@ words_of(const json_t *result)
 	return words ? words : "no reason given";
 }
 
-/* The most specific sign comes first. */
-static enum error_code
-code_of(const struct conversation *c, const json_t *result)
+/* What the turn ended for says most; the word of the assistant line says less
+ * than the vendor's status. */
+static const char *
+name_of(const struct conversation *c, const json_t *result, long status)
 {
 	const struct claude *own = c->own;
-	json_int_t status = status_of(c, result);
-	enum error_code code;
+	const char *reason = json_text(result, "terminal_reason");
 
-	code = code_of_word(json_text(result, "terminal_reason"));
-	if (code == ERR_NONE)
-		code = failure_of_status((long)status);
-	if (code == ERR_NONE)
-		code = code_of_word(own->failure);
-	if (code == ERR_NONE)
-		code = code_of_word(json_text(result, "api_error"));
+	if (failure_of_name(names, reason) != ERR_NONE)
+		return reason;
+	if (failure_of_status(status) != ERR_NONE)
+		return NULL;
+	return failure_of_name(names, own->failure) != ERR_NONE
+		       ? own->failure
+		       : json_text(result, "api_error");
+}
+
+static enum error_code
+code_of(const struct conversation *c, const json_t *result,
+	const struct dialect *dialect)
+{
+	const struct claude *own = c->own;
+	long status = (long)status_of(c, result);
+	const struct failure f = {
+		.name = name_of(c, result, status),
+		.status = status,
+		.words = words_of(result),
+	};
+	enum error_code code = failure_code(dialect, &f);
+
 	if (code == ERR_RATE_LIMIT && own->resets_at)
 		code = ERR_QUOTA;
-	if (code == ERR_NONE && (status || json_text(result, "api_error")))
+	if (code == ERR_HARNESS && json_text(result, "api_error"))
 		code = ERR_UPSTREAM;
-	return failure_code(code, words_of(result), conversation_has_spoken(c));
+	return code;
 }
 
 void
@@ -97,9 +101,14 @@ claude_explain(const struct conversation *c, const json_t *result,
 	const char *name = c->instance->name;
 	int64_t seconds = own->resets_at - (int64_t)time(NULL);
 	struct error none;
+	const struct dialect dialect = {
+		.cli = name,
+		.names = names,
+		.log_in = harness_of(name, &none)->log_in,
+	};
 
-	failure_tell(e, code_of(c, result), name, str_of(words_of(result)),
-		     harness_of(name, &none)->log_in);
+	failure_tell(e, code_of(c, result, &dialect), &dialect,
+		     str_of(words_of(result)));
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;
 	if (seconds > UINT32_MAX / 1000)

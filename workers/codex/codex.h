@@ -155,7 +155,7 @@ void codex_note_command(struct conversation *, const char *method,
 
 /* failure.c: what a TurnError means, an answer to a request of ours, and words
  * alone. */
-void codex_explain(const json_t *error, bool has_spoken, struct error *);
+void codex_explain(const json_t *error, struct error *);
 void codex_explain_refusal(const json_t *error, struct error *);
 enum error_code codex_code_of_words(const char *words);
 int codex_status_of(const json_t *error); /* HTTP; 0: none */

@@ -302,7 +302,7 @@ fail(struct conversation *c, const json_t *error)
 	struct error e = { 0 };
 
 	x->is_over = true;
-	codex_explain(error, conversation_has_spoken(c), &e);
+	codex_explain(error, &e);
 	conversation_fail(c, &e);
 }
 
@@ -345,7 +345,8 @@ on_error(struct conversation *c, const json_t *event)
 	x->retries++;
 	if (words && strstr(words, "url: ws") && x->retries < 6)
 		return;
-	if (code != ERR_NONE && (code != ERR_UPSTREAM || x->retries > 2))
+	if (code != ERR_NONE && code != ERR_HARNESS &&
+	    (code != ERR_UPSTREAM || x->retries > 2))
 		fail(c, event);
 }
 
@@ -398,10 +399,8 @@ ended(struct conversation *c, int status, struct str last_words,
       struct error *e)
 {
 	if (WIFEXITED(status) && last_words.len)
-		fail_with(e,
-			  conversation_has_spoken(c) ? ERR_TRUNCATED
-						     : ERR_HARNESS,
-			  "codex: " STR_FMT, STR_ARG(last_words));
+		fail_with(e, ERR_HARNESS, "codex: " STR_FMT,
+			  STR_ARG(last_words));
 }
 
 static void

@@ -11,10 +11,7 @@
  * the message.
  */
 
-static const struct {
-	const char *word;
-	enum error_code code;
-} by_word[] = {
+static const struct failure_word names[] = {
 	{ "contextWindowExceeded", ERR_CONTEXT },
 	{ "sessionBudgetExceeded", ERR_QUOTA },
 	{ "usageLimitExceeded", ERR_QUOTA },
@@ -30,57 +27,41 @@ static const struct {
 	{ "internalServerError", ERR_UPSTREAM },
 	{ "unauthorized", ERR_LOGIN },
 	{ "badRequest", ERR_INVALID },
+	{ NULL, ERR_NONE },
 };
 
-/* Words that are looked for if there is nothing else; the first match counts.
- */
-static const struct {
-	const char *words;
-	enum error_code code;
-} by_words[] = {
+static const struct failure_word phrases[] = {
 	{ "model is not supported", ERR_NO_MODEL },
 	{ "does not exist", ERR_NO_MODEL },
-	{ "Model provider", ERR_NO_MODEL },
-	{ "Missing environment variable", ERR_LOGIN },
+	{ "model provider", ERR_NO_MODEL },
 	{ "maximum length of", ERR_TOO_LARGE },
-	{ "Quota exceeded", ERR_QUOTA },
-	{ "usage limit", ERR_QUOTA },
-	{ "rate limit", ERR_RATE_LIMIT },
-	{ "at capacity", ERR_OVERLOADED },
-	{ "experiencing high demand", ERR_UPSTREAM },
-	{ "stream disconnected", ERR_UPSTREAM },
-	{ "error sending request", ERR_UPSTREAM },
+	{ NULL, ERR_NONE },
 };
 
+static const struct dialect dialect = {
+	.cli = "codex",
+	.names = names,
+	.phrases = phrases,
+	.log_in = "run codex login",
+};
+
+/* Words that are the vendor's JSON are a refusal: see above. */
 static enum error_code
-code_of_word(const char *word)
+code_of(const char *name, long status, const char *words)
 {
-	for (size_t i = 0; word && i < sizeof by_word / sizeof *by_word; i++)
-		if (!strcmp(word, by_word[i].word))
-			return by_word[i].code;
-	return ERR_NONE;
-}
+	const struct failure f = {
+		.name = name,
+		.status = !status && words && *words == '{' ? 400 : status,
+		.words = words,
+	};
 
-/* "unexpected status 404 Not Found: ...", "last status: 429 Too Many ..." */
-static int
-status_in(const char *words)
-{
-	const char *at = words ? strstr(words, "status") : NULL;
-
-	while (at && *at && (*at < '0' || *at > '9') && *at != '\n')
-		at++;
-	return at && *at >= '1' && *at <= '5' ? (int)strtol(at, NULL, 10) : 0;
+	return failure_code(&dialect, &f);
 }
 
 enum error_code
 codex_code_of_words(const char *words)
 {
-	for (size_t i = 0; words && i < sizeof by_words / sizeof *by_words; i++)
-		if (strstr(words, by_words[i].words))
-			return by_words[i].code;
-	if (words && *words == '{')
-		return ERR_INVALID; /* the vendor's own, see above */
-	return failure_of_status(status_in(words));
+	return words ? code_of(NULL, 0, words) : ERR_NONE;
 }
 
 int
@@ -133,7 +114,7 @@ put(struct error *e, enum error_code code, const char *words)
 {
 	auto_free char *plain = plain_words(words);
 
-	failure_tell(e, code, "codex", str_of(plain), "run codex login");
+	failure_tell(e, code, &dialect, str_of(plain));
 }
 
 /*
@@ -159,16 +140,12 @@ pause_in(const char *words)
 }
 
 void
-codex_explain(const json_t *error, bool has_spoken, struct error *e)
+codex_explain(const json_t *error, struct error *e)
 {
 	const char *words = words_of(error);
-	enum error_code code = code_of_word(json_text(error, "codexErrorInfo"));
+	enum error_code code = code_of(json_text(error, "codexErrorInfo"),
+				       codex_status_of(error), words);
 
-	if (code == ERR_NONE)
-		code = failure_of_status(codex_status_of(error));
-	if (code == ERR_NONE)
-		code = codex_code_of_words(words);
-	code = failure_code(code, words, has_spoken);
 	put(e, code, words);
 	if (code == ERR_RATE_LIMIT)
 		e->retry_ms = pause_in(words);
@@ -178,8 +155,6 @@ void
 codex_explain_refusal(const json_t *error, struct error *e)
 {
 	const char *words = json_text(error, "message");
-	enum error_code code = codex_code_of_words(words);
 
-	put(e, failure_code(code, words, false),
-	    words ? words : "no reason given");
+	put(e, code_of(NULL, 0, words), words ? words : "no reason given");
 }

@@ -342,7 +342,7 @@ on_failed(struct conversation *c, const json_t *error)
 		finish(c, reason);
 		return;
 	}
-	codex_explain(error, conversation_has_spoken(c), &e);
+	codex_explain(error, &e);
 	end_turn(c, &e);
 }
 
@@ -364,10 +364,7 @@ codex_on_turn_completed(struct conversation *c, const json_t *params)
 		fail_with(&e, ERR_CANCELLED, "cancelled");
 		end_turn(c, &e);
 	} else {
-		fail_with(&e,
-			  conversation_has_spoken(c) ? ERR_TRUNCATED
-						     : ERR_HARNESS,
-			  "codex: the turn ended as \"%s\"",
+		fail_with(&e, ERR_HARNESS, "codex: the turn ended as \"%s\"",
 			  status ? status : "");
 		end_turn(c, &e);
 	}
@@ -411,6 +408,6 @@ codex_on_error(struct conversation *c, const json_t *params)
 	own->retries++;
 	if (!conversation_has_spoken(c) && may_retry(own, error))
 		return;
-	codex_explain(error, conversation_has_spoken(c), &e);
+	codex_explain(error, &e);
 	conversation_abort(c, &e);
 }

@@ -1,7 +1,5 @@
 #include "workers/factory/factory.h"
 
-#include <ctype.h>
-
 #include "workers/cli/failure.h"
 
 /*
@@ -9,10 +7,7 @@
  * is in the words of the error before, which begin with the HTTP status.
  */
 
-static const struct {
-	const char *reason;
-	enum error_code code;
-} by_reason[] = {
+static const struct failure_word names[] = {
 	{ "cancelled", ERR_CANCELLED },
 	{ "permission_rejected", ERR_FORBIDDEN },
 	{ "no_approver_available", ERR_FORBIDDEN },
@@ -24,40 +19,26 @@ static const struct {
 	{ "model_provider_unavailable", ERR_UPSTREAM },
 	{ "model_rate_limited", ERR_RATE_LIMIT },
 	{ "process_exit", ERR_CRASHED },
+	{ NULL, ERR_NONE },
 };
-
-static enum error_code
-code_of_reason(const char *reason)
-{
-	for (size_t i = 0; reason && i < sizeof by_reason / sizeof *by_reason;
-	     i++)
-		if (!strcmp(reason, by_reason[i].reason))
-			return by_reason[i].code;
-	return ERR_NONE;
-}
-
-/* The vendor's status says more than a reason that only says who failed. */
-static enum error_code
-code_of(const char *reason, const char *words, bool has_spoken)
-{
-	enum error_code code = code_of_reason(reason), status = ERR_NONE;
-
-	if (isdigit((unsigned char)*words))
-		status = failure_of_status(strtol(words, NULL, 10));
-	if (status != ERR_NONE &&
-	    (code == ERR_NONE || code == ERR_INVALID || code == ERR_UPSTREAM))
-		code = status;
-	return failure_code(code, words, has_spoken);
-}
 
 void
 factory_explain(const struct factory *f, const char *reason, struct error *e)
 {
+	const struct dialect dialect = {
+		.cli = "factory",
+		.names = names,
+		.log_in = factory.log_in,
+	};
+	const struct failure failure = {
+		.name = reason,
+		.status = failure_status_in(f->words),
+		.words = f->words,
+	};
+	enum error_code code = failure_code(&dialect, &failure);
 	const char *words = f->words[0] ? f->words
 			    : reason	? reason
 					: "no reason given";
-	enum error_code code = code_of(
-		reason, f->words, conversation_has_spoken(f->conversation));
 
 	if (code == ERR_CANCELLED)
 		fail_with(e, code, "cancelled");
@@ -67,7 +48,7 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 			  "mode %s",
 			  f->conversation->permission_mode);
 	else
-		failure_tell(e, code, "factory", str_of(words), factory.log_in);
+		failure_tell(e, code, &dialect, str_of(words));
 }
 
 static const struct {
@@ -109,8 +90,6 @@ factory_gives_up(const struct factory *f, const json_t *retry, struct error *e)
 		return false;
 	if (f->has_said)
 		words = "the vendor's stream broke off";
-	if (conversation_has_spoken(f->conversation))
-		code = ERR_TRUNCATED;
 	fail_with(e, code, "factory: %s", words);
 	if (code == ERR_RATE_LIMIT)
 		e->retry_ms = DROID_PAUSE_MS;

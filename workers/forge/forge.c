@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <sys/wait.h>
 
+#include "workers/cli/failure.h"
 #include "workers/cli/transcript.h"
 
 /* `model` is "provider/model", and is set by variables. */
@@ -111,62 +112,27 @@ clear(struct conversation *c)
 /* The end of the process */
 
 /* forge tells of failures in words for people only. */
-static const struct {
-	const char *words;
-	enum error_code code;
-} by_words[] = {
-	{ "401", ERR_LOGIN },
-	{ "nauthorized", ERR_LOGIN },
-	{ "403", ERR_FORBIDDEN },
-	{ "API key", ERR_LOGIN },
-	{ "provider configured", ERR_LOGIN },
-	{ "model configured", ERR_LOGIN },
-	{ "Login again", ERR_LOGIN },
-	{ "insufficient_quota", ERR_QUOTA },
-	{ "billing", ERR_QUOTA },
-	{ "429", ERR_RATE_LIMIT },
-	{ "404", ERR_NO_MODEL },
-	{ "529", ERR_OVERLOADED },
-	{ "503", ERR_OVERLOADED },
-	{ "500", ERR_UPSTREAM },
-	{ "502", ERR_UPSTREAM },
-	{ "504", ERR_TIMEOUT },
-	{ "400", ERR_INVALID },
+static const struct failure_word phrases[] = {
+	{ "*provider configured", ERR_LOGIN },
+	{ "*model configured", ERR_LOGIN },
+	{ "login again", ERR_LOGIN },
+	{ NULL, ERR_NONE },
 };
 
-/* Finds "401", but not in "1401 tokens". */
-static bool
-has_word(const char *text, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = text; (at = strstr(at, word)); at += len)
-		if (!isdigit((unsigned char)*word) ||
-		    ((at == text || !isdigit((unsigned char)at[-1])) &&
-		     !isdigit((unsigned char)at[len])))
-			return true;
-	return false;
-}
-
-static enum error_code
-code_of(const char *words)
-{
-	for (size_t i = 0; i < sizeof by_words / sizeof *by_words; i++)
-		if (has_word(words, by_words[i].words))
-			return by_words[i].code;
-	return ERR_HARNESS;
-}
+static const struct dialect dialect = {
+	.cli = "forge",
+	.phrases = phrases,
+	.log_in = "run forge provider login",
+};
 
 static void
-explain(const struct conversation *c, const char *words, struct error *e)
+explain(const char *words, struct error *e)
 {
-	enum error_code code = code_of(words);
+	const struct failure f = { .words = words };
 	const char *at = strstr(words, "ERROR: ");
 
-	if (conversation_has_spoken(c) && code != ERR_LOGIN)
-		code = ERR_TRUNCATED;
-	fail_with(e, code, "forge: %s%s", at ? at + strlen("ERROR: ") : words,
-		  code == ERR_LOGIN ? " (run forge provider login)" : "");
+	failure_tell(e, failure_code(&dialect, &f), &dialect,
+		     str_of(at ? at + strlen("ERROR: ") : words));
 }
 
 static bool
@@ -195,7 +161,7 @@ ended(struct conversation *c, int status, struct str last_words,
 	else if (WIFSIGNALED(status))
 		return;
 	else if (*words || f->failure[0])
-		explain(c, *words ? words : f->failure, e);
+		explain(*words ? words : f->failure, e);
 	else if (f->has_finished)
 		fail_with(e, ERR_HARNESS,
 			  "forge: the answer is empty (no stream output)");

@@ -53,8 +53,7 @@ on_failure(struct conversation *c, const json_t *error)
 	if (text_is(json_text(error, "name"), "ContentFilterError"))
 		return;
 	if (!o->is_stopping && !o->failure.code)
-		opencode_explain(error, conversation_has_spoken(c),
-				 &o->failure);
+		opencode_explain(error, &o->failure);
 }
 
 /* A new message after a failure: the CLI goes on. */
@@ -129,8 +128,7 @@ on_retry(struct conversation *c, const json_t *status)
 	if (!o->step_spoke && code != ERR_RATE_LIMIT && code != ERR_QUOTA &&
 	    number(status, "attempt") <= 1 && wait <= LONGEST_WAIT_MS)
 		return;
-	if (o->step_spoke ||
-	    (conversation_has_spoken(c) && failure_invites_retry(code)))
+	if (o->step_spoke)
 		code = ERR_TRUNCATED;
 	fail_with(&why, code, "opencode: %s", words ? words : "it would retry");
 	if (code == ERR_RATE_LIMIT || code == ERR_QUOTA)
@@ -169,7 +167,7 @@ on_error(struct conversation *c, const json_t *about)
 	if (o->phase == BEGUN) {
 		on_failure(c, error);
 	} else if (o->phase == ASKED && !o->is_stopping) {
-		opencode_explain(error, false, &why);
+		opencode_explain(error, &why);
 		turn_stop(c, &why);
 	}
 }

@@ -177,7 +177,7 @@ void parts_count(struct conversation *, const json_t *part);
 json_t *parts_record(struct opencode *, const char *id, const char *type);
 
 /* failure.c: what an error object means, and the words of a retry. */
-void opencode_explain(const json_t *error, bool has_spoken, struct error *);
+void opencode_explain(const json_t *error, struct error *);
 enum error_code opencode_code_of_words(const char *words);
 
 static inline const char *

@@ -334,7 +334,7 @@ on_retry(struct conversation *c, const json_t *line)
 
 	if (!is_listening(p))
 		return;
-	pi_explain(p, conversation_has_spoken(c), &why);
+	pi_explain(p, &why);
 	if (why.code == ERR_RATE_LIMIT)
 		why.retry_ms =
 			(uint32_t)(delay > 0 && delay < UINT32_MAX ? delay : 0);
@@ -378,7 +378,7 @@ on_settled(struct conversation *c, const json_t *line)
 		return;
 	}
 	if (!why.code)
-		pi_explain(p, conversation_has_spoken(c), &why);
+		pi_explain(p, &why);
 	conversation_fail(c, &why);
 }
 

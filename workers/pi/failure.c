@@ -1,7 +1,5 @@
 #include "workers/pi/pi.h"
 
-#include <ctype.h>
-
 #include "workers/cli/failure.h"
 
 /*
@@ -10,30 +8,10 @@
  * "terminated" or "Connection error.", if the vendor has not answered.
  */
 
-/* These words tell more than the status beside them, if there is one. */
-static const struct {
-	const char *words;
-	enum error_code code;
-} by_words[] = {
-	{ "insufficient_quota", ERR_QUOTA },
-	{ "overloaded", ERR_OVERLOADED },
-	{ "API key", ERR_LOGIN },
-	{ "Connection error", ERR_UPSTREAM },
+static const struct failure_word phrases[] = {
 	{ "terminated", ERR_UPSTREAM },
-	{ "timed out", ERR_TIMEOUT },
+	{ NULL, ERR_NONE },
 };
-
-static enum error_code
-code_of(const char *words)
-{
-	long status =
-		isdigit((unsigned char)*words) ? strtol(words, NULL, 10) : 0;
-
-	for (size_t i = 0; i < sizeof by_words / sizeof *by_words; i++)
-		if (strstr(words, by_words[i].words))
-			return by_words[i].code;
-	return failure_of_status(status);
-}
 
 /* The "message" in the JSON behind the status; NULL if there is none. */
 static json_t *
@@ -53,10 +31,17 @@ message_in(const char *words)
 }
 
 void
-pi_explain(const struct pi *p, bool has_spoken, struct error *e)
+pi_explain(const struct pi *p, struct error *e)
 {
-	enum error_code code =
-		failure_code(code_of(p->words), p->words, has_spoken);
+	const struct dialect dialect = {
+		.cli = "pi",
+		.phrases = phrases,
+		.log_in = pi.log_in,
+	};
+	const struct failure f = {
+		.status = failure_status_in(p->words),
+		.words = p->words,
+	};
 	json_t *message = message_in(p->words);
 	const char *words = message	  ? json_string_value(message)
 			    : p->words[0] ? p->words
@@ -65,6 +50,7 @@ pi_explain(const struct pi *p, bool has_spoken, struct error *e)
 	if (!strcmp(p->stop, "aborted"))
 		fail_with(e, ERR_CANCELLED, "cancelled");
 	else
-		failure_tell(e, code, "pi", str_of(words), pi.log_in);
+		failure_tell(e, failure_code(&dialect, &f), &dialect,
+			     str_of(words));
 	json_decref(message);
 }

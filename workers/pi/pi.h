@@ -49,7 +49,7 @@ json_t *pi_image(const json_t *part);
 void pi_ask(struct conversation *, const char *type, json_t *command);
 
 /* failure.c: why the last message failed. */
-void pi_explain(const struct pi *, bool has_spoken, struct error *e);
+void pi_explain(const struct pi *, struct error *e);
 
 /* files.c: false on failure. */
 bool pi_write_past(struct conversation *, struct error *);

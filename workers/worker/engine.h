@@ -75,6 +75,7 @@ struct turn {
 	uint64_t identity;   /* 0: it is none */
 	struct story story;  /* what it has said */
 	bool has_used_tools; /* repeating it might do something twice */
+	bool has_spoken; /* text, thoughts or tools: its CLI may have acted */
 };
 
 /* What an engine says of a turn that it will do.  Strings are lent. */

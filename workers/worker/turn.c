@@ -244,6 +244,7 @@ turn_started(struct turn *t, const char *session, const char *how,
 static void
 say(struct turn *t, enum msg_type type, struct str text)
 {
+	t->has_spoken |= type != MSG_MEANWHILE;
 	if (!is_heard(t))
 		return;
 	if (t->identity)
@@ -274,7 +275,7 @@ turn_meanwhile(struct turn *t, struct str s)
 void
 turn_tool(struct turn *t, struct str json)
 {
-	t->has_used_tools = true;
+	t->has_used_tools = t->has_spoken = true;
 	if (json.len <= MAX_DELTA)
 		say(t, MSG_TOOL, json);
 }
@@ -379,9 +380,29 @@ turn_cut(struct turn *t, const struct error *e)
 	t->was_cut = true;
 }
 
-void
-turn_fail(struct turn *t, const struct error *e)
+/*
+ * A client must not be invited to send a request again whose CLI may have acted
+ * already: it would act twice.  A CLI that has told nothing of the turn and
+ * says itself why it failed has not acted.
+ */
+static struct error
+failure_of(const struct turn *t, const struct error *e)
 {
+	struct error failure = *e;
+
+	if (t->has_spoken &&
+	    (error_retry(e->code) == RETRY_LATER || e->code == ERR_HARNESS)) {
+		failure.code = ERR_TRUNCATED;
+		failure.retry_ms = 0;
+	}
+	return failure;
+}
+
+void
+turn_fail(struct turn *t, const struct error *why)
+{
+	const struct error failure = failure_of(t, why), *e = &failure;
+
 	log_info("turn %ju: %s: %s", (uintmax_t)t->id, error_name(e->code),
 		 log_quote(str_of(e->text)));
 	list_each (&t->listeners, n)

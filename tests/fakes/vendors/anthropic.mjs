@@ -52,7 +52,7 @@ function framesOf(message, chunks) {
 }
 
 export const anthropic = {
-  error: (status, message = `scripted ${status}`, type) =>
+  error: (status, message = `${status === 429 ? 'Rate limit reached: ' : ''}scripted ${status}`, type) =>
     ({ type: 'error', error: { type: type ?? errors[status] ?? 'api_error', message }, request_id: 'req_scripted' }),
   headers: serial => ({ 'request-id': `req_${serial}` }),
 

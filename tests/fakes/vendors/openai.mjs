@@ -64,7 +64,7 @@ const errorCodes = { 401: 'invalid_api_key', 404: 'model_not_found', 429: 'rate_
 const isResponses = body => body.input !== undefined && body.messages === undefined;
 
 export const openai = {
-  error: (status, message = `scripted ${status}`, type) =>
+  error: (status, message = `${status === 429 ? 'Rate limit reached: ' : ''}scripted ${status}`, type) =>
     ({ error: {
       message, type: type ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
       param: null, code: errorCodes[status] ?? null,
