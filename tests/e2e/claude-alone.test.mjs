@@ -9,10 +9,10 @@ import { claudeEnv, isGone, isThere, says, startBridge, test, waitFor } from './
 
 const QUESTION = 'the question';
 
-async function start(t) {
+async function start(t, env = {}) {
   const cloud = await startAnthropic();
   t.after(() => cloud.close());
-  const bridge = await startBridge(t, { backends: ['claude'], env: claudeEnv(cloud) });
+  const bridge = await startBridge(t, { backends: ['claude'], env: { ...claudeEnv(cloud), ...env } });
   const cwd = join(bridge.directory, 'project');
   mkdirSync(cwd);
   return { cloud, bridge, cwd, happens: name => writeFileSync(join(cwd, name), '') };
@@ -60,6 +60,22 @@ test('what it says between turns is nobody\'s answer', async t => {
   assert.equal((await bridge.answers('claude', `${QUESTION} again`, session)).content, 'the answer');
   assert.deepEqual(clis(bridge), pids);
   assert.match(JSON.stringify(cloud.requests.at(-1).body.messages), /by itself/);
+});
+
+// Its own turn waits for something that never happens.
+test('a request interrupts what it does by itself, if that is set, and nothing else', async t => {
+  const its = await start(t, { CLAUDE_INTERRUPT_OWN_TURNS: 'true' });
+  const { cloud, bridge, happens } = its;
+  const session = await leavesACommand(its), pids = clis(bridge);
+  const n = cloud.requests.length;
+
+  happens('end');
+  await beginsAlone(cloud, n);
+  const { content } = await bridge.answers('claude', QUESTION, session);
+  assert.equal(content, 'the answer');
+  assert.equal((await bridge.answers('claude', `${QUESTION} again`, session)).content, 'the answer');
+  assert.deepEqual(clis(bridge), pids, 'the process lives on');
+  assert.equal(cloud.requests.filter(asked => last(asked).includes(QUESTION)).length, 2, 'each was asked once');
 });
 
 test('a client that leaves does not stop what it does by itself', async t => {

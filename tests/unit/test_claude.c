@@ -170,6 +170,29 @@ what_it_does_by_itself_is_not_its_answer(void **state_)
 }
 
 static void
+a_turn_of_its_own_is_interrupted_only_while_it_is_under_way(void **state_)
+{
+	static const char interrupt[] =
+		"\"request\":{\"subtype\":\"interrupt\"}";
+
+	forget();
+	state.is_ready = true;
+	harness()->interrupt_own(&talk);
+	assert_int_equal(notes.written.len, 0);
+	hear_line(STR("{\"type\":\"command_lifecycle\",\"state\":\"started\","
+		      "\"command_uuid\":\"of a timer\"}"));
+	must_have_heard("alone\n");
+	harness()->interrupt_own(&talk);
+	must_have_written(interrupt);
+	buf_fini(&notes.written);
+	hear_line(STR("{\"type\":\"result\",\"is_error\":true,"
+		      "\"origin\":{\"kind\":\"timer\"}}"));
+	harness()->interrupt_own(&talk);
+	assert_int_equal(notes.written.len, 0);
+	forget();
+}
+
+static void
 a_prompt_behind_a_turn_of_its_own_is_taken_back(void **state_)
 {
 	is_heard_of("recalled-prompt");
@@ -702,6 +725,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_says_is_heard),
 		cmocka_unit_test(what_it_does_by_itself_is_not_its_answer),
+		cmocka_unit_test(
+			a_turn_of_its_own_is_interrupted_only_while_it_is_under_way),
 		cmocka_unit_test(
 			a_prompt_behind_a_turn_of_its_own_is_taken_back),
 		cmocka_unit_test(only_the_turn_that_is_stopped_is_interrupted),

@@ -342,8 +342,14 @@ a_turn_that_it_begins_by_itself_is_nobodys(void **state_)
 	hear("{\"method\":\"item/agentMessage/delta\",\"params\":{\"threadId\":"
 	     "\"T\",\"turnId\":\"V\",\"itemId\":\"i\",\"delta\":\"own\"}}");
 	assert_false(was_heard("silent"));
+	codex_interrupt_own(&talk);
+	assert_true(is_in(&notes.written, "turn/interrupt"));
+	assert_true(is_in(&notes.written, "\"turnId\":\"V\""));
+	buf_fini(&notes.written);
 	hear("{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"T\","
 	     "\"turn\":{\"id\":\"V\",\"status\":\"failed\"}}}");
+	codex_interrupt_own(&talk);
+	assert_false(is_in(&notes.written, "turn/interrupt"));
 	assert_true(was_heard("silent"));
 	assert_false(was_heard("finish"));
 	assert_false(was_heard("fail"));

@@ -17,7 +17,7 @@ struct asked {
 
 static struct {
 	unsigned kills, retires, leaves, says, interrupts, handshakes, idles;
-	unsigned trials, closes;
+	unsigned trials, closes, own_interrupts;
 	struct buf text; /* of turns */
 } did;
 
@@ -222,6 +222,14 @@ interrupt(struct conversation *c)
 }
 
 static void
+interrupt_own(struct conversation *c)
+{
+	did.own_interrupts++;
+	if (ends_on_interrupt)
+		conversation_falls_silent(c);
+}
+
+static void
 close_it(struct conversation *c)
 {
 	const struct outcome o = { .error = &another };
@@ -287,6 +295,7 @@ setup(void **state)
 	harness = (struct harness){ .handshake = handshake,
 				    .say = say,
 				    .interrupt = interrupt,
+				    .interrupt_own = interrupt_own,
 				    .close = close_it };
 	pool = (struct pool){ .worker = &worker,
 			      .harness = &harness,
@@ -376,10 +385,11 @@ every_cell_leads_where_it_must(void **state)
 {
 	for (int s = 0; s < CONVERSATION_STATES; s++)
 		for (int e = 0; e < CONVERSATION_EVENTS; e++)
-			for (int shares = 0; shares <= 1; shares++) {
+			for (int way = 0; way < 4; way++) {
 				teardown(NULL);
 				setup(NULL);
-				harness.shares = shares;
+				harness.shares = way % 2;
+				worker.harness.interrupts_own = way / 2;
 				walk(s, e);
 			}
 }
@@ -529,6 +539,77 @@ a_turn_behind_one_of_the_clis_own_is_taken_back(void **state)
 }
 
 static void
+a_turn_waits_for_the_end_of_one_of_the_clis_own(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+	struct asked next = { 0 };
+
+	conversation_give(c, &next.turn);
+	assert_int_equal(did.own_interrupts, 0);
+	assert_int_equal(did.says, 1);
+	conversation_falls_silent(c);
+	assert_int_equal(did.says, 2);
+}
+
+static void
+a_turn_may_interrupt_one_of_the_clis_own(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+	struct asked dropped = { 0 }, next = { 0 };
+
+	worker.harness.interrupts_own = true;
+	conversation_give(c, &dropped.turn);
+	assert_int_equal(did.own_interrupts, 1);
+	conversation_stop(c, &why);
+	conversation_give(c, &next.turn);
+	assert_int_equal(did.own_interrupts, 1);
+	assert_int_equal(did.says, 1); /* not before the CLI has ended */
+	conversation_falls_silent(c);
+	assert_int_equal(did.says, 2);
+	assert_int_equal(did.interrupts, 0);
+
+	conversation_finish(c, "stop", NULL, NULL);
+	conversation_speaks_alone(c);
+	conversation_give(c, &next.turn);
+	assert_int_equal(did.own_interrupts, 2);
+}
+
+static void
+a_turn_of_the_clis_own_may_end_as_soon_as_it_is_interrupted(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+	struct asked next = { 0 };
+
+	worker.harness.interrupts_own = ends_on_interrupt = true;
+	conversation_give(c, &next.turn);
+	assert_int_equal(c->state, BUSY);
+	assert_int_equal(did.says, 2);
+	assert_int_equal(next.told, 0);
+}
+
+static void
+a_turn_that_waits_for_a_stopped_one_interrupts_what_follows_that(void **state)
+{
+	struct conversation *c = in_state(STOPPING);
+	struct asked next = { 0 };
+
+	worker.harness.interrupts_own = true;
+	conversation_give(c, &next.turn);
+	assert_int_equal(did.own_interrupts, 0);
+	conversation_speaks_alone(c);
+	assert_int_equal(did.own_interrupts, 1);
+}
+
+/* It may have begun already when the interrupt is read. */
+static void
+a_turn_that_was_said_is_not_put_at_risk_by_an_interrupt(void **state)
+{
+	worker.harness.interrupts_own = true;
+	assert_int_equal(in_state(QUEUED)->state, QUEUED);
+	assert_int_equal(did.own_interrupts, 0);
+}
+
+static void
 the_end_of_a_stopped_turn_moves_no_mark(void **state)
 {
 	struct conversation *c = in_state(BUSY);
@@ -582,6 +663,11 @@ main(void)
 		TEST(a_turn_that_was_said_first_may_come_second),
 		TEST(a_turn_of_the_clis_own_is_not_interrupted_for_another),
 		TEST(a_turn_behind_one_of_the_clis_own_is_taken_back),
+		TEST(a_turn_waits_for_the_end_of_one_of_the_clis_own),
+		TEST(a_turn_may_interrupt_one_of_the_clis_own),
+		TEST(a_turn_of_the_clis_own_may_end_as_soon_as_it_is_interrupted),
+		TEST(a_turn_that_waits_for_a_stopped_one_interrupts_what_follows_that),
+		TEST(a_turn_that_was_said_is_not_put_at_risk_by_an_interrupt),
 		TEST(the_end_of_a_stopped_turn_moves_no_mark),
 		TEST(too_much_between_turns_is_cut),
 		TEST(a_spare_may_be_ready_before_it_is_taken),

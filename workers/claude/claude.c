@@ -249,6 +249,17 @@ drop_prompt(struct conversation *c)
 	conversation_fail(c, &e);
 }
 
+/* No prompt of ours is in the CLI while this is called, so none can be hit,
+ * even if the CLI's turn has just ended. */
+static void
+interrupt_own(struct conversation *c)
+{
+	const struct claude *own = c->own;
+
+	if (own->under_way == CLAUDE_OWN_TURN)
+		ask(c, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+}
+
 /*
  * What would be interrupted is the turn under way.  If that is not ours, the
  * prompt is still queued, and is taken back; if it is not queued any more, its
@@ -349,6 +360,7 @@ static const struct harness claude = {
 	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
+	.interrupt_own = interrupt_own,
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,
@@ -373,6 +385,7 @@ static const struct harness claudish = {
 	.handshake = handshake,
 	.say = say,
 	.interrupt = interrupt,
+	.interrupt_own = interrupt_own,
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,

@@ -302,6 +302,21 @@ go_on(struct conversation *c)
 	}
 }
 
+/*
+ * A turn has come while the CLI has one of its own under way.  It waits for the
+ * end of that, which comes sooner if the operator wants it so.  Nothing of ours
+ * is under way in the CLI, so nothing of ours can be interrupted.
+ */
+static void
+break_in(struct conversation *c)
+{
+	if (!settings_of(c)->interrupts_own || c->broke_in ||
+	    !c->pool->harness->interrupt_own)
+		return;
+	c->broke_in = true;
+	c->pool->harness->interrupt_own(c);
+}
+
 /* One that is dismissed has nothing to listen to. */
 static void
 listen(struct conversation *c)
@@ -312,6 +327,9 @@ listen(struct conversation *c)
 		return;
 	}
 	listen_for_silence(c);
+	c->broke_in = false;
+	if (c->state == CONVERSATION_ALONE && c->turn)
+		break_in(c);
 }
 
 static void
@@ -434,6 +452,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},
 	[CONVERSATION_ALONE] = {
+		[ON_TURN]   = { CONVERSATION_ALONE,    break_in },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_IDLE,     go_on },
 		[ON_SIGN]   = { CONVERSATION_ALONE,    listen_for_silence },

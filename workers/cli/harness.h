@@ -156,6 +156,7 @@ struct conversation {
 			      * prompt.h */
 	bool was_starting;   /* the turn was given before the CLI was ready */
 	bool was_said;	     /* the turn was */
+	bool broke_in;	     /* the CLI was asked to stop the turn of its own */
 	bool said_something;
 	bool is_trial;	   /* begun to see that the CLI works; nobody's turn is
 			    * ever said in it, and how it went is not told yet */
@@ -252,6 +253,13 @@ struct harness {
 	 * conversation_fail() or conversation_finish().  Without it the process
 	 * is killed. */
 	void (*interrupt)(struct conversation *);
+
+	/* MAY be NULL: asks the CLI to stop the turn of its own that is under
+	 * way, and nothing else, which must then lead to
+	 * conversation_falls_silent().  Called at most once for each such turn,
+	 * before the turn that waits for it is said.  Without it that turn
+	 * waits. */
+	void (*interrupt_own)(struct conversation *);
 
 	/* MUST be set if each conversation has an instance: hears one line.  If
 	 * this fails, the process is killed and the turn fails. */

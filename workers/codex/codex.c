@@ -253,6 +253,7 @@ static const struct harness harness = {
 	.handshake = codex_greet,
 	.say = codex_say,
 	.interrupt = codex_interrupt,
+	.interrupt_own = codex_interrupt_own,
 	.clear = codex_clear,
 	.models = models,
 	.shares = MOST_THREADS,

@@ -134,6 +134,7 @@ json_t *codex_item_of_input(const json_t *input);
 /* turn.c */
 void codex_say(struct conversation *);
 void codex_interrupt(struct conversation *);
+void codex_interrupt_own(struct conversation *);
 void codex_stop_turn(struct conversation *);
 bool codex_is_turn(const struct codex *, const json_t *params);
 void codex_on_turn_started(struct conversation *, const json_t *params);

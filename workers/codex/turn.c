@@ -196,6 +196,19 @@ codex_interrupt(struct conversation *c)
 		codex_stop_turn(c);
 }
 
+/* By its id, so that no other turn is hit. */
+void
+codex_interrupt_own(struct conversation *c)
+{
+	const struct codex *own = c->own;
+
+	if (own->is_alone)
+		rpc_ask(codex_rpc(c), "turn/interrupt",
+			json_pack("{s:s, s:s}", "threadId", c->cli_id, "turnId",
+				  own->turn),
+			NULL, NULL);
+}
+
 /* What Codex tells of its turn */
 
 bool
