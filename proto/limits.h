@@ -55,3 +55,7 @@
 #define MAX_LISTENERS 16 /* requests that are answered by one turn */
 #define MAX_PASTS 1024	 /* ended turns that a worker can repeat... */
 #define MAX_STORIES (32u << 20) /* ...and bytes of all their answers */
+#define MAX_OUTBOXES                                                           \
+	(64u << 20) /* bytes of answers that wait in a worker for all its      \
+		     * slow clients; beyond that it tells no answer again, nor \
+		     * waits as long for who shares one */

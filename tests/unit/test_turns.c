@@ -235,6 +235,72 @@ a_client_that_falls_far_behind_another_is_told_so(void **state)
 	assert_int_equal(heard[2].bytes, MAX_BACKLOG + MAX_WINDOW);
 }
 
+static void
+reads_all(uint64_t turn)
+{
+	for (size_t n = 0; n < MAX_STORY; n += MAX_WINDOW)
+		gives_credit(turn, MAX_WINDOW);
+	finishes(turn);
+}
+
+/* A client that repeats its request and reads nothing of the answer. */
+static void
+repeats_and_reads_nothing(uint64_t turn)
+{
+	struct msg_submit m = order(turn, STR("same"));
+
+	m.key = STR("k");
+	m.window = 1;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	is_accepted(turn);
+}
+
+static void
+repeated_answers_that_wait_for_slow_clients_have_one_limit(void **state)
+{
+	const size_t fits = MAX_OUTBOXES / (MAX_STORY / 2 + MAX_WINDOW);
+	auto_free char *text = xcalloc(1, MAX_STORY);
+	uint64_t turn = 1;
+
+	memset(text, 'x', MAX_STORY);
+	submits_with_key("k", turn, STR("same"));
+	have_started(1);
+	turn_text(did.running[0], (struct str){ text, MAX_STORY / 2 });
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	reads_all(turn);
+	while (worker.unsent + MAX_STORY / 2 <= MAX_OUTBOXES)
+		repeats_and_reads_nothing(++turn);
+	assert_true(turn > fits);
+	assert_true(worker.unsent <= MAX_OUTBOXES);
+	submits_with_key("k", MANY - 1, STR("same"));
+	fails(MANY - 1, ERR_UNAVAILABLE);
+
+	/* Who has gone makes room, and so does who reads on. */
+	cancels(turn);
+	reads_all(turn - 1);
+	assert_int_equal(heard[turn - 1].bytes, MAX_STORY / 2);
+	submits_with_key("k", MANY - 2, STR("same"));
+	reads_all(MANY - 2);
+	assert_int_equal(did.starts, 1);
+}
+
+static void
+nobody_joins_a_turn_that_there_is_no_room_to_tell_again(void **state)
+{
+	submits_to("s", 1, STR("same"));
+	have_started(1);
+	turn_text(did.running[0], STR("one "));
+	worker.unsent += MAX_OUTBOXES;
+	submits_to("s", 2, STR("same"));
+	fails(2, ERR_UNAVAILABLE);
+	worker.unsent -= MAX_OUTBOXES;
+	submits_to("s", 3, STR("same"));
+	is_accepted(3);
+	turn_finish(did.running[0], "stop", NULL, NULL);
+	finishes(3);
+	assert_string_equal(heard[3].text, "one ");
+}
+
 /* Failures */
 
 static void
@@ -503,6 +569,10 @@ main(void)
 		worker_test(a_turn_is_cancelled_when_its_last_client_leaves),
 		worker_test(a_turn_goes_on_at_the_pace_of_its_fastest_client),
 		worker_test(a_client_that_falls_far_behind_another_is_told_so),
+		worker_test(
+			repeated_answers_that_wait_for_slow_clients_have_one_limit),
+		worker_test(
+			nobody_joins_a_turn_that_there_is_no_room_to_tell_again),
 		worker_test(
 			a_failure_after_tools_is_given_again_and_then_the_turn_is_run),
 		worker_test(a_failure_before_any_tool_is_run_again),

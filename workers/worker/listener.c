@@ -81,6 +81,20 @@ listener_new(struct worker *w, struct turn *t, const struct msg_submit *m)
 	return l;
 }
 
+/* What waits for its client has grown or shrunk. */
+static void
+count_backlog(struct listener *l, size_t added, size_t gone)
+{
+	l->backlog += added - gone;
+	l->worker->unsent += added - gone;
+}
+
+static size_t
+weight_of(const struct outgoing *o)
+{
+	return o->cost ? o->cost : EVENT_COST;
+}
+
 void
 listener_drop_outbox(struct listener *l)
 {
@@ -96,7 +110,7 @@ listener_drop_outbox(struct listener *l)
 		nng_msg_free(o->raw);
 		free(o);
 	}
-	l->backlog = 0;
+	count_backlog(l, 0, l->backlog);
 }
 
 void
@@ -133,24 +147,30 @@ tell_at_cost(struct listener *l, enum msg_type type, void *body, size_t cost)
 	o = xcalloc(1, sizeof *o);
 	o->raw = raw;
 	o->cost = cost;
-	l->backlog += cost ? cost : EVENT_COST;
+	count_backlog(l, weight_of(o), 0);
 	list_append(&l->outbox, &o->node);
 }
 
-/* The only listener of a turn is no slower than the others: the turn waits for
- * it (turn_is_blocked), or is ended by its engine (turn_backlog). */
+/*
+ * The only listener of a turn is no slower than the others: the turn waits for
+ * it (turn_is_blocked), or is ended by its engine (turn_backlog).  Where the
+ * slow clients of all turns together have too much waiting, one that is given
+ * the same as a faster one may be as far behind as any other client only.
+ */
 static void
 cut_if_far_behind(struct listener *l)
 {
+	size_t most =
+		l->worker->unsent > MAX_OUTBOXES ? MAX_WINDOW : MAX_BACKLOG;
 	struct error e = { 0 };
 
-	if (l->backlog <= MAX_BACKLOG || !l->turn ||
-	    l->backlog - turn_backlog(l->turn) <= MAX_BACKLOG)
+	if (l->backlog <= most || !l->turn ||
+	    l->backlog - turn_backlog(l->turn) <= most)
 		return;
 	fail_with(&e, ERR_TRUNCATED,
 		  "this client reads so much more slowly than another one that "
-		  "is given the same answer that %u bytes of it wait",
-		  MAX_BACKLOG);
+		  "is given the same answer that %zu bytes of it wait",
+		  l->backlog);
 	listener_cut(l, &e);
 }
 
@@ -286,7 +306,7 @@ drain(struct listener *l)
 		if (o->cost && l->credit <= 0)
 			return;
 		l->credit -= (int64_t)o->cost;
-		l->backlog -= o->cost ? o->cost : EVENT_COST;
+		count_backlog(l, 0, weight_of(o));
 		list_remove(&l->outbox, n);
 		outlet_pass(&l->worker->outlet, o->raw);
 		free(o);

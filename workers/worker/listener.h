@@ -11,7 +11,8 @@
  *
  * A listener whose turn has ended lives until its outbox is empty.  One that
  * falls behind the others of its turn by more than MAX_BACKLOG bytes is told
- * that it has failed, because the turn goes on at the pace of the fastest.
+ * that it has failed, because the turn goes on at the pace of the fastest.  All
+ * outboxes of a worker are counted together: see MAX_OUTBOXES.
  */
 #include "proto/list.h"
 #include "proto/msg.h"

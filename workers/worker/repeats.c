@@ -224,6 +224,22 @@ find_past(const struct worker *w, const struct msg_submit *m, uint64_t identity)
 
 /* Answering */
 
+/* Each client that reads slowly has its own copy of what is told again.  All
+ * copies together have a limit; the answer is kept, and told to who asks later.
+ */
+static bool
+has_room_for(const struct worker *w, const struct story *s, struct error *e)
+{
+	if (w->unsent + s->pieces.len <= MAX_OUTBOXES)
+		return true;
+	return fail_with(
+		e, ERR_UNAVAILABLE,
+		"this answer is there already, but %zu MiB of other "
+		"answers wait for clients that read slowly: ask for it "
+		"again later",
+		w->unsent >> 20);
+}
+
 static void
 join(struct turn *t, const struct msg_submit *m)
 {
@@ -240,6 +256,8 @@ join(struct turn *t, const struct msg_submit *m)
 			  "the same request runs already, and %zu clients wait "
 			  "for its answer",
 			  t->listeners.len);
+	else
+		(void)has_room_for(t->worker, &t->story, &e);
 	if (e.code)
 		listener_refuse(t->worker, m, &e);
 	else
@@ -319,6 +337,8 @@ repeat(struct worker *w, const struct past *p, const struct msg_submit *m)
 			  "the request with this Idempotency-Key was run, and "
 			  "its answer is kept no longer: send another key to "
 			  "have it run again");
+	else
+		(void)has_room_for(w, &p->story, &e);
 	if (e.code)
 		listener_tell_failed(l, &e, true);
 	else

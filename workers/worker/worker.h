@@ -37,6 +37,7 @@ struct worker {
 	struct list running, waiting;
 	struct list listeners[LISTENER_BUCKETS]; /* all, by their ids */
 	struct list lingering; /* those whose turn has ended */
+	size_t unsent;	       /* bytes in the outboxes of all listeners */
 	struct repeats repeats;
 	uint64_t seen[MAX_SEEN_TURNS]; /* ids of turns, each at its place */
 	bool draining;		       /* no new turns */
