@@ -229,7 +229,7 @@ send_submit(struct exchange *x)
 	const struct msg_submit m = {
 		.worker = x->worker->id,
 		.turn = x->id,
-		.kind = x->kind,
+		.dialect = x->dialect,
 		.harness = str_of(x->prefix),
 		.model = str_of(x->wanted_model),
 		.session = str_of(x->wanted_session),
@@ -346,7 +346,7 @@ on_no_room(struct timer *timer)
 static void
 keep_question(struct exchange *x, const struct question *q)
 {
-	x->kind = q->kind;
+	x->dialect = q->dialect;
 	x->streamed = q->streamed;
 	x->prefix = copy(str_of(q->to.prefix));
 	x->wanted_model = copy(q->to.model);

@@ -46,7 +46,7 @@ struct exchange {
 	bool is_sent;		   /* SUBMIT was */
 	uint64_t until, resend_ms; /* of it: when it is void, on loop_now();
 				    * when it is sent again */
-	enum turn_kind kind;
+	enum dialect dialect;
 	bool streamed;
 	/* What SUBMIT says; NULL: absent in struct question. */
 	char *prefix, *wanted_model, *wanted_session, *cwd, *key;
@@ -83,7 +83,7 @@ struct exchange {
 
 /* What a request asks for. */
 struct question {
-	enum turn_kind kind;
+	enum dialect dialect;
 	const struct chat *chat;
 	struct destination to;
 	struct str session, cwd; /* absent: the request does not say */

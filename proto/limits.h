@@ -20,8 +20,10 @@
 #define MAX_BODY_VALUES (1u << 20) /* JSON values in it, 100+ bytes each */
 #define MAX_BODY_FIELD (64u << 10) /* JSON of one that the gateway reads */
 #define MAX_ANSWER (256u << 20)	   /* one answer that is not streamed */
-#define MAX_LINE (160u << 20) /* one line of a CLI: a 64 MiB text, escaped */
-#define MAX_DELTA (64u << 10) /* one piece of an answer */
+#define MAX_LINE (160u << 20)	/* one line of a CLI: a 64 MiB text, escaped */
+#define MAX_DELTA (64u << 10)	/* one piece of an answer */
+#define MAX_TOKENS (1ull << 40) /* of one turn */
+#define MAX_COST_NANODOLLARS (1ull << 50) /* of one turn */
 #define EVENT_COST 512 /* bytes of credit for an event, besides its text */
 #define MAX_MEANWHILE MAX_DELTA /* of what a CLI says between its turns */
 #define MAX_LIST (8u << 20)	/* one list, as JSON: sessions, models */

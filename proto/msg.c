@@ -174,6 +174,56 @@ unpack_count(struct reader *r, void *field, size_t max)
 	return true;
 }
 
+/* No other choice stands for one that does not exist: it becomes none, which
+ * the receiver refuses. */
+static bool
+pack_choice(msgpack_packer *p, const void *field, size_t max, bool optional)
+{
+	uint64_t choice = *(const uint64_t *)field;
+
+	msgpack_pack_uint64(p, choice <= max ? choice : 0);
+	return choice <= max;
+}
+
+static bool
+unpack_choice(struct reader *r, void *field, size_t max)
+{
+	uint64_t choice;
+
+	if (!read_uint(r, &choice) || choice == 0 || choice > max)
+		return false;
+	*(uint64_t *)field = choice;
+	return true;
+}
+
+static bool
+pack_amount(msgpack_packer *p, const void *field, size_t max, bool optional)
+{
+	const struct amount *a = field;
+
+	if (a->is_known)
+		return pack_count(p, &a->count, max, optional);
+	msgpack_pack_nil(p);
+	return true;
+}
+
+static bool
+unpack_amount(struct reader *r, void *field, size_t max)
+{
+	uint64_t count;
+
+	if (!unpack_count(r, &count, max))
+		return false;
+	*(struct amount *)field = amount_of(count);
+	return true;
+}
+
+static void
+print_amount(struct buf *out, const void *field)
+{
+	print_number(out, &((const struct amount *)field)->count);
+}
+
 static bool
 pack_text(msgpack_packer *p, const void *field, size_t max, bool optional)
 {
@@ -240,6 +290,10 @@ print_length(struct buf *out, const void *field)
 static const struct kind id = { "id", pack_id, unpack_id, print_number };
 static const struct kind count = { "count", pack_count, unpack_count,
 				   print_number };
+static const struct kind choice = { "choice", pack_choice, unpack_choice,
+				    print_number };
+static const struct kind amount = { "amount", pack_amount, unpack_amount,
+				    print_amount };
 static const struct kind text = { "text", pack_text, unpack_text, print_text };
 static const struct kind bytes = { "bytes", pack_bytes, unpack_bytes,
 				   print_length };
@@ -307,6 +361,17 @@ health_name(enum health health)
 	return names[health];
 }
 
+const char *
+dialect_path(enum dialect dialect)
+{
+	static const char *const paths[DIALECTS] = {
+#define DIALECT(NAME, path) [DIALECT_##NAME] = path,
+#include "proto/dialects.def"
+	};
+
+	return paths[dialect];
+}
+
 /*
  * FNV-1a, 32 bits.  The final NUL is hashed, so that words do not run together.
  */
@@ -354,6 +419,11 @@ msg_version(void)
 		hash = hash_shape(hash, shape_of((enum msg_type)type));
 	for (int code = 0; code < ERROR_CODES; code++)
 		hash = hash_text(hash, error_name((enum error_code)code));
+	for (int dialect = 0; dialect < DIALECTS; dialect++)
+		hash = hash_text(hash, dialect_path((enum dialect)dialect));
+	for (int reason = 0; reason < FINISH_REASONS; reason++)
+		hash = hash_text(
+			hash, finish_reason_chat((enum finish_reason)reason));
 	return version = hash ? hash : 1;
 }
 
@@ -548,8 +618,10 @@ msg_fini(struct msg *m)
 static bool
 is_there(const struct field *f, const void *field)
 {
-	if (f->kind == &id || f->kind == &count)
+	if (f->kind == &id || f->kind == &count || f->kind == &choice)
 		return *(const uint64_t *)field != 0;
+	if (f->kind == &amount)
+		return ((const struct amount *)field)->is_known;
 	return ((const struct str *)field)->ptr != NULL;
 }
 

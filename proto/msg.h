@@ -14,7 +14,8 @@
  *
  * The sender makes fields fit: text that is too long is cut between two
  * characters, bytes that are no UTF-8 are replaced, and a number that is too
- * large becomes the maximum.  So a wrong field harms only its own message.
+ * large becomes the maximum.  A choice that does not exist becomes none, and is
+ * refused.  So a wrong field harms only its own message.
  *
  * Strings in a received message point into it: copy them to keep them.
  */
@@ -25,6 +26,7 @@
 
 #include "proto/buf.h"
 #include "proto/error.h"
+#include "proto/finish.h"
 #include "proto/str.h"
 
 enum role {
@@ -46,7 +48,12 @@ enum health {
 	HEALTHS
 };
 
-enum turn_kind { TURN_CHAT, TURN_EMBEDDINGS, TURN_KINDS };
+/* What the body of a request is written in. */
+enum dialect {
+#define DIALECT(NAME, path) DIALECT_##NAME,
+#include "proto/dialects.def"
+	DIALECTS
+};
 
 enum msg_type {
 #define MESSAGE(NAME, name, from, to) MSG_##NAME,
@@ -56,6 +63,8 @@ enum msg_type {
 
 typedef uint64_t kind_id;
 typedef uint64_t kind_count;
+typedef uint64_t kind_choice;
+typedef struct amount kind_amount;
 typedef struct str kind_text;
 typedef struct str kind_bytes;
 typedef struct str kind_secret_text;
@@ -79,12 +88,14 @@ struct msg {
 
 #define MSG_INIT ((struct msg){ .type = MSG_TYPES })
 
-const char *msg_name(enum msg_type);  /* "SUBMIT" */
-const char *health_name(enum health); /* "ready" */
+const char *msg_name(enum msg_type);	/* "SUBMIT" */
+const char *health_name(enum health);	/* "ready" */
+const char *dialect_path(enum dialect); /* "/chat/completions" */
 
 /*
  * A hash that changes whenever the messages change: it covers their order,
- * names, roles, fields, kinds and limits, and the order of the error codes.
+ * names, roles, fields, kinds and limits, and the order of the error codes, of
+ * the dialects and of the reasons to finish.
  */
 uint32_t msg_version(void);
 

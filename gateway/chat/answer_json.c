@@ -59,9 +59,7 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 		.tools = buf_str(&x->tools),
 		.standing = exchange_standing(x),
 		.meanwhile = buf_str(&x->meanwhile),
-		.finish_reason = m->reason,
-		.usage = m->usage,
-		.model = m->model,
+		.finish = m,
 	};
 
 	chat_completion(&body, &x->stamp, &c);

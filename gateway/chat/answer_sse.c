@@ -209,11 +209,11 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 
 	open_if_held(x);
 	b = begin_event(x);
-	chat_finish(b, &x->stamp, m->reason);
+	chat_finish(b, &x->stamp, (enum finish_reason)m->reason);
 	end_event(b);
 	if (x->stamp.include_usage) {
 		b = begin_event(x);
-		chat_usage(b, &x->stamp, m->usage);
+		chat_usage(b, &x->stamp, m);
 		end_event(b);
 	}
 	end(x);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "gateway/chat/usage.h"
 #include "proto/utf8.h"
 
 /* Requests */
@@ -104,7 +105,7 @@ parse_field(struct chat *c, enum field which, struct str json, struct error *e)
 }
 
 bool
-chat_read(struct chat *c, enum turn_kind kind, struct str body,
+chat_read(struct chat *c, enum dialect dialect, struct str body,
 	  const struct fields *f, struct error *e)
 {
 	for (int i = 0; i < FIELDS; i++)
@@ -117,7 +118,7 @@ chat_read(struct chat *c, enum turn_kind kind, struct str body,
 	if (!c->model.len)
 		return fail_field(c, e, field_name(FIELD_MODEL),
 				  "a string that is not empty");
-	return (kind != TURN_CHAT ||
+	return (dialect != DIALECT_CHAT ||
 		check_messages(c, fields_value(f, body, FIELD_MESSAGES), e)) &&
 	       read_text(c, FIELD_SESSION_ID, &c->session, e) &&
 	       read_text(c, FIELD_RESUME_ID, &c->resume, e) &&
@@ -229,18 +230,24 @@ end_chunk(struct buf *b, const struct stamp *s)
 		ADD(b, "}");
 }
 
-/* `delta` is JSON, `reason` too. */
+static void
+add_finish_reason(struct buf *b, enum finish_reason reason)
+{
+	ADD(b, "\"finish_reason\":");
+	if (reason)
+		quote(b, str_of(finish_reason_chat(reason)));
+	else
+		ADD(b, "null");
+}
+
+/* `delta` is JSON. */
 static void
 add_chunk(struct buf *b, const struct stamp *s, const char *delta,
-	  struct str reason)
+	  enum finish_reason reason)
 {
 	buf_put(b, str_of(s->head));
 	buf_print(b, "\"choices\":[{\"index\":0,\"delta\":%s,", delta);
-	ADD(b, "\"finish_reason\":");
-	if (reason.ptr)
-		quote(b, reason);
-	else
-		ADD(b, "null");
+	add_finish_reason(b, reason);
 	ADD(b, "}]");
 }
 
@@ -248,7 +255,7 @@ void
 chat_role(struct buf *b, const struct stamp *s)
 {
 	add_chunk(b, s, "{\"role\":\"assistant\",\"content\":\"\"}",
-		  (struct str){ 0 });
+		  FINISH_NONE);
 	end_chunk(b, s);
 }
 
@@ -273,7 +280,7 @@ chat_end_delta(struct buf *b, const struct stamp *s)
 void
 chat_tool(struct buf *b, const struct stamp *s, struct str json)
 {
-	add_chunk(b, s, "{}", (struct str){ 0 });
+	add_chunk(b, s, "{}", FINISH_NONE);
 	ADD(b, ",\"bridge\":{\"tool\":");
 	add_json(b, json);
 	ADD(b, "}");
@@ -295,7 +302,7 @@ add_standing(struct buf *b, const struct standing *st)
 void
 chat_standing(struct buf *b, const struct stamp *s, const struct standing *st)
 {
-	add_chunk(b, s, "{}", (struct str){ 0 });
+	add_chunk(b, s, "{}", FINISH_NONE);
 	ADD(b, ",\"bridge\":{\"session\":");
 	add_standing(b, st);
 	ADD(b, "}");
@@ -313,7 +320,7 @@ add_meanwhile(struct buf *b, struct str text)
 void
 chat_meanwhile(struct buf *b, const struct stamp *s, struct str text)
 {
-	add_chunk(b, s, "{}", (struct str){ 0 });
+	add_chunk(b, s, "{}", FINISH_NONE);
 	ADD(b, ",\"bridge\":{");
 	add_meanwhile(b, text);
 	ADD(b, "}");
@@ -321,29 +328,18 @@ chat_meanwhile(struct buf *b, const struct stamp *s, struct str text)
 }
 
 void
-chat_finish(struct buf *b, const struct stamp *s, struct str reason)
+chat_finish(struct buf *b, const struct stamp *s, enum finish_reason reason)
 {
 	add_chunk(b, s, "{}", reason);
 	end_chunk(b, s);
 }
 
-/* Clients read numbers in it without asking whether there are any. */
-static void
-add_usage(struct buf *b, struct str usage)
-{
-	static const char unknown[] =
-		"{\"prompt_tokens\":0,\"completion_tokens\":0,"
-		"\"total_tokens\":0,\"is_known\":false}";
-
-	add_json(b, usage.ptr ? usage : str_of(unknown));
-}
-
 void
-chat_usage(struct buf *b, const struct stamp *s, struct str usage)
+chat_usage(struct buf *b, const struct stamp *s, const struct msg_finish *m)
 {
 	buf_put(b, str_of(s->head));
 	ADD(b, "\"choices\":[],\"usage\":");
-	add_usage(b, usage);
+	usage_write(b, m);
 	ADD(b, "}");
 }
 
@@ -373,8 +369,8 @@ add_bridge(struct buf *b, const struct completion *c)
 	else
 		ADD(b, "null");
 	ADD(b, ",\"model\":");
-	if (c->model.ptr)
-		quote(b, c->model);
+	if (c->finish->model.ptr)
+		quote(b, c->finish->model);
 	else
 		ADD(b, "null");
 	if (c->meanwhile.len) {
@@ -395,10 +391,10 @@ chat_completion(struct buf *b, const struct stamp *s,
 	quote(b, str_of(s->model));
 	ADD(b, ",\"choices\":[{\"index\":0,\"message\":");
 	add_message(b, c);
-	ADD(b, ",\"logprobs\":null,\"finish_reason\":");
-	quote(b, c->finish_reason);
+	ADD(b, ",\"logprobs\":null,");
+	add_finish_reason(b, (enum finish_reason)c->finish->reason);
 	ADD(b, "}],\"usage\":");
-	add_usage(b, c->usage);
+	usage_write(b, c->finish);
 	ADD(b, ",\"bridge\":");
 	add_bridge(b, c);
 	ADD(b, "}");

@@ -28,7 +28,7 @@ struct chat {
  * Reads the fields that were found in a body which is complete.  ERR_INVALID
  * or ERR_BAD_CWD; fini is needed even if it failed.
  */
-must_check bool chat_read(struct chat *, enum turn_kind, struct str body,
+must_check bool chat_read(struct chat *, enum dialect, struct str body,
 			  const struct fields *, struct error *);
 void chat_fini(struct chat *);
 
@@ -62,8 +62,8 @@ void chat_tool(struct buf *, const struct stamp *, struct str json);
 void chat_standing(struct buf *, const struct stamp *, const struct standing *);
 /* What the harness has said by itself, which is no part of the answer. */
 void chat_meanwhile(struct buf *, const struct stamp *, struct str text);
-void chat_finish(struct buf *, const struct stamp *, struct str reason);
-void chat_usage(struct buf *, const struct stamp *, struct str usage);
+void chat_finish(struct buf *, const struct stamp *, enum finish_reason);
+void chat_usage(struct buf *, const struct stamp *, const struct msg_finish *);
 
 /* A chunk of text is begun, gets its text, piece by piece, and is ended. */
 void chat_begin_delta(struct buf *, const struct stamp *, enum delta);
@@ -75,8 +75,8 @@ struct completion {
 	struct str text, reasoning; /* reasoning: absent if there was none */
 	struct str tools;	    /* JSON objects, with commas */
 	struct standing standing;
-	struct str meanwhile;			/* absent: nothing */
-	struct str finish_reason, usage, model; /* the last two may be absent */
+	struct str meanwhile; /* absent: nothing */
+	const struct msg_finish *finish;
 };
 
 void chat_completion(struct buf *, const struct stamp *,

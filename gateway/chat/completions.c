@@ -66,7 +66,7 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 	if (request_is_left(r))
 		return fail_with(e, ERR_CANCELLED, "the client has left");
 	if (!fields_end(r->reading, e) ||
-	    !chat_read(c, q->kind, q->body, r->reading, e))
+	    !chat_read(c, q->dialect, q->body, r->reading, e))
 		return false;
 	free(r->model); /* of before the admission */
 	r->model = copy(c->model);
@@ -79,10 +79,10 @@ understand(struct gateway *g, struct request *r, struct chat *c,
 }
 
 static void
-ask(struct gateway *g, struct request *r, enum turn_kind kind)
+ask(struct gateway *g, struct request *r, enum dialect dialect)
 {
 	struct chat c = CHAT_INIT;
-	struct question q = { .kind = kind,
+	struct question q = { .dialect = dialect,
 			      .chat = &c,
 			      .body = buf_str(&r->body) };
 	struct error e = { 0 };
@@ -103,11 +103,11 @@ ask(struct gateway *g, struct request *r, enum turn_kind kind)
 void
 handle_complete_chat(struct gateway *g, struct request *r)
 {
-	ask(g, r, TURN_CHAT);
+	ask(g, r, DIALECT_CHAT);
 }
 
 void
 handle_embed(struct gateway *g, struct request *r)
 {
-	ask(g, r, TURN_EMBEDDINGS);
+	ask(g, r, DIALECT_EMBEDDINGS);
 }

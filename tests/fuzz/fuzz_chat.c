@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if (read_in_two(&fields, body, data[0], &e) &&
 	    fields_end(&fields, &e) &&
-	    chat_read(&c, data[0] % TURN_KINDS, body, &fields, &e))
+	    chat_read(&c, 1 + data[0] % (DIALECTS - 1), body, &fields, &e))
 		answer(&c);
 	else
 		assert(e.code != ERR_NONE && utf8_valid(str_of(e.text)));

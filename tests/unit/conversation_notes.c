@@ -191,17 +191,25 @@ conversation_lost(struct conversation *c)
 	note("lost");
 }
 
-void
-conversation_finish(struct conversation *c, const char *reason, json_t *usage,
-		    const char *model)
+static const char *
+in_words(struct amount a, char text[24])
 {
-	note("finish %s, %lld + %lld tokens, by %s", reason,
-	     (long long)json_integer_value(
-		     json_object_get(usage, "prompt_tokens")),
-	     (long long)json_integer_value(
-		     json_object_get(usage, "completion_tokens")),
+	snprintf(text, 24, "%ju", (uintmax_t)a.count);
+	return a.is_known ? text : "?";
+}
+
+void
+conversation_finish(struct conversation *c, enum finish_reason reason,
+		    const struct usage *usage, const char *model)
+{
+	static const struct usage not_known = { 0 };
+	const struct usage *u = usage ? usage : &not_known;
+	char input[24], output[24];
+
+	note("finish %s, %s + %s tokens, by %s", finish_reason_chat(reason),
+	     in_words(u->input, input), in_words(u->output, output),
 	     model ? model : "?");
-	json_decref(usage);
+	notes.usage = *u;
 	notes.has_spoken = false;
 }
 

@@ -100,6 +100,7 @@ fake_list_models(struct engine_self *self, struct rows *to)
 }
 
 const struct engine engine = {
+	.dialects = DIALECT_BIT(DIALECT_CHAT),
 	.has_slots = true,
 	.has_sessions = true,
 	.init = fake_init,
@@ -181,7 +182,10 @@ hear_finish(const struct msg_finish *m)
 {
 	struct heard *h = next_event(m->turn, m->seq);
 
-	keep(h->reason, sizeof h->reason, m->reason);
+	h->finish = *m;
+	h->finish.model = h->finish.cost_source = (struct str){ 0 };
+	keep(h->model, sizeof h->model, m->model);
+	keep(h->cost_source, sizeof h->cost_source, m->cost_source);
 	h->has_ended = true;
 }
 
@@ -305,6 +309,7 @@ order(uint64_t turn, struct str body)
 	return (struct msg_submit){
 		.worker = worker.id,
 		.turn = turn,
+		.dialect = DIALECT_CHAT,
 		.harness = STR("fake"),
 		.streamed = 1,
 		.window = MAX_WINDOW,
@@ -385,7 +390,7 @@ void
 finishes(uint64_t turn)
 {
 	fails(turn, ERR_NONE);
-	assert_string_equal(heard[turn % MANY].reason, "stop");
+	assert_int_equal(heard[turn % MANY].finish.reason, FINISH_STOP);
 }
 
 void

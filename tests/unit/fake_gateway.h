@@ -33,7 +33,9 @@ extern struct heard {
 	unsigned accepts;
 	uint64_t seq; /* of the last event */
 	enum error_code failure;
-	char why[MAX_ERROR_TEXT], text[256], reason[MAX_NAME + 1];
+	struct msg_finish finish; /* without its strings... */
+	char model[MAX_NAME + 1], cost_source[MAX_NAME + 1]; /* ...and they */
+	char why[MAX_ERROR_TEXT], text[256];
 	char how[MAX_NAME + 1];
 	unsigned texts, tools;
 	size_t bytes; /* of text */

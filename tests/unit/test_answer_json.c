@@ -32,9 +32,9 @@ ends(void)
 }
 
 static void
-finishes(const char *reason)
+finishes(enum finish_reason reason)
 {
-	const struct msg_finish m = { .reason = str_of(reason) };
+	const struct msg_finish m = { .reason = reason };
 
 	answer_whole.finish(&x, &m);
 }
@@ -52,7 +52,7 @@ pieces_become_one_answer(void **state)
 	answer_whole.text(&x, DELTA_TEXT, STR("\"two\""));
 	answer_whole.tool(&x, STR("{\"id\":\"b\"}"));
 	assert_int_equal(answered.count, 0);
-	finishes("stop");
+	finishes(FINISH_STOP);
 	assert_int_equal(answered.count, 1);
 	assert_int_equal(answered.status, 200);
 	answer = answers_json();
@@ -75,7 +75,7 @@ an_answer_of_nothing_is_still_one(void **state)
 	json_t *answer;
 
 	begins();
-	finishes("length");
+	finishes(FINISH_LENGTH);
 	answer = answers_json();
 	assert_int_equal(json_unpack(answer, "{s:[{s:{s:s}, s:s}]}", "choices",
 				     "message", "content", &text,
@@ -92,7 +92,7 @@ its_headers_say_what_became_of_its_session(void **state)
 {
 	begins();
 	x.session = copy(STR("s1"));
-	finishes("stop");
+	finishes(FINISH_STOP);
 	assert_string_equal(answers_header(&request, "X-Bridge-Harness"),
 			    "echo");
 	assert_string_equal(answers_header(&request, "X-Session-Id"), "s1");

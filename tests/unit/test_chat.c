@@ -5,20 +5,20 @@
 static struct chat chat;
 
 static bool
-parse_as(enum turn_kind kind, const char *body, struct error *e)
+parse_as(enum dialect dialect, const char *body, struct error *e)
 {
 	struct fields fields = { 0 };
 	struct str b = str_of(body);
 
 	chat_fini(&chat);
 	return fields_read(&fields, b, e) && fields_end(&fields, e) &&
-	       chat_read(&chat, kind, b, &fields, e);
+	       chat_read(&chat, dialect, b, &fields, e);
 }
 
 static bool
 parse(const char *body, struct error *e)
 {
-	return parse_as(TURN_CHAT, body, e);
+	return parse_as(DIALECT_CHAT, body, e);
 }
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
@@ -95,7 +95,7 @@ what_is_not_json_is_refused(void **state)
 static void
 embeddings_need_no_messages(void **state)
 {
-	must(parse_as(TURN_EMBEDDINGS, "{\"model\":\"a\",\"input\":\"x\"}",
+	must(parse_as(DIALECT_EMBEDDINGS, "{\"model\":\"a\",\"input\":\"x\"}",
 		      &e));
 }
 
@@ -177,12 +177,16 @@ static void
 a_completion_says_all(void **state)
 {
 	struct buf b = BUF_INIT(4096);
+	const struct msg_finish finish = {
+		.reason = FINISH_STOP,
+		.input = amount_of(2),
+		.output = amount_of(1),
+	};
 	const struct completion c = {
 		.text = STR("t"),
 		.tools = STR("{},{}"),
 		.standing = { "s1", "new", NULL },
-		.finish_reason = STR("stop"),
-		.usage = STR("{\"total_tokens\":3}"),
+		.finish = &finish,
 	};
 	struct stamp s;
 	const char *content, *id;
@@ -211,11 +215,12 @@ static void
 a_completion_has_every_field_that_clients_insist_on(void **state)
 {
 	struct buf b = BUF_INIT(4096);
+	const struct msg_finish finish = { .reason = FINISH_STOP };
 	const struct completion c = {
 		.text = STR("t"),
 		.reasoning = STR("r"),
 		.tools = STR(""),
-		.finish_reason = STR("stop"),
+		.finish = &finish,
 	};
 	struct stamp s;
 	const char *content, *reason, *same;
@@ -241,7 +246,7 @@ a_completion_has_every_field_that_clients_insist_on(void **state)
 	assert_false(is_known);
 	json_decref(answer);
 
-	chat_usage(&b, &s, (struct str){ 0 });
+	chat_usage(&b, &s, &finish);
 	answer = read_back(&b);
 	assert_true(json_is_object(json_object_get(answer, "usage")));
 	json_decref(answer);

@@ -218,7 +218,7 @@ interrupt(struct conversation *c)
 {
 	did.interrupts++;
 	if (ends_on_interrupt)
-		conversation_finish(c, "stop", NULL, NULL);
+		conversation_finish(c, FINISH_STOP, NULL, NULL);
 }
 
 static void
@@ -271,7 +271,7 @@ in_state(enum conversation_state state)
 		return c;
 	conversation_ready(c);
 	if (state == CONVERSATION_IDLE || state == CONVERSATION_ALONE)
-		conversation_finish(c, "stop", NULL, NULL);
+		conversation_finish(c, FINISH_STOP, NULL, NULL);
 	if (state == CONVERSATION_ALONE || state == CONVERSATION_QUEUED)
 		conversation_speaks_alone(c);
 	if (state == CONVERSATION_STOPPING)
@@ -410,10 +410,10 @@ a_turn_that_is_stopped_is_over_at_once(void **state)
 
 	conversation_give(c, &next.turn);
 	assert_int_equal(did.says, 1);
-	conversation_finish(c, "stop", NULL, NULL); /* of the first */
+	conversation_finish(c, FINISH_STOP, NULL, NULL); /* of the first */
 	assert_int_equal(next.told, 0);
 	assert_int_equal(did.says, 2);
-	conversation_finish(c, "stop", NULL, NULL);
+	conversation_finish(c, FINISH_STOP, NULL, NULL);
 	assert_int_equal(next.told, 1);
 	assert_null(next.outcome.error);
 }
@@ -451,7 +451,7 @@ one_that_is_dismissed_stops_first(void **state)
 	conversation_dismiss(c);
 	assert_int_equal(c->state, STOPPING);
 	assert_false(conversation_is_free(c));
-	conversation_finish(c, "stop", NULL, NULL);
+	conversation_finish(c, FINISH_STOP, NULL, NULL);
 	assert_int_equal(c->state, LEAVING);
 }
 
@@ -505,7 +505,7 @@ a_turn_that_was_said_first_may_come_second(void **state)
 	conversation_text(c, STR("not ours"));
 	conversation_falls_silent(c);
 	conversation_text(c, STR("ours"));
-	conversation_finish(c, "stop", NULL, NULL);
+	conversation_finish(c, FINISH_STOP, NULL, NULL);
 	assert_str(buf_str(&did.text), "ours");
 	assert_int_equal(turn.told, 1);
 }
@@ -568,7 +568,7 @@ a_turn_may_interrupt_one_of_the_clis_own(void **state)
 	assert_int_equal(did.says, 2);
 	assert_int_equal(did.interrupts, 0);
 
-	conversation_finish(c, "stop", NULL, NULL);
+	conversation_finish(c, FINISH_STOP, NULL, NULL);
 	conversation_speaks_alone(c);
 	conversation_give(c, &next.turn);
 	assert_int_equal(did.own_interrupts, 2);

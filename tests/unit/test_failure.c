@@ -123,7 +123,8 @@ what_counts_tokens_otherwise_is_none(void **state)
 			fail_msg("a full context: %s", said[i]);
 }
 
-static const struct dialect plain = { .cli = "amp", .log_in = "run amp login" };
+static const struct failure_table plain = { .cli = "amp",
+					    .log_in = "run amp login" };
 
 static enum error_code
 code(const char *name, long status, const char *words)
@@ -134,7 +135,7 @@ code(const char *name, long status, const char *words)
 		{ "broke", ERR_QUOTA },
 		{ NULL, ERR_NONE },
 	};
-	const struct dialect d = { .cli = "amp", .names = names };
+	const struct failure_table d = { .cli = "amp", .names = names };
 	const struct failure f = { name, status, words };
 
 	return failure_code(&d, &f);
@@ -260,7 +261,7 @@ words_are_found_whole(void **state)
 }
 
 static void
-a_dialect_comes_before_what_all_say(void **state)
+what_only_one_cli_says_comes_before_what_all_say(void **state)
 {
 	static const struct failure_word phrases[] = {
 		{ "rate limit of the login", ERR_LOGIN },
@@ -292,7 +293,7 @@ statuses_have_their_codes(void **state)
 static void
 only_a_lack_of_a_login_has_advice(void **state)
 {
-	static const struct dialect silent = { .cli = "amp" };
+	static const struct failure_table silent = { .cli = "amp" };
 	struct error e = { 0 };
 
 	failure_tell(&e, ERR_LOGIN, &plain, STR("no key"));
@@ -331,7 +332,8 @@ main(void)
 		cmocka_unit_test(a_status_in_words_is_found),
 		cmocka_unit_test(a_number_inside_other_words_is_no_status),
 		cmocka_unit_test(words_are_found_whole),
-		cmocka_unit_test(a_dialect_comes_before_what_all_say),
+		cmocka_unit_test(
+			what_only_one_cli_says_comes_before_what_all_say),
 		cmocka_unit_test(statuses_have_their_codes),
 		cmocka_unit_test(only_a_lack_of_a_login_has_advice),
 		cmocka_unit_test(last_words_of_a_crash_are_looked_at),

@@ -73,7 +73,7 @@ every_other_field_counts(void **state)
 	others[1].model = STR("opus");
 	others[2].session = STR("t");
 	others[3].cwd = STR("/");
-	others[4].kind = TURN_EMBEDDINGS;
+	others[4].dialect = DIALECT_EMBEDDINGS;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		assert_int_not_equal(identity_of(&others[i]),
 				     identity_of(&plain));

@@ -381,6 +381,7 @@ a_large_body_arrives(void **state)
 	auto_free char *body = xcalloc(1, MAX_BODY);
 	const struct msg_submit m = { .worker = 1,
 				      .turn = 1,
+				      .dialect = DIALECT_CHAT,
 				      .harness = STR("claude"),
 				      .body = { body, MAX_BODY } };
 

@@ -9,7 +9,7 @@
 #include "proto/msg.h"
 #include "proto/utf8.h"
 
-enum kind { id, count, text, bytes, secret_text };
+enum kind { id, count, choice, amount, text, bytes, secret_text };
 
 struct field {
 	const char *name; /* NULL after the last one */
@@ -67,13 +67,18 @@ free_letters(void **state)
 static bool
 is_number(const struct field *f)
 {
-	return f->kind == id || f->kind == count;
+	return f->kind <= amount;
 }
 
 static void
 set_number(struct msg *m, const struct field *f, uint64_t value)
 {
-	memcpy((char *)&m->body + f->offset, &value, sizeof value);
+	struct amount a = amount_of(value);
+
+	if (f->kind == amount)
+		memcpy((char *)&m->body + f->offset, &a, sizeof a);
+	else
+		memcpy((char *)&m->body + f->offset, &value, sizeof value);
 }
 
 static void
@@ -90,7 +95,7 @@ fill_field(struct msg *m, const struct field *f)
 {
 	if (f->kind == id)
 		set_number(m, f, UINT64_MAX);
-	else if (f->kind == count)
+	else if (is_number(f))
 		set_number(m, f, f->max);
 	else
 		set_bytes(m, f, f->max);
@@ -114,7 +119,7 @@ smallest(enum msg_type type)
 
 	for (const struct field *f = fields_of(type); f->name; f++)
 		if (!f->optional && is_number(f))
-			set_number(&m, f, f->kind == id);
+			set_number(&m, f, f->kind == id || f->kind == choice);
 		else if (!f->optional)
 			set_bytes(&m, f, 0);
 	return m;
@@ -147,9 +152,14 @@ append(void *raw, const char *data, size_t len)
 static void
 pack_as_it_is(msgpack_packer *p, const struct field *f, const void *at)
 {
+	const struct amount *a = at;
 	const struct str *s = at;
 
-	if (is_number(f))
+	if (f->kind == amount && a->is_known)
+		msgpack_pack_uint64(p, a->count);
+	else if (f->kind == amount)
+		msgpack_pack_nil(p);
+	else if (is_number(f))
 		msgpack_pack_uint64(p, *(const uint64_t *)at);
 	else if (f->kind == bytes)
 		msgpack_pack_bin_with_body(p, s->ptr ? s->ptr : "", s->len);
@@ -198,6 +208,14 @@ must_be_refused(const struct msg *m, const char *why)
 }
 
 static void
+must_be_same_amount(const struct amount *a, const struct amount *b)
+{
+	assert_int_equal(a->is_known, b->is_known);
+	if (a->is_known)
+		assert_int_equal(a->count, b->count);
+}
+
+static void
 must_be_equal(const struct msg *a, const struct msg *b)
 {
 	for (const struct field *f = fields_of(a->type); f->name; f++) {
@@ -205,7 +223,9 @@ must_be_equal(const struct msg *a, const struct msg *b)
 		const void *other = (const char *)&b->body + f->offset;
 		const struct str *s = one, *t = other;
 
-		if (is_number(f))
+		if (f->kind == amount)
+			must_be_same_amount(one, other);
+		else if (is_number(f))
 			assert_memory_equal(one, other, sizeof(uint64_t));
 		else
 			assert_true(str_eq(*s, *t) && !s->ptr == !t->ptr);
@@ -248,7 +268,8 @@ every_limit_is_enforced(void **state)
 			auto_free char *why = copy_format("bad %s", f->name);
 			struct msg m = smallest(t);
 
-			if (f->kind == count && f->max < UINT64_MAX)
+			if (is_number(f) && f->kind != id &&
+			    f->max < UINT64_MAX)
 				set_number(&m, f, f->max + 1);
 			else if (!is_number(f))
 				set_bytes(&m, f, f->max + 1);
@@ -260,14 +281,14 @@ every_limit_is_enforced(void **state)
 }
 
 static void
-an_id_is_never_zero(void **state)
+an_id_or_a_choice_is_never_zero(void **state)
 {
 	for (each_type(t)) {
 		for (const struct field *f = fields_of(t); f->name; f++) {
 			auto_free char *why = copy_format("bad %s", f->name);
 			struct msg m = full(t);
 
-			if (f->kind != id)
+			if (f->kind != id && f->kind != choice)
 				continue;
 			set_number(&m, f, 0);
 			must_be_refused(&m, why);
@@ -292,6 +313,22 @@ what_is_not_optional_must_be_there(void **state)
 			must_be_refused(&m, why);
 		}
 	}
+}
+
+/* A number that is not known is not 0, and 0 is known. */
+static void
+an_amount_that_is_not_known_is_not_zero(void **state)
+{
+	struct buf line = BUF_INIT(4096);
+	struct msg m = smallest(MSG_FINISH);
+
+	m.body.finish.output = amount_of(0);
+	m.body.finish.reasoning = amount_of(7);
+	must_arrive(&m);
+	msg_print(&line, &m);
+	assert_str(buf_str(&line), "FINISH turn=1 seq=1 reason=1 output=0 "
+				   "reasoning=7");
+	buf_fini(&line);
 }
 
 static void
@@ -537,7 +574,8 @@ hash_uint(uint32_t hash, uint64_t n)
 static uint32_t
 version_with(uint64_t raised)
 {
-	static const char *const kinds[] = { "id", "count", "text", "bytes",
+	static const char *const kinds[] = { "id",	   "count", "choice",
+					     "amount",	   "text",  "bytes",
 					     "secret_text" };
 	uint32_t h = 0x811c9dc5u;
 
@@ -564,6 +602,11 @@ version_with(uint64_t raised)
 	}
 	for (int code = 0; code < ERROR_CODES; code++)
 		h = hash_word(h, error_name((enum error_code)code));
+	for (int dialect = 0; dialect < DIALECTS; dialect++)
+		h = hash_word(h, dialect_path((enum dialect)dialect));
+	for (int reason = 0; reason < FINISH_REASONS; reason++)
+		h = hash_word(h,
+			      finish_reason_chat((enum finish_reason)reason));
 	return h;
 }
 
@@ -580,8 +623,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_message_arrives_as_it_was_sent),
 		cmocka_unit_test(every_limit_is_enforced),
-		cmocka_unit_test(an_id_is_never_zero),
+		cmocka_unit_test(an_id_or_a_choice_is_never_zero),
 		cmocka_unit_test(what_is_not_optional_must_be_there),
+		cmocka_unit_test(an_amount_that_is_not_known_is_not_zero),
 		cmocka_unit_test(text_is_utf8),
 		cmocka_unit_test(the_sender_makes_text_and_numbers_fit),
 		cmocka_unit_test(whatever_is_sent_harms_its_own_message_only),

@@ -59,7 +59,7 @@ a_request_that_is_repeated_is_answered_by_the_turn_that_runs(void **state)
 	submits_to("s", 2, STR("{\"stream\":true, \"q\":1}"));
 	is_accepted(2);
 	turn_text(t, STR("done"));
-	turn_finish(t, "stop", NULL, NULL);
+	turn_finish(t, FINISH_STOP, NULL, NULL);
 	finishes(1);
 	finishes(2);
 	assert_int_equal(did.starts, 1);
@@ -82,9 +82,9 @@ a_request_that_is_repeated_is_answered_by_the_turn_that_waits(void **state)
 	submits_to("s", 3, STR("same"));
 	is_accepted(3);
 	there_is_room_for(4);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(2);
-	turn_finish(did.running[1], "stop", NULL, NULL);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
 	finishes(2);
 	finishes(3);
 	assert_int_equal(did.starts, 2);
@@ -108,7 +108,7 @@ a_request_that_asks_for_something_else_begins_a_turn(void **state)
 	submits_to("s", 3, STR("other"));
 	is_accepted(3);
 	assert_false(heard[3].is_repeated);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(3);
 	/* Its turn is over: this is a new question. */
 	submits_to("s", 4, STR("same"));
@@ -201,7 +201,7 @@ a_turn_goes_on_at_the_pace_of_its_fastest_client(void **state)
 	gives_credit(1, 4096);
 	wait_until(&worker.loop, it_is_unblocked);
 	turn_text(t, STR("three"));
-	turn_finish(t, "stop", NULL, NULL);
+	turn_finish(t, FINISH_STOP, NULL, NULL);
 	finishes(1);
 	assert_string_equal(heard[1].text, "one two three");
 	assert_string_equal(heard[2].text, "one two ");
@@ -230,7 +230,7 @@ a_client_that_falls_far_behind_another_is_told_so(void **state)
 		wait_ms(&worker.loop, 5);
 	}
 	fails(1, ERR_TRUNCATED);
-	turn_finish(t, "stop", NULL, NULL);
+	turn_finish(t, FINISH_STOP, NULL, NULL);
 	finishes(2);
 	assert_int_equal(heard[2].bytes, MAX_BACKLOG + MAX_WINDOW);
 }
@@ -266,7 +266,7 @@ repeated_answers_that_wait_for_slow_clients_have_one_limit(void **state)
 	submits_with_key("k", turn, STR("same"));
 	have_started(1);
 	turn_text(did.running[0], (struct str){ text, MAX_STORY / 2 });
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	reads_all(turn);
 	while (worker.unsent + MAX_STORY / 2 <= MAX_OUTBOXES)
 		repeats_and_reads_nothing(++turn);
@@ -296,7 +296,7 @@ nobody_joins_a_turn_that_there_is_no_room_to_tell_again(void **state)
 	worker.unsent -= MAX_OUTBOXES;
 	submits_to("s", 3, STR("same"));
 	is_accepted(3);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	finishes(3);
 	assert_string_equal(heard[3].text, "one ");
 }
@@ -319,7 +319,7 @@ a_failure_after_tools_is_given_again_and_then_the_turn_is_run(void **state)
 	assert_non_null(strstr(heard[2].why, "it will be run if it comes in "));
 	submits_to("s", 3, STR("other"));
 	have_started(2);
-	turn_finish(did.running[1], "stop", NULL, NULL);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
 	worker.settings.repeat_ms = 1;
 	wait_ms(&worker.loop, 5);
 	submits_to("s", 4, STR("same"));
@@ -361,7 +361,7 @@ the_retry_of_an_sdk_is_never_run(void **state)
 	/* The user asks again, and then an SDK repeats that. */
 	submits_to("s", 3, STR("same"));
 	have_started(2);
-	turn_finish(did.running[1], "stop", NULL, NULL);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
 	finishes(3);
 	submits_as_retry("s", 4, STR("same"));
 	have_started(3);
@@ -450,13 +450,16 @@ a_turn_whose_client_has_left_is_not_run_twice(void **state)
 static void
 a_key_gives_a_finished_answer_again(void **state)
 {
+	const struct usage usage = { .input = amount_of(3),
+				     .cost = amount_of(7),
+				     .cost_source = "somebody" };
 	struct turn *t;
 
 	submits_with_key("k", 1, STR("same"));
 	t = has_worked(0);
 	submits_with_key("k", 2, STR("same"));
 	is_accepted(2);
-	turn_finish(t, "stop", NULL, NULL);
+	turn_finish(t, FINISH_STOP, &usage, "a-model");
 	finishes(1);
 	finishes(2);
 	submits_with_key("k", 3, STR("same"));
@@ -464,6 +467,11 @@ a_key_gives_a_finished_answer_again(void **state)
 	assert_string_equal(heard[3].text, "I look: ");
 	assert_string_equal(heard[3].how, "new");
 	assert_int_equal(heard[3].tools, 1);
+	assert_int_equal(heard[3].finish.input.count, 3);
+	assert_false(heard[3].finish.output.is_known);
+	assert_int_equal(heard[3].finish.cost.count, 7);
+	assert_string_equal(heard[3].cost_source, "somebody");
+	assert_string_equal(heard[3].model, "a-model");
 	assert_true(heard[3].is_repeated);
 	submits_with_key("l", 4, STR("same"));
 	have_started(2);
@@ -479,7 +487,7 @@ a_key_is_for_one_request(void **state)
 	have_started(1);
 	submits_with_key("k", 2, STR("other"));
 	fails(2, ERR_KEY_REUSED);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	finishes(1);
 	submits_with_key("k", 3, STR("other"));
 	fails(3, ERR_KEY_REUSED);
@@ -518,7 +526,7 @@ an_answer_that_is_kept_no_longer_is_refused_and_not_run(void **state)
 		have_started(n + 1);
 		turn_text(did.running[n],
 			  (struct str){ text, MAX_STORY / 2 + 1 });
-		turn_finish(did.running[n], "stop", NULL, NULL);
+		turn_finish(did.running[n], FINISH_STOP, NULL, NULL);
 		gives_credit(n + 1, MAX_WINDOW);
 		gives_credit(n + 1, MAX_WINDOW);
 		finishes(n + 1);

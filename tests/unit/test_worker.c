@@ -30,12 +30,12 @@ each_order_is_accepted_at_once_and_gives_its_room_back(void **state)
 		assert_true(heard[turn].has_ignored);
 	have_started(2);
 	assert_int_equal(room, 0);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(3);
 	there_is_room_for(8);
 	for (unsigned i = 1; i < 5; i++) {
 		have_started(i < 4 ? i + 2 : 5);
-		turn_finish(did.running[i], "stop", NULL, NULL);
+		turn_finish(did.running[i], FINISH_STOP, NULL, NULL);
 	}
 	there_is_room_for(40);
 }
@@ -49,7 +49,7 @@ what_waits_is_kept_as_bytes_and_read_again(void **state)
 	have_started(2);
 	assert_int_equal(did.accepts, 3);
 	assert_int_equal(did.forgets, 1);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(3);
 	assert_int_equal(did.accepts, 4);
 	assert_int_equal(heard[3].accepts, 1);
@@ -67,10 +67,10 @@ a_large_body_is_read_when_its_turn_begins(void **state)
 	is_accepted(3);
 	assert_int_equal(did.accepts, 2);
 	assert_false(heard[3].has_ignored);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(3);
 	assert_int_equal(did.accepts, 3);
-	turn_finish(did.running[2], "stop", NULL, NULL);
+	turn_finish(did.running[2], FINISH_STOP, NULL, NULL);
 	finishes(3);
 	assert_true(heard[3].has_ignored);
 	there_is_room_for(2 * MB + 5);
@@ -137,7 +137,7 @@ who_is_being_stopped_says_so_and_leaves_when_its_time_has_come(void **state)
 	submits(2, STR("hello"));
 	fails(2, ERR_DRAINING);
 	assert_false(timer_is_set(&worker.farewell));
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	submits(3, STR("hello"));
 	fails(3, ERR_DRAINING);
 	assert_true(timer_is_set(&worker.farewell));
@@ -165,7 +165,7 @@ who_is_being_stopped_leaves_when_the_last_client_has_left(void **state)
 	have_started(1);
 	for (int i = 0; i < 5; i++) /* of which one can be sent */
 		turn_text(did.running[0], STR("word"));
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	is_asked_to_drain();
 	wait_until(&worker.loop, it_has_told_that_it_leaves);
 	assert_false(it_is_leaving());
@@ -192,7 +192,7 @@ turns_that_are_cut_off_are_told_so(void **state)
 	fails(2, ERR_CANCELLED);
 	fails(3, ERR_DRAINING);
 	turn_text(did.running[1], STR("nobody hears it"));
-	turn_finish(did.running[1], "stop", NULL, NULL);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
 	wait_ms(&worker.loop, 20);
 	assert_int_equal(did.starts, 2);
 }
@@ -205,20 +205,20 @@ turns_of_one_session_wait_for_each_other_in_their_lane(void **state)
 	submits_to("s", 1, STR("lane 1"));
 	submits_to("s", 2, STR("lane 2"));
 	have_started(2);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	submits_to("s", 3, STR("unknown"));
 	submits_to("s", 4, STR("lane 1"));
 	submits_to("other", 5, STR("unknown"));
 	have_started(3);
 	assert_true(is_running(2) && is_running(5));
-	turn_finish(did.running[2], "stop", NULL, NULL);
+	turn_finish(did.running[2], FINISH_STOP, NULL, NULL);
 	is_accepted(5);
 	wait_ms(&worker.loop, 20);
 	assert_int_equal(did.starts, 3);
-	turn_finish(did.running[1], "stop", NULL, NULL);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
 	have_started(4);
 	assert_true(is_running(3));
-	turn_finish(did.running[3], "stop", NULL, NULL);
+	turn_finish(did.running[3], FINISH_STOP, NULL, NULL);
 	have_started(5);
 	assert_true(is_running(4));
 }
@@ -236,9 +236,62 @@ a_lane_that_becomes_known_late_counts_as_well(void **state)
 	submits_to("s", 2, (struct str){ body, 2 * MB });
 	submits_to("s", 3, STR("lane 3"));
 	is_accepted(3);
-	turn_finish(did.running[0], "stop", NULL, NULL);
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
 	have_started(3);
 	assert_true(is_running(2) && is_running(3));
+}
+
+/* What no engine of this worker reads costs neither a slot nor room. */
+static void
+a_dialect_that_the_engine_does_not_read_is_refused(void **state)
+{
+	struct msg_submit m = order(1, STR("embed this"));
+
+	m.dialect = DIALECT_EMBEDDINGS;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	fails(1, ERR_UNSUPPORTED);
+	assert_string_equal(heard[1].why,
+			    "fake answers no requests to /v1/embeddings");
+	there_is_room_for(10);
+	assert_int_equal(did.accepts, 0);
+
+	m = order(2, STR("in an unknown one"));
+	m.dialect = DIALECTS;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	fails(2, ERR_PROTOCOL);
+	m = order(3, STR("in no dialect"));
+	m.dialect = DIALECT_NONE;
+	outlet_send(&orders, MSG_SUBMIT, &m);
+	fails(3, ERR_PROTOCOL);
+}
+
+static void
+its_end_is_told_in_numbers(void **state)
+{
+	const struct usage usage = {
+		.input = amount_of(440),
+		.cached = amount_of(400),
+		.output = amount_of(12),
+		.reasoning = amount_of(0),
+		.cost = amount_of(7),
+		.cost_source = "somebody",
+	};
+	const struct msg_finish *m = &heard[1].finish;
+
+	submits(1, STR("{}"));
+	have_started(1);
+	turn_finish(did.running[0], FINISH_LENGTH, &usage, "a-model");
+	fails(1, ERR_NONE);
+	assert_int_equal(m->reason, FINISH_LENGTH);
+	assert_int_equal(m->input.count, 440);
+	assert_int_equal(m->cached.count, 400);
+	assert_false(m->written.is_known);
+	assert_int_equal(m->output.count, 12);
+	assert_true(m->reasoning.is_known);
+	assert_int_equal(m->reasoning.count, 0);
+	assert_int_equal(m->cost.count, 7);
+	assert_string_equal(heard[1].cost_source, "somebody");
+	assert_string_equal(heard[1].model, "a-model");
 }
 
 int
@@ -250,6 +303,8 @@ main(void)
 		worker_test(what_waits_is_kept_as_bytes_and_read_again),
 		worker_test(a_large_body_is_read_when_its_turn_begins),
 		worker_test(a_large_body_that_is_bad_fails_then),
+		worker_test(a_dialect_that_the_engine_does_not_read_is_refused),
+		worker_test(its_end_is_told_in_numbers),
 		worker_test(what_is_refused_gives_its_room_back_as_well),
 		worker_test(a_bad_order_fails_its_turn_and_no_other),
 		worker_test(

@@ -88,11 +88,6 @@ struct acp_agent {
 	bool loads, resumes, closes, deletes, sees_images;
 };
 
-/* Tokens. */
-struct acp_usage {
-	json_int_t input, output, cached, reasoning;
-};
-
 /* How a model of the agent's can be chosen; not at all if it does not say. */
 enum acp_choice {
 	ACP_NO_CHOICE,
@@ -135,11 +130,11 @@ struct acp {
 
 	/* Of the session. */
 	enum acp_choice choice;
-	json_t *models;	      /* the agent's ids, by ours */
-	char *model_option;   /* the id of that option; or NULL */
-	char *default_model;  /* NULL: not known */
-	char *model;	      /* that it has now; NULL: as it was opened */
-	struct acp_usage sum; /* of all turns, as the agent counts */
+	json_t *models;	     /* the agent's ids, by ours */
+	char *model_option;  /* the id of that option; or NULL */
+	char *default_model; /* NULL: not known */
+	char *model;	     /* that it has now; NULL: as it was opened */
+	struct usage sum;    /* of all turns, as the agent counts */
 
 	/* See alone.c. */
 	bool is_alone;	     /* the agent has a turn of its own under way */
@@ -159,8 +154,7 @@ struct acp {
 	struct error why;	  /* why the turn is being stopped */
 	unsigned tries;		  /* of the same request, as far as known */
 	char *complaint;	  /* text that may be a failure, held back */
-	struct acp_usage usage;
-	bool has_usage;
+	struct usage usage;
 	char answering[MAX_MODEL]; /* who answers, as told; "": not told */
 
 	/* See repeats.c. */
@@ -260,8 +254,6 @@ char *acp_mode_words(const struct acp_kind *);
 /* usage.c */
 void acp_count_update(struct acp *, const json_t *update);
 void acp_count_answer(struct acp *, const json_t *result);
-void acp_add_usage(struct acp *, const struct acp_usage *);
-json_t *acp_usage(const struct acp *); /* OpenAI's object, or NULL */
 
 /* failure.c: what an error means that answers a request, and words alone. */
 void acp_explain(const struct conversation *, const json_t *error,

@@ -19,7 +19,7 @@ void
 acp_explain_words(const struct conversation *c, json_int_t status,
 		  const char *words, struct error *e)
 {
-	const struct dialect dialect = {
+	const struct failure_table table = {
 		.cli = conversation_name(c),
 		.phrases = phrases,
 		.log_in = acp_agent_of(c)->kind->log_in,
@@ -33,7 +33,7 @@ acp_explain_words(const struct conversation *c, json_int_t status,
 	if (!strncmp(words, "Error: ", 7))
 		words += 7;
 	f.words = words;
-	failure_tell(e, failure_code(&dialect, &f), &dialect, str_of(words));
+	failure_tell(e, failure_code(&table, &f), &table, str_of(words));
 }
 
 /* The vendor's error, if the message is JSON. */

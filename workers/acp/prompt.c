@@ -155,23 +155,6 @@ acp_stop_for(struct conversation *c, const struct error *e)
 
 /* The end of a turn */
 
-static const struct {
-	const char *stop, *reason;
-} reasons[] = {
-	{ "end_turn", "stop" },
-	{ "max_tokens", "length" },
-	{ "refusal", "content_filter" },
-};
-
-static const char *
-reason_of(const char *stop)
-{
-	for (size_t i = 0; stop && i < sizeof reasons / sizeof *reasons; i++)
-		if (!strcmp(stop, reasons[i].stop))
-			return reasons[i].reason;
-	return NULL;
-}
-
 void
 acp_fail(struct conversation *c, struct error *e)
 {
@@ -200,18 +183,19 @@ fail_for(struct conversation *c, const char *stop)
 }
 
 static void
-finish(struct conversation *c, const char *reason)
+finish(struct conversation *c, enum finish_reason reason)
 {
 	struct acp *own = c->own;
+	const struct usage usage = own->usage; /* until it is forgotten */
 	char model[MAX_MODEL];
-	json_t *usage = acp_usage(own);
 
 	snprintf(model, sizeof model, "%s", own->answering);
 	json_decref(own->preface);
 	own->preface = NULL;
 	acp_forget_turn(own);
 	own->may_speak = true;
-	conversation_finish(c, reason, usage, *model ? model : acp_model_of(c));
+	conversation_finish(c, reason, &usage,
+			    *model ? model : acp_model_of(c));
 }
 
 /* An agent that has swallowed an error of its vendor's ends a turn like this,
@@ -240,9 +224,15 @@ fail_as_it_said(struct conversation *c)
 void
 acp_conclude(struct conversation *c, const json_t *result)
 {
+	static const struct finish_word words[] = {
+		{ "end_turn", FINISH_STOP },
+		{ "max_tokens", FINISH_LENGTH },
+		{ "refusal", FINISH_CONTENT_FILTER },
+		{ NULL, FINISH_NONE },
+	};
 	struct acp *own = c->own;
 	const char *stop = json_text(result, "stopReason");
-	const char *reason = reason_of(stop);
+	enum finish_reason reason = finish_reason_of(words, stop);
 	uint64_t turn = c->turns;
 
 	acp_say_held(c);
@@ -252,7 +242,7 @@ acp_conclude(struct conversation *c, const json_t *result)
 		fail_for(c, stop);
 	else if (own->complaint)
 		fail_as_it_said(c);
-	else if (!strcmp(reason, "stop") && !own->has_text && !own->tools)
+	else if (reason == FINISH_STOP && !own->has_text && !own->tools)
 		fail_silent(c);
 	else
 		finish(c, reason);

@@ -74,14 +74,6 @@ find_record(const char *home, const char *session)
 
 /* Lines */
 
-static json_int_t
-number(const json_t *object, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(object, key));
-
-	return n > 0 ? n : 0;
-}
-
 static bool
 is(const char *a, const char *b)
 {
@@ -98,18 +90,17 @@ is_untold(const struct acp *own)
 static void
 on_usage(struct conversation *c, const json_t *line)
 {
-	const json_t *usage = json_object_get(line, "usage");
-	struct acp *own = c->own;
-	const struct acp_usage u = {
-		.input = number(usage, "inputOther") +
-			 number(usage, "inputCacheRead") +
-			 number(usage, "inputCacheCreation"),
-		.output = number(usage, "output"),
-		.cached = number(usage, "inputCacheRead"),
+	static const struct usage_names names = {
+		.input = "inputOther",
+		.cached = "inputCacheRead",
+		.written = "inputCacheCreation",
+		.output = "output",
+		.caches_are_apart = true,
 	};
+	struct acp *own = c->own;
 
 	if (own->record.owner == ACP_OURS)
-		acp_add_usage(own, &u);
+		usage_read(&own->usage, json_object_get(line, "usage"), &names);
 }
 
 static void

@@ -17,8 +17,7 @@ acp_forget_turn(struct acp *c)
 	c->has_text = c->used_tool = false;
 	if (c->record.owner == ACP_OURS)
 		c->record.owner = ACP_NOBODY;
-	c->usage = (struct acp_usage){ 0 };
-	c->has_usage = false;
+	c->usage = (struct usage){ 0 };
 	buf_fini(&c->said);
 	buf_fini(&c->held);
 	c->answering[0] = '\0';

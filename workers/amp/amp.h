@@ -22,7 +22,7 @@ struct amp {
 	bool used_tool;	       /* since the last text */
 	bool has_text;	       /* in this turn */
 	bool is_cut;	       /* the last answer was as long as it may be */
-	json_int_t fresh, cached, written, output; /* tokens of all answers */
+	struct usage usage;    /* of all answers of the turn */
 };
 
 /* events.c */

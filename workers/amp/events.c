@@ -106,22 +106,6 @@ hear_blocks(struct conversation *c, const json_t *line,
 
 /* Lines */
 
-static json_int_t
-number_in(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-/* The tokens of sub-agents count as well. */
-static void
-count_tokens(struct amp *a, const json_t *usage)
-{
-	a->fresh += number_in(usage, "input_tokens");
-	a->cached += number_in(usage, "cache_read_input_tokens");
-	a->written += number_in(usage, "cache_creation_input_tokens");
-	a->output += number_in(usage, "output_tokens");
-}
-
 static void
 on_system(struct conversation *c, const json_t *line)
 {
@@ -134,6 +118,13 @@ on_system(struct conversation *c, const json_t *line)
 static void
 on_assistant(struct conversation *c, const json_t *line)
 {
+	static const struct usage_names names = {
+		.input = "input_tokens",
+		.cached = "cache_read_input_tokens",
+		.written = "cache_creation_input_tokens",
+		.output = "output_tokens",
+		.caches_are_apart = true,
+	};
 	struct amp *a = c->own;
 	const json_t *message = json_object_get(line, "message");
 	const char *model = json_text(message, "model");
@@ -142,7 +133,8 @@ on_assistant(struct conversation *c, const json_t *line)
 	a->is_cut = reason && !strcmp(reason, "max_tokens");
 	if (model && !json_text(line, "parent_tool_use_id"))
 		snprintf(a->model, sizeof a->model, "%s", model);
-	count_tokens(a, json_object_get(message, "usage"));
+	/* The tokens of sub-agents count as well. */
+	usage_read(&a->usage, json_object_get(message, "usage"), &names);
 	hear_blocks(c, line, of_assistant);
 }
 
@@ -150,18 +142,6 @@ static void
 on_user(struct conversation *c, const json_t *line)
 {
 	hear_blocks(c, line, of_user);
-}
-
-static json_t *
-usage_of(const struct amp *a)
-{
-	json_int_t prompt = a->fresh + a->cached + a->written;
-
-	return json_pack("{s:I, s:I, s:I, s:{s:I, s:I}}", "prompt_tokens",
-			 prompt, "completion_tokens", a->output, "total_tokens",
-			 prompt + a->output, "prompt_tokens_details",
-			 "cached_tokens", a->cached, "cache_write_tokens",
-			 a->written);
 }
 
 /* The result repeats the answer, which may not have been heard before. */
@@ -190,8 +170,8 @@ on_result(struct conversation *c, const json_t *line)
 		amp_explain(words.len ? words : STR("no reason given"), &why);
 		conversation_fail(c, &why);
 	} else if (has_answer(c, line)) {
-		conversation_finish(c, a->is_cut ? "length" : "stop",
-				    usage_of(a), a->model[0] ? a->model : NULL);
+		conversation_finish(c, a->is_cut ? FINISH_LENGTH : FINISH_STOP,
+				    &a->usage, a->model[0] ? a->model : NULL);
 	} else {
 		fail_with(&why, ERR_HARNESS,
 			  "amp: the answer is empty (no stream output)");

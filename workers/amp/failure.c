@@ -16,7 +16,7 @@ static const struct failure_word phrases[] = {
 	{ NULL, ERR_NONE },
 };
 
-static const struct dialect dialect = {
+static const struct failure_table table = {
 	.cli = "amp",
 	.phrases = phrases,
 	.log_in = "set AMP_ENV_AMP_API_KEY, or run amp login",
@@ -28,5 +28,5 @@ amp_explain(struct str words, struct error *e)
 	auto_free char *text = copy(words);
 	const struct failure f = { .words = text };
 
-	failure_tell(e, failure_code(&dialect, &f), &dialect, words);
+	failure_tell(e, failure_code(&table, &f), &table, words);
 }

@@ -267,35 +267,26 @@ cost_of(const json_t *result)
 	return cost;
 }
 
-/*
- * Anthropic does not count cached tokens in input_tokens; OpenAI counts them in
- * prompt_tokens.  The cost is what the CLI computes from list prices, which a
- * subscription does not pay.
- */
-static json_t *
+/* The cost is what the CLI computes from list prices, which a subscription does
+ * not pay. */
+static struct usage
 usage_of(const json_t *result)
 {
-	const json_t *u = json_object_get(result, "usage");
-	json_int_t fresh =
-		json_integer_value(json_object_get(u, "input_tokens"));
-	json_int_t cached = json_integer_value(
-		json_object_get(u, "cache_read_input_tokens"));
-	json_int_t written = json_integer_value(
-		json_object_get(u, "cache_creation_input_tokens"));
-	json_int_t output =
-		json_integer_value(json_object_get(u, "output_tokens"));
-	json_int_t thought = json_integer_value(
-		json_object_get(json_object_get(u, "output_tokens_details"),
-				"thinking_tokens"));
+	static const struct usage_names names = {
+		.input = "input_tokens",
+		.cached = "cache_read_input_tokens",
+		.written = "cache_creation_input_tokens",
+		.output = "output_tokens",
+		.reasoning = "output_tokens_details.thinking_tokens",
+		.caches_are_apart = true,
+	};
+	struct usage u = {
+		.cost = usage_dollars(cost_of(result)),
+		.cost_source = "claude_code_list_price",
+	};
 
-	return json_pack(
-		"{s:I, s:I, s:I, s:{s:I, s:I}, s:{s:I}, s:f, s:s}",
-		"prompt_tokens", fresh + cached + written, "completion_tokens",
-		output, "total_tokens", fresh + cached + written + output,
-		"prompt_tokens_details", "cached_tokens", cached,
-		"cache_write_tokens", written, "completion_tokens_details",
-		"reasoning_tokens", thought, "cost_usd", cost_of(result),
-		"cost_source", "claude_code_list_price");
+	usage_read(&u, json_object_get(result, "usage"), &names);
+	return u;
 }
 
 static bool
@@ -312,17 +303,18 @@ is_failure(const struct claude *c, const char *word)
 	return !strcmp(c->failure, word);
 }
 
-/* NULL if the turn failed. */
-static const char *
+/* FINISH_NONE if the turn failed. */
+static enum finish_reason
 finish_reason(const struct claude *c, const json_t *result)
 {
 	if (is_stop_reason(result, "refusal"))
-		return "content_filter";
+		return FINISH_CONTENT_FILTER;
 	if (is_failure(c, "max_output_tokens"))
-		return "length";
+		return FINISH_LENGTH;
 	if (!json_is_false(json_object_get(result, "is_error")))
-		return NULL;
-	return is_stop_reason(result, "max_tokens") ? "length" : "stop";
+		return FINISH_NONE;
+	return is_stop_reason(result, "max_tokens") ? FINISH_LENGTH
+						    : FINISH_STOP;
 }
 
 /*
@@ -347,10 +339,11 @@ static void
 end_turn(struct conversation *c, const json_t *line)
 {
 	struct claude *own = c->own;
-	const char *reason = finish_reason(own, line);
+	enum finish_reason reason = finish_reason(own, line);
+	struct usage usage = usage_of(line);
 	struct error why = { 0 };
 
-	if (reason && !own->has_text && !strcmp(reason, "stop")) {
+	if (reason == FINISH_STOP && !own->has_text) {
 		fail_with(&why, ERR_HARNESS,
 			  "%s: the answer is empty (no stream output)",
 			  c->instance->name);
@@ -365,7 +358,7 @@ end_turn(struct conversation *c, const json_t *line)
 	}
 	if (own->last_assistant[0])
 		conversation_mark(c, own->last_assistant);
-	conversation_finish(c, reason, usage_of(line),
+	conversation_finish(c, reason, &usage,
 			    own->model[0] ? own->model : NULL);
 }
 

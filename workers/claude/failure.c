@@ -75,7 +75,7 @@ name_of(const struct conversation *c, const json_t *result, long status)
 
 static enum error_code
 code_of(const struct conversation *c, const json_t *result,
-	const struct dialect *dialect)
+	const struct failure_table *table)
 {
 	const struct claude *own = c->own;
 	long status = (long)status_of(c, result);
@@ -84,7 +84,7 @@ code_of(const struct conversation *c, const json_t *result,
 		.status = status,
 		.words = words_of(result),
 	};
-	enum error_code code = failure_code(dialect, &f);
+	enum error_code code = failure_code(table, &f);
 
 	if (code == ERR_RATE_LIMIT && own->resets_at)
 		code = ERR_QUOTA;
@@ -101,13 +101,13 @@ claude_explain(const struct conversation *c, const json_t *result,
 	const char *name = c->instance->name;
 	int64_t seconds = own->resets_at - (int64_t)time(NULL);
 	struct error none;
-	const struct dialect dialect = {
+	const struct failure_table table = {
 		.cli = name,
 		.names = names,
 		.log_in = harness_of(name, &none)->log_in,
 	};
 
-	failure_tell(e, code_of(c, result, &dialect), &dialect,
+	failure_tell(e, code_of(c, result, &table), &table,
 		     str_of(words_of(result)));
 	if (e->code != ERR_QUOTA || seconds <= 0)
 		return;

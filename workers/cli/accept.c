@@ -155,9 +155,6 @@ job_accept(struct turn *t, struct acceptance *a, struct error *e)
 	struct job *job = t->work = xcalloc(1, sizeof *job);
 
 	job->turn = t;
-	if (t->kind != TURN_CHAT)
-		return fail_with(e, ERR_UNSUPPORTED, "%s is for chat only",
-				 t->worker->name);
 	if (!health_is_set_up(&self_of(t)->health, e))
 		return false;
 	if (!self_of(t)->pool.program)

@@ -134,6 +134,7 @@ fini(struct engine_self *self)
 }
 
 const struct engine engine = {
+	.dialects = DIALECT_BIT(DIALECT_CHAT),
 	.has_slots = true,
 	.has_sessions = true,
 	.init = init,

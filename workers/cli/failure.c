@@ -336,7 +336,7 @@ is_general(enum error_code code)
 }
 
 enum error_code
-failure_code(const struct dialect *d, const struct failure *f)
+failure_code(const struct failure_table *d, const struct failure *f)
 {
 	enum error_code code = failure_of_name(d->names, f->name);
 	enum error_code status = failure_of_status(f->status);
@@ -357,8 +357,8 @@ failure_code(const struct dialect *d, const struct failure *f)
 }
 
 void
-failure_tell(struct error *e, enum error_code code, const struct dialect *d,
-	     struct str words)
+failure_tell(struct error *e, enum error_code code,
+	     const struct failure_table *d, struct str words)
 {
 	bool has_advice = code == ERR_LOGIN && d->log_in;
 

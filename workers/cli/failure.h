@@ -6,7 +6,7 @@
  * status, in words for people, or by several of these.  A harness reads them
  * from its CLI's output, and this file decides what they mean, so that the same
  * cause has the same code whichever CLI has told it.  A harness adds only a
- * dialect: the names and phrases that no other CLI has.
+ * table of the names and phrases that no other CLI has.
  *
  * Whether a client may try again is not decided here: it depends on whether the
  * CLI may have acted, which worker/turn.c knows.
@@ -22,7 +22,7 @@ struct failure_word {
 };
 
 /* What only one CLI says.  Each list ends with an empty entry; NULL: none. */
-struct dialect {
+struct failure_table {
 	const char *cli;		    /* begins each error text */
 	const struct failure_word *names;   /* exact, for programs */
 	const struct failure_word *phrases; /* patterns, see failure.c */
@@ -41,7 +41,8 @@ struct failure {
  * that says only who failed (ERR_INVALID, ERR_UPSTREAM) gives way to what the
  * next source knows.
  */
-enum error_code failure_code(const struct dialect *, const struct failure *);
+enum error_code failure_code(const struct failure_table *,
+			     const struct failure *);
 
 /* The code of a name, or ERR_NONE. */
 enum error_code failure_of_name(const struct failure_word *names,
@@ -67,7 +68,7 @@ long failure_status_in(const char *words);
 bool failure_is_full_context(const char *words);
 
 /* Fills in "<cli>: <words>", and behind a lack of a login what to do. */
-void failure_tell(struct error *, enum error_code, const struct dialect *,
+void failure_tell(struct error *, enum error_code, const struct failure_table *,
 		  struct str words);
 
 /* The last step for an error that nobody has looked at so far, such as the last

@@ -28,6 +28,7 @@
 #include "proto/loop.h"
 #include "proto/str.h"
 #include "workers/cli/parts.h"
+#include "workers/cli/usage.h"
 #include "workers/io/json.h"
 #include "workers/io/program.h"
 #include "workers/io/uuid.h"
@@ -101,8 +102,12 @@ struct outcome {
 	bool lost;	/* the CLI does not know the conversation */
 	bool not_begun; /* the conversation ended before the turn was said */
 	bool at_start;	/* it did so before the CLI was ready for the turn */
-	const struct error *error;	    /* NULL: it ended well */
-	const char *reason, *usage, *model; /* of a good end */
+	const struct error *error; /* NULL: it ended well */
+
+	/* Of a good end, as conversation_finish() has them. */
+	enum finish_reason reason;
+	const struct usage *usage;
+	const char *model;
 };
 
 /* One conversation with the CLI. */
@@ -352,12 +357,12 @@ void conversation_lost(struct conversation *);
 
 /*
  * The turn ended well, or failed; the conversation can go on in both cases.
- * `usage` is OpenAI's object, which is taken, or NULL; `model` is who has
- * answered, or NULL.  Before conversation_ready() a failure ends the
+ * `usage` is what the turn has used (see usage.h), `model` who has answered;
+ * NULL: not known.  Before conversation_ready() a failure ends the
  * conversation.
  */
-void conversation_finish(struct conversation *, const char *reason,
-			 json_t *usage, const char *model);
+void conversation_finish(struct conversation *, enum finish_reason,
+			 const struct usage *usage, const char *model);
 void conversation_fail(struct conversation *, const struct error *);
 
 /* The turn failed, and the conversation cannot go on after that. */

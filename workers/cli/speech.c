@@ -259,19 +259,16 @@ conversation_lost(struct conversation *c)
 }
 
 void
-conversation_finish(struct conversation *c, const char *reason, json_t *usage,
-		    const char *model)
+conversation_finish(struct conversation *c, enum finish_reason reason,
+		    const struct usage *usage, const char *model)
 {
-	char *text = usage ? json_dumps(usage, JSON_COMPACT) : NULL;
 	const struct outcome o = {
 		.reason = reason,
-		.usage = text,
+		.usage = usage,
 		.model = model,
 	};
 
-	json_decref(usage);
 	conversation_event(c, ON_END, &o);
-	free(text);
 }
 
 void

@@ -34,12 +34,6 @@ struct opening {
 	struct conversation *conversation; /* NULL: closed meanwhile */
 };
 
-/* The tokens of all requests of a turn. */
-struct codex_usage {
-	json_int_t input, cached, output, reasoning;
-	json_int_t seen; /* of the thread, as told last; 0: not told */
-};
-
 /* conversation->own */
 struct codex {
 	/* Until it is open. */
@@ -74,7 +68,8 @@ struct codex {
 	char reasoning[2 * MAX_CODEX_ID]; /* the item whose reasoning is being
 					     said */
 	bool has_text, has_reasoning;
-	struct codex_usage usage;
+	struct usage usage;	  /* of all requests of the turn */
+	json_int_t thread_tokens; /* as told last; 0: not told */
 
 	json_t *commands; /* of the thread that run now, by id */
 };

@@ -23,8 +23,8 @@
 struct execution {
 	struct buf text; /* that waits to be said */
 	uint64_t system;
-	struct codex_usage before; /* of the thread, before the turn */
-	bool has_said;		   /* something to it */
+	struct usage before; /* of the thread, before the turn */
+	bool has_said;	     /* something to it */
 	bool has_text, has_reasoning, is_over;
 	unsigned retries;
 };
@@ -33,16 +33,17 @@ static bool
 read_position(struct conversation *c)
 {
 	struct execution *x = c->own;
-	struct codex_usage *u = &x->before;
-	long long n[4] = { 0 };
-	unsigned long long told = 0;
+	unsigned long long n[4] = { 0 }, told = 0;
 
 	if (!c->resumed || !c->position ||
-	    sscanf(c->position, "%llx %lld %lld %lld %lld", &told, &n[0], &n[1],
+	    sscanf(c->position, "%llx %llu %llu %llu %llu", &told, &n[0], &n[1],
 		   &n[2], &n[3]) != 5)
 		return false;
-	*u = (struct codex_usage){
-		.input = n[0], .cached = n[1], .output = n[2], .reasoning = n[3]
+	x->before = (struct usage){
+		.input = amount_of(n[0]),
+		.cached = amount_of(n[1]),
+		.output = amount_of(n[2]),
+		.reasoning = amount_of(n[3]),
 	};
 	return told == x->system;
 }
@@ -258,39 +259,15 @@ on_item_completed(struct conversation *c, const json_t *event)
 		on_tool_completed(c, item);
 }
 
-static json_int_t
-used(const json_t *usage, const char *key, json_int_t before)
-{
-	json_int_t all = json_integer_value(json_object_get(usage, key));
-
-	return all > before ? all - before : 0;
-}
-
-static json_t *
-usage_of(const struct codex_usage *b, const json_t *usage)
-{
-	json_int_t input = used(usage, "input_tokens", b->input);
-	json_int_t output = used(usage, "output_tokens", b->output);
-
-	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
-			 input, "completion_tokens", output, "total_tokens",
-			 input + output, "prompt_tokens_details",
-			 "cached_tokens",
-			 used(usage, "cached_input_tokens", b->cached),
-			 "completion_tokens_details", "reasoning_tokens",
-			 used(usage, "reasoning_output_tokens", b->reasoning));
-}
-
+/* `all`: the tokens of the thread, with those of the turn. */
 static void
-mark(struct conversation *c, const json_t *usage)
+mark(struct conversation *c, const struct usage *all)
 {
 	const struct execution *x = c->own;
 	auto_free char *position = copy_format(
-		"%" PRIx64 " %lld %lld %lld %lld", x->system,
-		(long long)used(usage, "input_tokens", 0),
-		(long long)used(usage, "cached_input_tokens", 0),
-		(long long)used(usage, "output_tokens", 0),
-		(long long)used(usage, "reasoning_output_tokens", 0));
+		"%" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+		x->system, all->input.count, all->cached.count,
+		all->output.count, all->reasoning.count);
 
 	conversation_mark(c, position);
 }
@@ -309,8 +286,14 @@ fail(struct conversation *c, const json_t *error)
 static void
 on_turn_completed(struct conversation *c, const json_t *event)
 {
+	static const struct usage_names names = {
+		.input = "input_tokens",
+		.cached = "cached_input_tokens",
+		.output = "output_tokens",
+		.reasoning = "reasoning_output_tokens",
+	};
 	struct execution *x = c->own;
-	const json_t *usage = json_object_get(event, "usage");
+	struct usage all = { 0 }, turn;
 	struct error e = { 0 };
 
 	x->is_over = true;
@@ -320,8 +303,10 @@ on_turn_completed(struct conversation *c, const json_t *event)
 		conversation_fail(c, &e);
 		return;
 	}
-	mark(c, usage);
-	conversation_finish(c, "stop", usage_of(&x->before, usage), NULL);
+	usage_read(&all, json_object_get(event, "usage"), &names);
+	turn = usage_since(&all, &x->before);
+	mark(c, &all);
+	conversation_finish(c, FINISH_STOP, &turn, NULL);
 }
 
 static void

@@ -38,7 +38,7 @@ static const struct failure_word phrases[] = {
 	{ NULL, ERR_NONE },
 };
 
-static const struct dialect dialect = {
+static const struct failure_table table = {
 	.cli = "codex",
 	.names = names,
 	.phrases = phrases,
@@ -55,7 +55,7 @@ code_of(const char *name, long status, const char *words)
 		.words = words,
 	};
 
-	return failure_code(&dialect, &f);
+	return failure_code(&table, &f);
 }
 
 enum error_code
@@ -114,7 +114,7 @@ put(struct error *e, enum error_code code, const char *words)
 {
 	auto_free char *plain = plain_words(words);
 
-	failure_tell(e, code, &dialect, str_of(plain));
+	failure_tell(e, code, &table, str_of(plain));
 }
 
 /*

@@ -8,8 +8,6 @@
 static void
 forget_turn(struct codex *c)
 {
-	json_int_t seen = c->usage.seen;
-
 	json_decref(c->input);
 	json_decref(c->items);
 	free(c->answering);
@@ -20,7 +18,7 @@ forget_turn(struct codex *c)
 	c->has_text = c->has_reasoning = false;
 	c->turn[0] = c->reasoning[0] = '\0';
 	c->retries = 0;
-	c->usage = (struct codex_usage){ .seen = seen };
+	c->usage = (struct usage){ 0 };
 }
 
 /* Ends the turn, and frees what belongs to it. */
@@ -272,34 +270,21 @@ codex_on_turn_started(struct conversation *c, const json_t *params)
 void
 codex_on_usage(struct conversation *c, const json_t *params)
 {
+	static const struct usage_names names = {
+		.input = "inputTokens",
+		.cached = "cachedInputTokens",
+		.output = "outputTokens",
+		.reasoning = "reasoningOutputTokens",
+	};
 	struct codex *own = c->own;
 	const json_t *usage = json_object_get(params, "tokenUsage");
-	const json_t *last = json_object_get(usage, "last");
 	json_int_t all = json_integer_value(json_object_get(
 		json_object_get(usage, "total"), "totalTokens"));
 
-	if (all == own->usage.seen)
+	if (all == own->thread_tokens)
 		return;
-	own->usage.seen = all;
-	own->usage.input +=
-		json_integer_value(json_object_get(last, "inputTokens"));
-	own->usage.cached +=
-		json_integer_value(json_object_get(last, "cachedInputTokens"));
-	own->usage.output +=
-		json_integer_value(json_object_get(last, "outputTokens"));
-	own->usage.reasoning += json_integer_value(
-		json_object_get(last, "reasoningOutputTokens"));
-}
-
-static json_t *
-usage_of(const struct codex_usage *u)
-{
-	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
-			 u->input, "completion_tokens", u->output,
-			 "total_tokens", u->input + u->output,
-			 "prompt_tokens_details", "cached_tokens", u->cached,
-			 "completion_tokens_details", "reasoning_tokens",
-			 u->reasoning);
+	own->thread_tokens = all;
+	usage_read(&own->usage, json_object_get(usage, "last"), &names);
 }
 
 void
@@ -312,7 +297,7 @@ codex_on_rerouted(struct conversation *c, const json_t *params)
 }
 
 static void
-finish(struct conversation *c, const char *reason)
+finish(struct conversation *c, enum finish_reason reason)
 {
 	struct codex *own = c->own;
 	auto_free char *position =
@@ -327,28 +312,28 @@ finish(struct conversation *c, const char *reason)
 	}
 	own->is_asked = false;
 	conversation_mark(c, position);
-	conversation_finish(c, reason, usage_of(&own->usage),
+	conversation_finish(c, reason, &own->usage,
 			    own->answering ? own->answering : own->model);
 }
 
 /* To Codex, an answer that reached its maximum length is a failure. */
-static const char *
+static enum finish_reason
 reason_in(const json_t *error)
 {
 	const char *words = json_text(error, "message");
 
 	if (words && strstr(words, "reason: max_output_tokens"))
-		return "length";
+		return FINISH_LENGTH;
 	if (words && strstr(words, "reason: content_filter"))
-		return "content_filter";
-	return NULL;
+		return FINISH_CONTENT_FILTER;
+	return FINISH_NONE;
 }
 
 static void
 on_failed(struct conversation *c, const json_t *error)
 {
 	const struct codex *own = c->own;
-	const char *reason = reason_in(error);
+	enum finish_reason reason = reason_in(error);
 	struct error e = { 0 };
 
 	if (reason && own->has_text) {
@@ -370,7 +355,7 @@ codex_on_turn_completed(struct conversation *c, const json_t *params)
 	if (own->is_alone) {
 		end_alone(c);
 	} else if (status && !strcmp(status, "completed")) {
-		finish(c, "stop");
+		finish(c, FINISH_STOP);
 	} else if (status && !strcmp(status, "failed")) {
 		on_failed(c, json_object_get(turn, "error"));
 	} else if (own->is_stopping) {

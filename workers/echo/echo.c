@@ -80,9 +80,12 @@ on_tool(struct conversation *c, const json_t *event)
 static void
 on_done(struct conversation *c, const json_t *event)
 {
-	conversation_finish(c, "stop",
-			    json_incref(json_object_get(event, "usage")),
-			    "echo");
+	static const struct usage_names names = { .input = "input",
+						  .output = "output" };
+	struct usage usage = { 0 };
+
+	usage_read(&usage, json_object_get(event, "usage"), &names);
+	conversation_finish(c, FINISH_STOP, &usage, "echo");
 }
 
 static enum error_code

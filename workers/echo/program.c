@@ -387,10 +387,9 @@ say_all(struct echo *e, const struct manner *m, struct str text)
 static void
 finish(struct echo *e, uint64_t asked, uint64_t answered)
 {
-	say(e, json_pack("{s:s, s:{s:I, s:I, s:I}}", "type", "done", "usage",
-			 "prompt_tokens", (json_int_t)asked,
-			 "completion_tokens", (json_int_t)answered,
-			 "total_tokens", (json_int_t)(asked + answered)));
+	say(e,
+	    json_pack("{s:s, s:{s:I, s:I}}", "type", "done", "usage", "input",
+		      (json_int_t)asked, "output", (json_int_t)answered));
 	flush(e);
 }
 

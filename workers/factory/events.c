@@ -153,34 +153,18 @@ on_retracted(struct factory *f, const json_t *n)
 	stop(f, &why);
 }
 
-static json_int_t
-count(const json_t *usage, const char *key)
-{
-	return json_integer_value(json_object_get(usage, key));
-}
-
-/* droid does not count cached tokens among inputTokens. */
-static json_t *
-usage_of(const json_t *n)
-{
-	const json_t *u = json_object_get(n, "tokenUsage");
-	json_int_t cached = count(u, "cacheReadTokens");
-	json_int_t prompt = count(u, "inputTokens") + cached +
-			    count(u, "cacheCreationTokens");
-	json_int_t output = count(u, "outputTokens");
-
-	if (!json_is_object(u))
-		return NULL;
-	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
-			 prompt, "completion_tokens", output, "total_tokens",
-			 prompt + output, "prompt_tokens_details",
-			 "cached_tokens", cached, "completion_tokens_details",
-			 "reasoning_tokens", count(u, "thinkingTokens"));
-}
-
 static void
 finish(struct factory *f, const json_t *n)
 {
+	static const struct usage_names names = {
+		.input = "inputTokens",
+		.cached = "cacheReadTokens",
+		.written = "cacheCreationTokens",
+		.output = "outputTokens",
+		.reasoning = "thinkingTokens",
+		.caches_are_apart = true,
+	};
+	struct usage usage = { 0 };
 	struct error why = { 0 };
 
 	if (!f->has_text) {
@@ -191,7 +175,8 @@ finish(struct factory *f, const json_t *n)
 	}
 	json_decref(f->preface);
 	f->preface = NULL;
-	conversation_finish(f->conversation, "stop", usage_of(n),
+	usage_read(&usage, json_object_get(n, "tokenUsage"), &names);
+	conversation_finish(f->conversation, FINISH_STOP, &usage,
 			    f->model[0] ? f->model : NULL);
 }
 

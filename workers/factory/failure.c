@@ -25,7 +25,7 @@ static const struct failure_word names[] = {
 void
 factory_explain(const struct factory *f, const char *reason, struct error *e)
 {
-	const struct dialect dialect = {
+	const struct failure_table table = {
 		.cli = "factory",
 		.names = names,
 		.log_in = factory.log_in,
@@ -35,7 +35,7 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 		.status = failure_status_in(f->words),
 		.words = f->words,
 	};
-	enum error_code code = failure_code(&dialect, &failure);
+	enum error_code code = failure_code(&table, &failure);
 	const char *words = f->words[0] ? f->words
 			    : reason	? reason
 					: "no reason given";
@@ -48,7 +48,7 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 			  "mode %s",
 			  f->conversation->permission_mode);
 	else
-		failure_tell(e, code, &dialect, str_of(words));
+		failure_tell(e, code, &table, str_of(words));
 }
 
 static const struct {

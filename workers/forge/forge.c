@@ -119,7 +119,7 @@ static const struct failure_word phrases[] = {
 	{ NULL, ERR_NONE },
 };
 
-static const struct dialect dialect = {
+static const struct failure_table table = {
 	.cli = "forge",
 	.phrases = phrases,
 	.log_in = "run forge provider login",
@@ -131,7 +131,7 @@ explain(const char *words, struct error *e)
 	const struct failure f = { .words = words };
 	const char *at = strstr(words, "ERROR: ");
 
-	failure_tell(e, failure_code(&dialect, &f), &dialect,
+	failure_tell(e, failure_code(&table, &f), &table,
 		     str_of(at ? at + strlen("ERROR: ") : words));
 }
 
@@ -157,7 +157,7 @@ ended(struct conversation *c, int status, struct str last_words,
 		fail_with(e, ERR_HARNESS,
 			  "forge has lost the conversation, and begun another");
 	else if (ended_well(f, status))
-		conversation_finish(c, "stop", NULL, c->model);
+		conversation_finish(c, FINISH_STOP, NULL, c->model);
 	else if (WIFSIGNALED(status))
 		return;
 	else if (*words || f->failure[0])

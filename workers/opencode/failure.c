@@ -21,7 +21,7 @@ static const struct failure_word phrases[] = {
 	{ NULL, ERR_NONE },
 };
 
-static const struct dialect dialect = {
+static const struct failure_table table = {
 	.cli = "opencode",
 	.names = names,
 	.phrases = phrases,
@@ -45,7 +45,7 @@ code_of(const char *name, const json_t *about)
 			json_object_get(about, "statusCode")),
 		.words = json_text(about, "message"),
 	};
-	enum error_code code = failure_code(&dialect, &f);
+	enum error_code code = failure_code(&table, &f);
 	const char *answer = json_text(about, "responseBody");
 
 	if (code == ERR_RATE_LIMIT &&
@@ -71,6 +71,6 @@ opencode_explain(const json_t *error, struct error *e)
 	const char *name = json_text(error, "name");
 	const char *what = words && *words ? words : name;
 
-	failure_tell(e, code_of(name, about), &dialect,
+	failure_tell(e, code_of(name, about), &table,
 		     first_line(what ? what : "no reason given"));
 }

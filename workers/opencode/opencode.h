@@ -62,10 +62,6 @@ struct errand {
 	errand_fn *answered;
 };
 
-struct opencode_usage {
-	json_int_t input, cached, output, reasoning;
-};
-
 /* conversation->own */
 struct opencode {
 	/* Of the session. */
@@ -101,7 +97,7 @@ struct opencode {
 	json_t *parts;	  /* parts and messages that were seen, by id */
 	char finish[32];  /* the CLI's word for how the message ended */
 	char model[MAX_MODEL + 1]; /* who answers */
-	struct opencode_usage used;
+	struct usage usage;
 	struct error failure; /* ERR_NONE: so far none */
 };
 

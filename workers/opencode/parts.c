@@ -148,22 +148,25 @@ on_step_start(struct conversation *c, const json_t *part)
 	o->step_spoke = o->step_called = false;
 }
 
-/* The CLI does not count cached tokens and reasoning among the others. */
 void
 parts_count(struct conversation *c, const json_t *part)
 {
+	static const struct usage_names names = {
+		.input = "input",
+		.cached = "cache.read",
+		.written = "cache.write",
+		.output = "output",
+		.reasoning = "reasoning",
+		.caches_are_apart = true,
+		.reasoning_is_apart = true,
+	};
 	struct opencode *o = c->own;
-	const json_t *tokens = json_object_get(part, "tokens");
-	const json_t *cache = json_object_get(tokens, "cache");
 	json_t *record = parts_record(o, json_text(part, "id"), "step-finish");
 
 	if (json_object_get(record, "counted"))
 		return;
 	json_object_set_new(record, "counted", json_true());
-	o->used.input += number(tokens, "input") + number(cache, "write");
-	o->used.cached += number(cache, "read");
-	o->used.output += number(tokens, "output");
-	o->used.reasoning += number(tokens, "reasoning");
+	usage_read(&o->usage, json_object_get(part, "tokens"), &names);
 }
 
 static const struct {

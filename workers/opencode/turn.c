@@ -134,7 +134,7 @@ begin(struct opencode *o)
 	o->step_spoke = o->step_called = false;
 	o->assistant[0] = o->part[0] = o->finish[0] = o->model[0] = '\0';
 	o->attempts = 0;
-	o->used = (struct opencode_usage){ 0 };
+	o->usage = (struct usage){ 0 };
 	o->failure = (struct error){ 0 };
 	json_decref(o->parts);
 	o->parts = json_object();
@@ -195,31 +195,21 @@ on_reverted(struct errand *x, int status, const json_t *answer)
 		conversation_fail(x->conversation, &why);
 }
 
-static json_t *
-usage_of(const struct opencode_usage *u)
-{
-	json_int_t prompt = u->input + u->cached;
-	json_int_t completion = u->output + u->reasoning;
-
-	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
-			 prompt, "completion_tokens", completion,
-			 "total_tokens", prompt + completion,
-			 "prompt_tokens_details", "cached_tokens", u->cached,
-			 "completion_tokens_details", "reasoning_tokens",
-			 u->reasoning);
-}
-
-/* NULL if the turn did not end well. */
-static const char *
+/* FINISH_NONE if the turn did not end well. */
+static enum finish_reason
 finish_reason(const struct opencode *o)
 {
-	if (!o->is_complete)
-		return NULL;
-	if (text_is(o->finish, "stop"))
-		return o->has_text ? "stop" : NULL;
-	if (text_is(o->finish, "length"))
-		return "length";
-	return text_is(o->finish, "content-filter") ? "content_filter" : NULL;
+	static const struct finish_word words[] = {
+		{ "stop", FINISH_STOP },
+		{ "length", FINISH_LENGTH },
+		{ "content-filter", FINISH_CONTENT_FILTER },
+		{ NULL, FINISH_NONE },
+	};
+	enum finish_reason reason = finish_reason_of(words, o->finish);
+
+	if (!o->is_complete || (reason == FINISH_STOP && !o->has_text))
+		return FINISH_NONE;
+	return reason;
 }
 
 static void
@@ -237,7 +227,7 @@ explain(const struct opencode *o, bool has_spoken, struct error *e)
 }
 
 static void
-finish(struct conversation *c, const char *reason)
+finish(struct conversation *c, enum finish_reason reason)
 {
 	struct opencode *o = c->own;
 
@@ -245,7 +235,7 @@ finish(struct conversation *c, const char *reason)
 	json_decref(o->preface);
 	o->preface = NULL;
 	conversation_mark(c, o->assistant);
-	conversation_finish(c, reason, usage_of(&o->used),
+	conversation_finish(c, reason, &o->usage,
 			    o->model[0] ? o->model : NULL);
 }
 
@@ -257,7 +247,7 @@ void
 turn_idle(struct conversation *c)
 {
 	struct opencode *o = c->own;
-	const char *reason = finish_reason(o);
+	enum finish_reason reason = finish_reason(o);
 
 	if (o->phase != BEGUN && !(o->phase == ASKED && o->is_stopped))
 		return;

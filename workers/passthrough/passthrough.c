@@ -198,27 +198,13 @@ on_news(struct exchange *x)
 		exchange_resume(x);
 }
 
-static const char *
-path_of(enum turn_kind kind)
-{
-	switch (kind) {
-	case TURN_CHAT:
-		return "/chat/completions";
-	case TURN_EMBEDDINGS:
-		return "/embeddings";
-	case TURN_KINDS:
-		break;
-	}
-	abort();
-}
-
 static struct relay *
 relay_new(struct turn *t, const struct provider *p)
 {
 	struct relay *r = xcalloc(1, sizeof *r);
 
 	r->turn = t;
-	r->url = copy_format("%s%s", p->base_url, path_of(t->kind));
+	r->url = copy_format("%s%s", p->base_url, dialect_path(t->dialect));
 	r->host = copy(str_of(p->host));
 	r->key = copy(str_of(p->key));
 	/* Each letter of the model may become "\u0000". */
@@ -317,6 +303,7 @@ list_models(struct engine_self *self, struct rows *out)
 }
 
 const struct engine engine = {
+	.dialects = DIALECT_BIT(DIALECT_CHAT) | DIALECT_BIT(DIALECT_EMBEDDINGS),
 	.init = init,
 	.fini = fini,
 	.configure = configure,

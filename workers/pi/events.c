@@ -257,22 +257,16 @@ on_message_start(struct conversation *c, const json_t *line)
 }
 
 static void
-add_usage(struct pi *p, const json_t *usage)
-{
-	json_int_t cached =
-		json_integer_value(json_object_get(usage, "cacheRead"));
-
-	p->cached += cached;
-	p->input += json_integer_value(json_object_get(usage, "input")) +
-		    json_integer_value(json_object_get(usage, "cacheWrite")) +
-		    cached;
-	p->output += json_integer_value(json_object_get(usage, "output"));
-	p->reasoned += json_integer_value(json_object_get(usage, "reasoning"));
-}
-
-static void
 on_message_end(struct conversation *c, const json_t *line)
 {
+	static const struct usage_names names = {
+		.input = "input",
+		.cached = "cacheRead",
+		.written = "cacheWrite",
+		.output = "output",
+		.reasoning = "reasoning",
+		.caches_are_apart = true,
+	};
 	struct pi *p = c->own;
 	const json_t *message = json_object_get(line, "message");
 	const char *model = json_text(message, "model");
@@ -281,7 +275,7 @@ on_message_end(struct conversation *c, const json_t *line)
 
 	if (!p->is_busy || !is_assistants(message))
 		return;
-	add_usage(p, json_object_get(message, "usage"));
+	usage_read(&p->usage, json_object_get(message, "usage"), &names);
 	snprintf(p->stop, sizeof p->stop, "%s", stop ? stop : "");
 	snprintf(p->words, sizeof p->words, "%s", words ? words : "");
 	if (model)
@@ -347,33 +341,27 @@ on_retry(struct conversation *c, const json_t *line)
 	pi_ask(c, "abort", NULL);
 }
 
-static json_t *
-usage_of(const struct pi *p)
-{
-	return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens",
-			 p->input, "completion_tokens", p->output,
-			 "total_tokens", p->input + p->output,
-			 "prompt_tokens_details", "cached_tokens", p->cached,
-			 "completion_tokens_details", "reasoning_tokens",
-			 p->reasoned);
-}
-
 /* pi has nothing more to do: the turn ended as its last message did. */
 static void
 on_settled(struct conversation *c, const json_t *line)
 {
+	static const struct finish_word words[] = {
+		{ "stop", FINISH_STOP },
+		{ "length", FINISH_LENGTH },
+		{ NULL, FINISH_NONE },
+	};
 	struct pi *p = c->own;
 	struct error why = p->why;
-	bool ended = !strcmp(p->stop, "stop") || !strcmp(p->stop, "length");
+	enum finish_reason reason = finish_reason_of(words, p->stop);
 
 	if (!p->is_busy)
 		return;
 	p->is_busy = false;
-	if (!why.code && !p->has_text && !strcmp(p->stop, "stop"))
+	if (!why.code && !p->has_text && reason == FINISH_STOP)
 		fail_with(&why, ERR_HARNESS,
 			  "pi: the answer is empty (no stream output)");
-	if (!why.code && ended) {
-		conversation_finish(c, p->stop, usage_of(p),
+	if (!why.code && reason) {
+		conversation_finish(c, reason, &p->usage,
 				    p->model[0] ? p->model : NULL);
 		return;
 	}

@@ -33,7 +33,7 @@ message_in(const char *words)
 void
 pi_explain(const struct pi *p, struct error *e)
 {
-	const struct dialect dialect = {
+	const struct failure_table table = {
 		.cli = "pi",
 		.phrases = phrases,
 		.log_in = pi.log_in,
@@ -50,7 +50,7 @@ pi_explain(const struct pi *p, struct error *e)
 	if (!strcmp(p->stop, "aborted"))
 		fail_with(e, ERR_CANCELLED, "cancelled");
 	else
-		failure_tell(e, failure_code(&dialect, &f), &dialect,
+		failure_tell(e, failure_code(&table, &f), &table,
 			     str_of(words));
 	json_decref(message);
 }

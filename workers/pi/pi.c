@@ -262,7 +262,7 @@ static void
 begin_turn(struct pi *p)
 {
 	p->used_tool = p->has_text = p->has_said = p->is_busy = false;
-	p->input = p->output = p->cached = p->reasoned = 0;
+	p->usage = (struct usage){ 0 };
 	p->stop[0] = p->words[0] = p->model[0] = '\0';
 	p->why = (struct error){ 0 };
 }

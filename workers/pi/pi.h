@@ -30,7 +30,7 @@ struct pi {
 	bool has_text;	       /* in this turn */
 	bool has_said;	       /* the message under way has said something */
 	bool is_busy;	       /* from our prompt until the turn has settled */
-	json_int_t input, output, cached, reasoned; /* tokens of the turn */
+	struct usage usage;    /* of the turn */
 	char stop[MAX_NAME +
 		  1]; /* why the last message ended; "": it has not */
 	char words[MAX_ERROR_TEXT]; /* what went wrong in it; or "" */

@@ -37,8 +37,8 @@ void standing_fini(struct standing *);
  */
 struct turn {
 	struct worker *worker;
-	uint64_t id; /* of the order that began it */
-	enum turn_kind kind;
+	uint64_t id;	      /* of the order that began it */
+	enum dialect dialect; /* of the body */
 	bool streamed;
 	char *harness;	 /* the prefix that was used: "claude", "openai" */
 	char *model;	 /* NULL: the default */
@@ -88,7 +88,14 @@ struct acceptance {
 				     seed" */
 };
 
+#define DIALECT_BIT(dialect) (1u << (dialect))
+
 struct engine {
+	/* MUST be set: the dialects that accept() reads, each as a bit:
+	 * DIALECT_BIT(DIALECT_CHAT).  What is written in another one is refused
+	 * by the worker. */
+	unsigned dialects;
+
 	/* MAY be false: turns are not limited by max_running, do not wait for
 	 * their session, and accept() does not read their body. */
 	bool has_slots;
@@ -177,9 +184,9 @@ void turn_head(struct turn *, int status, struct str headers_json,
 	       struct str bytes, bool last);
 void turn_body(struct turn *, struct str bytes, bool last);
 
-/* `usage` is OpenAI's object as JSON, `model` who has answered; may be
- * NULL. */
-void turn_finish(struct turn *, const char *reason, const char *usage,
+/* Not for FINISH_NONE.  `usage` and `model`, who has answered, may be NULL:
+ * not known. */
+void turn_finish(struct turn *, enum finish_reason, const struct usage *,
 		 const char *model);
 void turn_fail(struct turn *, const struct error *);
 

@@ -99,9 +99,10 @@ uint64_t
 identity_of(const struct msg_submit *m)
 {
 	struct hash hash = HASH_INIT;
-	const struct str kind = { (const char *)&m->kind, sizeof m->kind };
+	const struct str dialect = { (const char *)&m->dialect,
+				     sizeof m->dialect };
 
-	hash_add(&hash, kind);
+	hash_add(&hash, dialect);
 	hash_add_field(&hash, m->harness);
 	hash_add_field(&hash, m->model);
 	hash_add_field(&hash, m->session);

@@ -22,7 +22,8 @@ struct past {
 
 	/* Of one that has finished. */
 	struct standing standing;
-	char *reason, *usage, *model; /* as in FINISH */
+	struct msg_finish finish;  /* as it was told... */
+	char *model, *cost_source; /* ...and the strings in it */
 	struct story story;
 };
 
@@ -34,9 +35,8 @@ past_free(struct worker *w, struct past *p)
 	story_fini(&p->story);
 	standing_fini(&p->standing);
 	free(p->key);
-	free(p->reason);
-	free(p->usage);
 	free(p->model);
+	free(p->cost_source);
 	free(p);
 }
 
@@ -125,9 +125,11 @@ repeats_keep_answer(struct turn *t, const struct msg_finish *m)
 	if (!t->identity || !t->key)
 		return;
 	p = past_new(t);
-	p->reason = copy(m->reason);
-	p->usage = copy(m->usage);
 	p->model = copy(m->model);
+	p->cost_source = copy(m->cost_source);
+	p->finish = *m;
+	p->finish.model = str_of(p->model);
+	p->finish.cost_source = str_of(p->cost_source);
 	p->standing = t->standing;
 	t->standing = (struct standing){ 0 };
 	p->story = t->story;
@@ -310,11 +312,7 @@ tell_answer_again(const struct past *p, struct listener *l)
 		.ignored = str_of(p->standing.ignored),
 		.repeated = 1,
 	};
-	struct msg_finish finish = {
-		.reason = str_of(p->reason),
-		.usage = str_of(p->usage),
-		.model = str_of(p->model),
-	};
+	struct msg_finish finish = p->finish;
 
 	listener_tell_free(l, MSG_ACCEPTED, &accepted);
 	story_tell(&p->story, l);

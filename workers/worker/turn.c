@@ -51,7 +51,7 @@ turn_new(struct worker *w, const struct msg_submit *m, nng_msg *order)
 
 	t->worker = w;
 	t->id = m->turn;
-	t->kind = (enum turn_kind)m->kind;
+	t->dialect = (enum dialect)m->dialect;
 	t->streamed = m->streamed;
 	t->harness = copy(m->harness);
 	t->model = copy(m->model);
@@ -354,16 +354,24 @@ turn_body(struct turn *t, struct str bytes, bool last)
 }
 
 void
-turn_finish(struct turn *t, const char *reason, const char *usage,
-	    const char *model)
+turn_finish(struct turn *t, enum finish_reason reason,
+	    const struct usage *usage, const char *model)
 {
+	static const struct usage not_known = { 0 };
+	const struct usage *u = usage ? usage : &not_known;
 	struct msg_finish m = {
-		.reason = str_of(reason),
-		.usage = str_of(usage),
+		.reason = reason,
+		.input = u->input,
+		.cached = u->cached,
+		.written = u->written,
+		.output = u->output,
+		.reasoning = u->reasoning,
+		.cost = u->cost,
+		.cost_source = str_of(u->cost_source),
 		.model = str_of(model),
 	};
 
-	assert(t->state == TURN_RUNNING);
+	assert(t->state == TURN_RUNNING && reason != FINISH_NONE);
 	emit_free(t, MSG_FINISH, &m);
 	if (is_heard(t))
 		repeats_keep_answer(t, &m);

@@ -40,7 +40,7 @@ tell_room(struct worker *w, size_t bytes)
 }
 
 static bool
-is_new(struct worker *w, const struct msg_submit *m, struct error *e)
+may_begin(struct worker *w, const struct msg_submit *m, struct error *e)
 {
 	if (w->draining)
 		return fail_with(e, ERR_DRAINING, "%s is being stopped",
@@ -52,6 +52,10 @@ is_new(struct worker *w, const struct msg_submit *m, struct error *e)
 				 w->name);
 	if (was_seen(w, m->turn))
 		return fail_with(e, ERR_CONFLICT, "this turn was seen before");
+	if (!(engine.dialects & DIALECT_BIT(m->dialect)))
+		return fail_with(e, ERR_UNSUPPORTED,
+				 "%s answers no requests to /v1%s", w->name,
+				 dialect_path((enum dialect)m->dialect));
 	w->seen[m->turn % MAX_SEEN_TURNS] = m->turn;
 	return true;
 }
@@ -73,7 +77,7 @@ worker_on_submit(struct worker *w, const struct msg_submit *m)
 		log_debug("order %ju: submitted twice", (uintmax_t)m->turn);
 		return; /* its room is that of the first */
 	}
-	if (!is_new(w, m, &e)) {
+	if (!may_begin(w, m, &e)) {
 		tell_room(w, m->body.len);
 		listener_refuse(w, m, &e);
 		return;
