@@ -312,6 +312,41 @@ a_turn_without_a_word_is_not_asked_again_by_itself(void **state_)
 }
 
 static void
+a_model_that_was_not_asked_for_want_of_room_is_no_cut_answer(void **state_)
+{
+	json_t *result =
+		json_pack("{s:s, s:{s:{s:{s:i, s:i}}}}", "stopReason",
+			  "max_tokens", "_meta", "quota", "token_count",
+			  "input_tokens", 0, "output_tokens", 0);
+
+	open_session("gemini");
+	say("hi");
+	notes_clear();
+	acp_count_answer(talk.own, result);
+	acp_conclude(&talk, result);
+	json_decref(result);
+	assert_true(was_noted("fail CONTEXT test did not ask its model"));
+	forget();
+}
+
+static void
+a_prompt_that_the_agent_would_not_take_is_not_sent(void **state_)
+{
+	auto_free char *text = xcalloc(1, (5u << 20) + 2);
+
+	memset(text, 'x', (5u << 20) + 1);
+	open_session("kimi");
+	notes_clear();
+	say(text);
+	assert_true(was_noted("fail TOO_LARGE test takes prompts of 5242880"));
+	assert_int_equal(notes.written.len, 0);
+	text[5u << 20] = '\0';
+	say(text);
+	assert_true(notes.written.len > 5u << 20);
+	forget();
+}
+
+static void
 a_system_prompt_is_told_once(void **state_)
 {
 	greet_agent("kimi", false);
@@ -451,6 +486,10 @@ main(void)
 		cmocka_unit_test(a_second_tool_call_is_not_told_twice),
 		cmocka_unit_test(
 			a_turn_without_a_word_is_not_asked_again_by_itself),
+		cmocka_unit_test(
+			a_model_that_was_not_asked_for_want_of_room_is_no_cut_answer),
+		cmocka_unit_test(
+			a_prompt_that_the_agent_would_not_take_is_not_sent),
 		cmocka_unit_test(a_system_prompt_is_told_once),
 		cmocka_unit_test(default_is_no_name_of_a_model),
 		cmocka_unit_test(which_ones_lose_a_session_elsewhere),

@@ -47,6 +47,13 @@ static const char *const full[] = {
 	"prompt token count of 130000 exceeds the limit of 128000",
 	"model_max_prompt_tokens_exceeded: prompt token count of "
 	"65000 exceeds the limit of 64000",
+	"Request exceeds the model's prompt budget after reserving output "
+	"(139745 tokens; limit 128000). Reduce context or compact before "
+	"continuing.",
+	/* Qwen Code */
+	"Context is too large to send safely after automatic compression. "
+	"Estimated prompt tokens: 10487872; hard limit: 177000; compression "
+	"status: NOOP.",
 	/* Factory's droid */
 	"Context limit exceeded. Please remove some context and try "
 	"again.",

@@ -49,6 +49,10 @@ struct acp_kind {
 	 * that work with any agent. */
 	const char *before_commands;
 
+	/* The longest text of a prompt that it takes, in bytes; 0: not known.
+	 */
+	size_t max_text;
+
 	/* Its failures and retries come as if they were its answer. */
 	bool says_its_failures;
 

@@ -75,6 +75,24 @@ make_inert(const struct conversation *c, json_t *blocks)
 				  before ? before : BEFORE_COMMANDS));
 }
 
+/* Before the agent spends memory on what it will refuse. */
+static bool
+check_length(const struct conversation *c, const json_t *blocks,
+	     struct error *e)
+{
+	size_t most = acp_agent_of(c)->kind->max_text, len = 0, i;
+	const json_t *block;
+
+	json_array_foreach (blocks, i, block)
+		len += json_str(block, "text").len;
+	if (!most || len <= most)
+		return true;
+	return fail_with(e, ERR_TOO_LARGE,
+			 "%s takes prompts of %zu bytes of text, and this one, "
+			 "with what the conversation begins with, has %zu",
+			 conversation_name(c), most, len);
+}
+
 static bool
 read_prompt(struct conversation *c, struct error *e)
 {
@@ -84,7 +102,8 @@ read_prompt(struct conversation *c, struct error *e)
 	struct said s = { .conversation = c, .blocks = json_array() };
 	json_t *question = transcript_question(c);
 	bool ok = parts_say(own->preface, &handlers, &s, e) &&
-		  parts_say(question, &handlers, &s, e);
+		  parts_say(question, &handlers, &s, e) &&
+		  check_length(c, s.blocks, e);
 
 	json_decref(question);
 	make_inert(c, s.blocks);
@@ -211,6 +230,27 @@ fail_silent(struct conversation *c)
 	acp_fail(c, &e);
 }
 
+/* gemini counts tokens itself, and ends a turn like one that was cut for its
+ * length if its model would not take so many. */
+static void
+fail_unasked(struct conversation *c)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_CONTEXT,
+		  "%s did not ask its model, because the conversation does not "
+		  "fit into its context",
+		  conversation_name(c));
+	acp_fail(c, &e);
+}
+
+static bool
+was_unasked(const struct acp *own, const char *reason)
+{
+	return !strcmp(reason, "length") && !own->has_text && !own->tools &&
+	       own->has_usage && !own->usage.input && !own->usage.output;
+}
+
 static void
 fail_as_it_said(struct conversation *c)
 {
@@ -244,6 +284,8 @@ acp_conclude(struct conversation *c, const json_t *result)
 		fail_as_it_said(c);
 	else if (reason == FINISH_STOP && !own->has_text && !own->tools)
 		fail_silent(c);
+	else if (was_unasked(own, reason))
+		fail_unasked(c);
 	else
 		finish(c, reason);
 }

@@ -129,6 +129,8 @@ static const char *const full_context[] = {
 	"context limit reached",
 	"context limit exceeded",
 	"context overflow*",
+	"exceeds the model's prompt budget",
+	"context is too large to send",
 	"*contextoverflow*",
 };
 
