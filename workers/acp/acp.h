@@ -22,6 +22,7 @@
  *
  * We offer the agent neither our file system nor our terminals: it has its own.
  */
+#include "workers/cli/blocks.h"
 #include "workers/cli/rpc.h"
 
 /* Of an agent; lists are words with white space between them. */
@@ -152,7 +153,7 @@ struct acp {
 	bool is_held;	/* the prompt waits for the agent's own turn to end */
 	bool is_asked;	/* the prompt was sent, and not yet answered */
 	bool was_heard; /* an update told something of the turn */
-	bool has_text, used_tool; /* has said text; used a tool since */
+	struct paragraphs paragraphs; /* of this turn */
 	json_t *background_calls; /* of tools, which go on behind; or NULL */
 	json_t *tools;		  /* ids of tools that were told; or NULL */
 	struct error why;	  /* why the turn is being stopped */

@@ -247,8 +247,9 @@ fail_unasked(struct conversation *c)
 static bool
 was_unasked(const struct acp *own, const char *reason)
 {
-	return !strcmp(reason, "length") && !own->has_text && !own->tools &&
-	       own->has_usage && !own->usage.input && !own->usage.output;
+	return !strcmp(reason, "length") && !own->paragraphs.has_text &&
+	       !own->tools && own->has_usage && !own->usage.input &&
+	       !own->usage.output;
 }
 
 static void
@@ -282,7 +283,8 @@ acp_conclude(struct conversation *c, const json_t *result)
 		fail_for(c, stop);
 	else if (own->complaint)
 		fail_as_it_said(c);
-	else if (reason == FINISH_STOP && !own->has_text && !own->tools)
+	else if (reason == FINISH_STOP && !own->paragraphs.has_text &&
+		 !own->tools)
 		fail_silent(c);
 	else if (was_unasked(own, reason))
 		fail_unasked(c);

@@ -154,7 +154,7 @@ on_call(struct conversation *c, const json_t *event)
 	if (!own->tools)
 		own->tools = json_object();
 	json_object_set_new(own->tools, id, json_true());
-	own->used_tool = true;
+	own->paragraphs.used_tool = true;
 	conversation_tool(c, json_pack("{s:s, s:s?, s:O?}", "id", id, "name",
 				       json_text(event, "name"), "arguments",
 				       json_object_get(event, "args")));

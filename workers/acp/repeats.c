@@ -13,7 +13,6 @@ enum {
 	BEGINNING = 4,
 };
 
-/* Text after the use of a tool begins on a new line. */
 static void
 say(struct conversation *c, struct str text)
 {
@@ -21,16 +20,12 @@ say(struct conversation *c, struct str text)
 	size_t room = ACP_MAX_REPEAT - own->said.len;
 	struct error e;
 
-	if (own->used_tool && own->has_text)
-		conversation_text(c, STR("\n\n"));
-	own->used_tool = false;
-	own->has_text = true;
 	own->said.max = ACP_MAX_REPEAT;
 	(void)!buf_add(
 		&own->said,
 		(struct str){ text.ptr, text.len < room ? text.len : room },
 		&e);
-	conversation_text(c, text);
+	paragraphs_say(&own->paragraphs, c, text);
 }
 
 void

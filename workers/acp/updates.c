@@ -14,7 +14,7 @@ acp_forget_turn(struct acp *c)
 	c->prompt = c->tools = c->record.answer = c->record.end = NULL;
 	c->asked_model = c->complaint = NULL;
 	c->is_asked = c->is_held = c->was_heard = false;
-	c->has_text = c->used_tool = false;
+	c->paragraphs = (struct paragraphs){ 0 };
 	if (c->record.owner == ACP_OURS)
 		c->record.owner = ACP_NOBODY;
 	c->usage = (struct usage){ 0 };
@@ -57,7 +57,8 @@ on_retry(struct conversation *c, struct str text)
 	struct acp *own = c->own;
 	struct error e = { 0 };
 
-	if (!own->has_text || !memmem(text.ptr, text.len, "interrupted", 11))
+	if (!own->paragraphs.has_text ||
+	    !memmem(text.ptr, text.len, "interrupted", 11))
 		return;
 	fail_with(&e, ERR_TRUNCATED, "%s: " STR_FMT, conversation_name(c),
 		  STR_ARG(text));
@@ -195,7 +196,7 @@ tell_of_call(struct conversation *c, const json_t *update, const char *id)
 	json_object_set_new(own->tools, id, json_true());
 	acp_say_held(c);
 	buf_fini(&own->said);
-	own->used_tool = true;
+	own->paragraphs.used_tool = true;
 	conversation_tool(c, json_pack("{s:s, s:s?, s:o}", "id", id, "name",
 				       tool_name(update), "arguments",
 				       arguments_of(update)));

@@ -50,18 +50,11 @@ handshake(struct conversation *c)
 	conversation_ready(c);
 }
 
-static bool
-say_text(void *blocks, const json_t *part, struct error *e)
-{
-	json_array_append(blocks, (json_t *)part);
-	return true;
-}
-
 /* amp's input takes text only. */
 static json_t *
 blocks_of(struct conversation *c, struct error *e)
 {
-	static const struct part_handlers handlers = { .text = say_text };
+	static const struct part_handlers handlers = { .text = part_append };
 	const json_t *preface = ((struct amp *)c->own)->preface;
 	json_t *blocks = json_array(), *question = transcript_question(c);
 	bool ok = parts_say(preface, &handlers, blocks, e) &&

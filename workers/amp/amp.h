@@ -13,16 +13,15 @@
  * while the input is open.  So each turn has a process, whose input ends with
  * the turn, and the next turn continues the thread in the cloud.
  */
-#include "workers/cli/harness.h"
+#include "workers/cli/blocks.h"
 
 /* conversation->own */
 struct amp {
 	json_t *preface;       /* parts before the first message; NULL: none */
 	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
-	bool used_tool;	       /* since the last text */
-	bool has_text;	       /* in this turn */
-	bool is_cut;	       /* the last answer was as long as it may be */
-	struct usage usage;    /* of all answers of the turn */
+	struct paragraphs paragraphs; /* of this turn */
+	bool is_cut;	    /* the last answer was as long as it may be */
+	struct usage usage; /* of all answers of the turn */
 };
 
 /* events.c */

@@ -10,19 +10,12 @@
 
 /* Blocks of a message's content */
 
-/* A new answer begins on a new line. */
 static void
 on_text(struct conversation *c, const json_t *block)
 {
 	struct amp *a = c->own;
 
-	if (!json_string_length(json_object_get(block, "text")))
-		return;
-	if (a->used_tool && a->has_text)
-		conversation_text(c, STR("\n\n"));
-	a->used_tool = false;
-	a->has_text = true;
-	conversation_text(c, json_str(block, "text"));
+	paragraphs_say(&a->paragraphs, c, json_str(block, "text"));
 }
 
 static void
@@ -36,23 +29,7 @@ on_tool_use(struct conversation *c, const json_t *block)
 {
 	struct amp *a = c->own;
 
-	a->used_tool = true;
-	conversation_tool(c, json_pack("{s:s?, s:s?, s:O?}", "id",
-				       json_text(block, "id"), "name",
-				       json_text(block, "name"), "arguments",
-				       json_object_get(block, "input")));
-}
-
-static void
-on_tool_result(struct conversation *c, const json_t *block)
-{
-	bool is_error = json_is_true(json_object_get(block, "is_error"));
-
-	conversation_tool(c,
-			  json_pack("{s:s?, s:O?, s:b}", "id",
-				    json_text(block, "tool_use_id"), "result",
-				    json_object_get(block, "content"),
-				    "is_error", is_error));
+	block_tool_use(&a->paragraphs, c, block);
 }
 
 struct block {
@@ -71,7 +48,7 @@ static const struct block of_assistant[] = {
 /* The text in these lines is what the user said. */
 static const struct block of_user[] = {
 	{ "text", NULL },
-	{ "tool_result", on_tool_result },
+	{ "tool_result", block_tool_result },
 	{ NULL, NULL },
 };
 
@@ -150,11 +127,9 @@ has_answer(struct conversation *c, const json_t *line)
 {
 	struct amp *a = c->own;
 
-	if (!a->has_text && json_str(line, "result").len) {
-		a->has_text = true;
-		conversation_text(c, json_str(line, "result"));
-	}
-	return a->has_text;
+	if (!a->paragraphs.has_text)
+		paragraphs_say(&a->paragraphs, c, json_str(line, "result"));
+	return a->paragraphs.has_text;
 }
 
 static void

@@ -14,7 +14,7 @@
  * Written for version 2.1.330.  Lines of an unknown type are counted and passed
  * over.
  */
-#include "workers/cli/harness.h"
+#include "workers/cli/blocks.h"
 
 enum { MAX_UUID = 36 };
 
@@ -47,11 +47,10 @@ struct claude {
 	bool is_ready;	/* the handshake is over */
 	bool honours_composed;		   /* known to pass text on as it is */
 	char last_assistant[MAX_UUID + 1]; /* uuid of its last good line */
-	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
-	bool used_tool;	       /* since the last text */
-	bool has_text;	       /* in this turn */
-	bool gave_up;	       /* the CLI gave up the answer under way */
-	bool needs_model;      /* there is no default: a turn must name one */
+	char model[MAX_MODEL];	      /* who answers, as the vendor calls it */
+	struct paragraphs paragraphs; /* of this turn */
+	bool gave_up;		      /* the CLI gave up the answer under way */
+	bool needs_model; /* there is no default: a turn must name one */
 	char failure[MAX_NAME +
 		     1];   /* the CLI's word for what went wrong; "": none */
 	int64_t resets_at; /* Unix seconds; 0: not told */

@@ -32,21 +32,12 @@ abort_truncated(struct conversation *c, int status)
 	conversation_abort(c, &why);
 }
 
-/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct conversation *c, const json_t *delta)
 {
 	struct claude *own = c->own;
-	const json_t *text = json_object_get(delta, "text");
 
-	if (!json_string_length(text))
-		return;
-	if (own->used_tool && own->has_text)
-		conversation_text(c, STR("\n\n"));
-	own->used_tool = false;
-	own->has_text = true;
-	conversation_text(c, (struct str){ json_string_value(text),
-					   json_string_length(text) });
+	paragraphs_say(&own->paragraphs, c, json_str(delta, "text"));
 }
 
 static void
@@ -131,23 +122,7 @@ on_tool_use(struct conversation *c, const json_t *block)
 {
 	struct claude *own = c->own;
 
-	own->used_tool = true;
-	conversation_tool(c, json_pack("{s:s?, s:s?, s:O?}", "id",
-				       json_text(block, "id"), "name",
-				       json_text(block, "name"), "arguments",
-				       json_object_get(block, "input")));
-}
-
-static void
-on_tool_result(struct conversation *c, const json_t *block)
-{
-	json_t *content = json_object_get(block, "content");
-	bool is_error = json_is_true(json_object_get(block, "is_error"));
-
-	conversation_tool(c,
-			  json_pack("{s:s?, s:O?, s:b}", "id",
-				    json_text(block, "tool_use_id"), "result",
-				    content, "is_error", is_error));
+	block_tool_use(&own->paragraphs, c, block);
 }
 
 static void
@@ -192,7 +167,7 @@ static bool
 on_user(struct conversation *c, const json_t *line, struct error *e)
 {
 	if (is_our_turn(c->own) && !json_text(line, "parent_tool_use_id"))
-		each_block(c, line, "tool_result", on_tool_result);
+		each_block(c, line, "tool_result", block_tool_result);
 	return true;
 }
 
@@ -343,7 +318,7 @@ end_turn(struct conversation *c, const json_t *line)
 	struct usage usage = usage_of(line);
 	struct error why = { 0 };
 
-	if (reason == FINISH_STOP && !own->has_text) {
+	if (reason == FINISH_STOP && !own->paragraphs.has_text) {
 		fail_with(&why, ERR_HARNESS,
 			  "%s: the answer is empty (no stream output)",
 			  c->instance->name);

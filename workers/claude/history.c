@@ -14,13 +14,6 @@
  */
 
 static bool
-say_text(void *blocks, const json_t *part, struct error *e)
-{
-	json_array_append(blocks, (json_t *)part);
-	return true;
-}
-
-static bool
 say_image(void *blocks, const json_t *part, struct error *e)
 {
 	json_array_append_new(
@@ -41,39 +34,15 @@ say_image_url(void *blocks, const json_t *part, struct error *e)
 	return true;
 }
 
-/* Arguments that are no JSON are passed on as text. */
 static bool
 say_call(void *blocks, const json_t *part, struct error *e)
 {
-	struct str arguments = json_str(part, "arguments");
-	json_t *input =
-		json_loadb(arguments.ptr, arguments.len, JSON_ALLOW_NUL, NULL);
-
-	if (!json_is_object(input)) {
-		json_decref(input);
-		input = json_pack("{s:O}", "arguments",
-				  json_object_get(part, "arguments"));
-	}
 	json_array_append_new(
-		blocks,
-		json_pack("{s:s, s:O, s:O, s:o}", "type", "tool_use", "id",
-			  json_object_get(part, "id"), "name",
-			  json_object_get(part, "name"), "input", input));
+		blocks, json_pack("{s:s, s:O, s:O, s:o}", "type", "tool_use",
+				  "id", json_object_get(part, "id"), "name",
+				  json_object_get(part, "name"), "input",
+				  part_input(part)));
 	return true;
-}
-
-/* A single text is not put into an array, and nothing is the empty text.  Takes
- * `content`. */
-static json_t *
-result_content(json_t *content)
-{
-	json_t *text = json_object_get(json_array_get(content, 0), "text");
-
-	if (json_array_size(content) > 1 || (json_array_size(content) && !text))
-		return content;
-	text = text ? json_incref(text) : json_string("");
-	json_decref(content);
-	return text;
 }
 
 static bool
@@ -85,7 +54,7 @@ say_result(void *blocks, const json_t *part, struct error *e)
 			      json_pack("{s:s, s:O, s:o, s:O*}", "type",
 					"tool_result", "tool_use_id",
 					json_object_get(part, "id"), "content",
-					result_content(content), "is_error",
+					parts_plain(content), "is_error",
 					json_object_get(part, "is_error")));
 	return true;
 }
@@ -95,7 +64,7 @@ json_t *
 history_blocks(const json_t *parts)
 {
 	static const struct part_handlers handlers = {
-		.text = say_text,
+		.text = part_append,
 		.image = say_image,
 		.image_url = say_image_url,
 		.call = say_call,

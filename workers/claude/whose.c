@@ -70,7 +70,8 @@ whose_end(struct conversation *c)
 	bool was_announced = own->announced;
 
 	own->under_way = CLAUDE_NO_TURN;
-	own->used_tool = own->has_text = own->gave_up = own->announced = false;
+	own->paragraphs = (struct paragraphs){ 0 };
+	own->gave_up = own->announced = false;
 	if (was_announced)
 		conversation_falls_silent(c);
 }

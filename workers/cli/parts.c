@@ -41,3 +41,36 @@ parts_say(const json_t *parts, const struct part_handlers *h, void *to,
 	}
 	return true;
 }
+
+bool
+part_append(void *array, const json_t *part, struct error *e)
+{
+	json_array_append(array, (json_t *)part);
+	return true;
+}
+
+json_t *
+part_input(const json_t *call)
+{
+	struct str arguments = json_str(call, "arguments");
+	json_t *input =
+		json_loadb(arguments.ptr, arguments.len, JSON_ALLOW_NUL, NULL);
+
+	if (json_is_object(input))
+		return input;
+	json_decref(input);
+	return json_pack("{s:O}", "arguments",
+			 json_object_get(call, "arguments"));
+}
+
+json_t *
+parts_plain(json_t *content)
+{
+	json_t *text = json_object_get(json_array_get(content, 0), "text");
+
+	if (json_array_size(content) > 1 || (json_array_size(content) && !text))
+		return content;
+	text = text ? json_incref(text) : json_string("");
+	json_decref(content);
+	return text;
+}

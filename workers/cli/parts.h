@@ -39,3 +39,16 @@ struct part_handlers {
 /* Hands each part to the handler of its kind, until one fails. */
 must_check bool parts_say(const json_t *parts, const struct part_handlers *,
 			  void *to, struct error *);
+
+/* What several CLIs want to have in the same form. */
+
+/* A handler: appends the part as it is to `array`, a json_t. */
+bool part_append(void *array, const json_t *part, struct error *);
+
+/* The arguments of a call as an object.  Those that are none are its only
+ * member, "arguments", as text. */
+json_t *part_input(const json_t *call);
+
+/* Takes `content`, the blocks of a result: a single text becomes that text, and
+ * nothing the empty text, which every vendor takes. */
+json_t *parts_plain(json_t *content);

@@ -252,19 +252,6 @@ end_message(struct message *m)
 	m->content = json_array();
 }
 
-/* Takes `content`.  A single text stands as it is, which every vendor takes. */
-static json_t *
-output_of(json_t *content)
-{
-	json_t *text = json_object_get(json_array_get(content, 0), "text");
-
-	if (json_array_size(content) > 1 || (json_array_size(content) && !text))
-		return content;
-	text = text ? json_incref(text) : json_string("");
-	json_decref(content);
-	return text;
-}
-
 static bool
 item_call(void *to, const json_t *part, struct error *e)
 {
@@ -304,7 +291,7 @@ item_result(void *to, const json_t *part, struct error *e)
 			      json_pack("{s:s, s:O, s:o}", "type",
 					"function_call_output", "call_id",
 					json_object_get(part, "id"), "output",
-					output_of(output.content)));
+					parts_plain(output.content)));
 	return ok;
 }
 

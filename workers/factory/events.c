@@ -24,7 +24,6 @@ delta_of(const json_t *n)
 			     json_string_length(text) };
 }
 
-/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct factory *f, const json_t *n)
 {
@@ -32,11 +31,8 @@ on_text(struct factory *f, const json_t *n)
 
 	if (!text.len || !is_heard(f))
 		return;
-	if (f->used_tool && f->has_text)
-		conversation_text(f->conversation, STR("\n\n"));
-	f->used_tool = false;
-	f->has_text = f->has_said = true;
-	conversation_text(f->conversation, text);
+	f->has_said = true;
+	paragraphs_say(&f->paragraphs, f->conversation, text);
 }
 
 static void
@@ -57,15 +53,8 @@ note_tools(struct factory *f, const json_t *message)
 	json_array_foreach (json_object_get(message, "content"), i, block) {
 		const char *type = json_text(block, "type");
 
-		if (!type || strcmp(type, "tool_use") != 0)
-			continue;
-		f->used_tool = true;
-		conversation_tool(f->conversation,
-				  json_pack("{s:s?, s:s?, s:O?}", "id",
-					    json_text(block, "id"), "name",
-					    json_text(block, "name"),
-					    "arguments",
-					    json_object_get(block, "input")));
+		if (type && !strcmp(type, "tool_use"))
+			block_tool_use(&f->paragraphs, f->conversation, block);
 	}
 }
 
@@ -167,7 +156,7 @@ finish(struct factory *f, const json_t *n)
 	struct usage usage = { 0 };
 	struct error why = { 0 };
 
-	if (!f->has_text) {
+	if (!f->paragraphs.has_text) {
 		fail_with(&why, ERR_HARNESS,
 			  "factory: the answer is empty (no stream output)");
 		conversation_fail(f->conversation, &why);

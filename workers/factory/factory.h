@@ -11,6 +11,7 @@
  * JSON-RPC has, and its ids are text.  One process holds one conversation:
  * droid would send the history of the first to the model in a second one.
  */
+#include "workers/cli/blocks.h"
 #include "workers/cli/rpc.h"
 
 /* The version of the protocol, not of the program. */
@@ -29,12 +30,11 @@ struct factory {
 	char *said_model;    /* the model that is set; NULL: none */
 	json_t *preface;     /* parts before the first message; or NULL */
 	json_t *waiting;     /* the message that waits for the model; or NULL */
-	char turn[MAX_UUID + 1]; /* our id of the turn's message */
-	char model[MAX_MODEL];	 /* who answers */
-	bool used_tool;		 /* since the last text */
-	bool has_text;		 /* in this turn */
-	bool has_said;		 /* the message under way has said something */
-	struct error why;	 /* why we have stopped the turn */
+	char turn[MAX_UUID + 1];      /* our id of the turn's message */
+	char model[MAX_MODEL];	      /* who answers */
+	struct paragraphs paragraphs; /* of this turn */
+	bool has_said;	  /* the message under way has said something */
+	struct error why; /* why we have stopped the turn */
 	char words[MAX_ERROR_TEXT]; /* droid's words for what went wrong; or ""
 				     */
 };

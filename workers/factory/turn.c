@@ -22,13 +22,6 @@ shows(const char *media_type)
 }
 
 static bool
-say_text(void *blocks, const json_t *part, struct error *e)
-{
-	json_array_append(blocks, (json_t *)part);
-	return true;
-}
-
-static bool
 say_image(void *blocks, const json_t *part, struct error *e)
 {
 	const char *type = json_text(part, "media_type");
@@ -47,7 +40,7 @@ say_image(void *blocks, const json_t *part, struct error *e)
 bool
 factory_blocks(json_t *blocks, const json_t *parts, struct error *e)
 {
-	static const struct part_handlers handlers = { .text = say_text,
+	static const struct part_handlers handlers = { .text = part_append,
 						       .image = say_image };
 
 	return parts_say(parts, &handlers, blocks, e);
@@ -165,7 +158,8 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 static void
 begin_turn(struct factory *f)
 {
-	f->used_tool = f->has_text = f->has_said = false;
+	f->paragraphs = (struct paragraphs){ 0 };
+	f->has_said = false;
 	f->why = (struct error){ 0 };
 	f->words[0] = f->turn[0] = f->model[0] = '\0';
 }

@@ -19,13 +19,6 @@ enum {
 /* Saying a turn */
 
 static bool
-say_text(void *parts, const json_t *part, struct error *e)
-{
-	json_array_append(parts, (json_t *)part);
-	return true;
-}
-
-static bool
 say_image(void *parts, const json_t *part, struct error *e)
 {
 	const char *type = json_text(part, "media_type");
@@ -41,7 +34,7 @@ say_image(void *parts, const json_t *part, struct error *e)
 bool
 opencode_parts(json_t *parts, const json_t *content, struct error *e)
 {
-	static const struct part_handlers handlers = { .text = say_text,
+	static const struct part_handlers handlers = { .text = part_append,
 						       .image = say_image };
 
 	return parts_say(content, &handlers, parts, e);

@@ -206,19 +206,13 @@ delta_of(const json_t *event)
 			     json_string_length(delta) };
 }
 
-/* Text after the use of a tool begins on a new line. */
 static void
 on_text(struct conversation *c, struct str text)
 {
 	struct pi *p = c->own;
 
-	if (!text.len)
-		return;
-	if (p->used_tool && p->has_text)
-		conversation_text(c, STR("\n\n"));
-	p->used_tool = false;
-	p->has_text = p->has_said = true;
-	conversation_text(c, text);
+	p->has_said |= text.len > 0;
+	paragraphs_say(&p->paragraphs, c, text);
 }
 
 /* The event at the end of a block repeats its text, and is passed over. */
@@ -287,7 +281,7 @@ on_tool_start(struct conversation *c, const json_t *line)
 {
 	struct pi *p = c->own;
 
-	p->used_tool = true;
+	p->paragraphs.used_tool = true;
 	if (is_listening(p))
 		conversation_tool(
 			c, json_pack("{s:s?, s:s?, s:O?}", "id",
@@ -357,7 +351,7 @@ on_settled(struct conversation *c, const json_t *line)
 	if (!p->is_busy)
 		return;
 	p->is_busy = false;
-	if (!why.code && !p->has_text && reason == FINISH_STOP)
+	if (!why.code && !p->paragraphs.has_text && reason == FINISH_STOP)
 		fail_with(&why, ERR_HARNESS,
 			  "pi: the answer is empty (no stream output)");
 	if (!why.code && reason) {

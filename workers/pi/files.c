@@ -21,37 +21,20 @@ struct past {
 };
 
 static bool
-say_text(void *content, const json_t *part, struct error *e)
-{
-	json_array_append(content, (json_t *)part);
-	return true;
-}
-
-static bool
 say_image(void *content, const json_t *part, struct error *e)
 {
 	json_array_append_new(content, pi_image(part));
 	return true;
 }
 
-/* Arguments that are no JSON are passed on as text. */
 static bool
 say_call(void *content, const json_t *part, struct error *e)
 {
-	struct str arguments = json_str(part, "arguments");
-	json_t *input =
-		json_loadb(arguments.ptr, arguments.len, JSON_ALLOW_NUL, NULL);
-
-	if (!json_is_object(input)) {
-		json_decref(input);
-		input = json_pack("{s:O}", "arguments",
-				  json_object_get(part, "arguments"));
-	}
 	json_array_append_new(
-		content,
-		json_pack("{s:s, s:O, s:O, s:o}", "type", "toolCall", "id",
-			  json_object_get(part, "id"), "name",
-			  json_object_get(part, "name"), "arguments", input));
+		content, json_pack("{s:s, s:O, s:O, s:o}", "type", "toolCall",
+				   "id", json_object_get(part, "id"), "name",
+				   json_object_get(part, "name"), "arguments",
+				   part_input(part)));
 	return true;
 }
 
@@ -95,7 +78,7 @@ say_users_text(void *to, const json_t *part, struct error *e)
 {
 	struct users *u = to;
 
-	return say_text(u->content, part, e);
+	return part_append(u->content, part, e);
 }
 
 static bool
@@ -111,7 +94,7 @@ static bool
 say_result(void *to, const json_t *part, struct error *e)
 {
 	static const struct part_handlers handlers = {
-		.text = say_text,
+		.text = part_append,
 		.image = say_image,
 	};
 	struct users *u = to;
@@ -164,7 +147,7 @@ has_calls(const json_t *content)
 static bool
 add_assistant(struct past *past, const json_t *parts, struct error *e)
 {
-	static const struct part_handlers handlers = { .text = say_text,
+	static const struct part_handlers handlers = { .text = part_append,
 						       .call = say_call };
 	json_t *content = json_array();
 

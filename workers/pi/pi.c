@@ -261,7 +261,8 @@ check_images(const struct pi *p, const char *model, struct error *e)
 static void
 begin_turn(struct pi *p)
 {
-	p->used_tool = p->has_text = p->has_said = p->is_busy = false;
+	p->paragraphs = (struct paragraphs){ 0 };
+	p->has_said = p->is_busy = false;
 	p->usage = (struct usage){ 0 };
 	p->stop[0] = p->words[0] = p->model[0] = '\0';
 	p->why = (struct error){ 0 };

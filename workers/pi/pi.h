@@ -10,7 +10,7 @@
  * Written for version 0.87.1.  Each line is a command of ours, a response with
  * the same id, or an event.  Lines end with LF only, and may contain U+2028.
  */
-#include "workers/cli/harness.h"
+#include "workers/cli/blocks.h"
 
 /* conversation->own */
 struct pi {
@@ -25,12 +25,11 @@ struct pi {
 	char *asked_model;   /* the model that is being set; or NULL */
 	unsigned asking; /* commands for a model without a response so far */
 	json_t *prompt;	 /* a command that waits for the model; or NULL */
-	char model[MAX_MODEL]; /* who answers */
-	bool used_tool;	       /* since the last text */
-	bool has_text;	       /* in this turn */
-	bool has_said;	       /* the message under way has said something */
-	bool is_busy;	       /* from our prompt until the turn has settled */
-	struct usage usage;    /* of the turn */
+	char model[MAX_MODEL];	      /* who answers */
+	struct paragraphs paragraphs; /* of this turn */
+	bool has_said;	    /* the message under way has said something */
+	bool is_busy;	    /* from our prompt until the turn has settled */
+	struct usage usage; /* of the turn */
 	char stop[MAX_NAME +
 		  1]; /* why the last message ended; "": it has not */
 	char words[MAX_ERROR_TEXT]; /* what went wrong in it; or "" */
