@@ -245,11 +245,11 @@ fail_unasked(struct conversation *c)
 }
 
 static bool
-was_unasked(const struct acp *own, const char *reason)
+was_unasked(const struct acp *own, enum finish_reason reason)
 {
-	return !strcmp(reason, "length") && !own->paragraphs.has_text &&
-	       !own->tools && own->has_usage && !own->usage.input &&
-	       !own->usage.output;
+	return reason == FINISH_LENGTH && !own->paragraphs.has_text &&
+	       !own->tools && own->usage.input.is_known &&
+	       !own->usage.input.count && !own->usage.output.count;
 }
 
 static void
