@@ -26,7 +26,7 @@ suite({
   install: /npm install -g @ampcode\/cli/,
   model: { id: 'low', upstream: 'fake-small' },
   rules: 'said',
-  lacks: ['images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
+  lacks: ['cuts', 'images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
 });
 
 const start = (t, env) => startBridge(t, { backends: ['amp'], env: { AMP_BIN: REAL, AMP_ENV_AMP_URL: UNREACHABLE, ...env } });

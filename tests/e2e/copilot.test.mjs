@@ -9,6 +9,6 @@ suite({
   logIn: /run copilot login/,
   install: /npm install -g @github\/copilot/,
   rules: 'said',
-  lacks: ['history', 'forgetting', 'delays'],
+  lacks: ['cuts', 'history', 'forgetting', 'delays'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,
 });

@@ -14,6 +14,7 @@ suite({
   logIn: /\/login/,
   install: /npm install -g @factory\/cli/,
   rules: 'said',
+  lacks: ['cuts'],
   model: { id: 'custom:fake-small', upstream: 'fake-small' },
 });
 

@@ -27,7 +27,7 @@ suite({
   install: /forgecode\.dev/,
   model: { id: 'openai/fake-small', upstream: 'fake-small' },
   rules: 'said',
-  lacks: ['images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
+  lacks: ['cuts', 'images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
 });
 
 async function start(t, env = {}) {

@@ -27,6 +27,6 @@ suite({
   install: /npm install -g @google\/gemini-cli/,
   model: { id: 'gemini-2.5-flash' },
   rules: 'said',
-  lacks: ['history', 'forgetting', 'delays', 'results'],
+  lacks: ['cuts', 'history', 'forgetting', 'delays', 'results'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,
 });

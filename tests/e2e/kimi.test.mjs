@@ -40,7 +40,7 @@ suite({
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
   rules: 'said',
-  lacks: ['history', 'forgetting', 'delays'],
+  lacks: ['cuts', 'history', 'forgetting', 'delays'],
 });
 
 goesOnAlone({

@@ -31,7 +31,7 @@ suite({
   model: { id: 'fake-small' },
   rules: 'said',
   loads: ['nothing'],
-  lacks: ['history', 'forgetting', 'delays', 'haste'],
+  lacks: ['cuts', 'history', 'forgetting', 'delays', 'haste'],
 });
 
 goesOnAlone({

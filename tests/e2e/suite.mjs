@@ -10,7 +10,8 @@
 //     loads: ['nothing', 'project'],   what <NAME>_LOADS can keep to beside everything
 //     lacks: ['images', 'usage'],      what of images, usage, reasoning, deltas, history, forgetting, warmth, results
 //                                      of its tools, delays that it was told, haste to
-//                                      give up on a vendor it cannot do
+//                                      give up on a vendor, cuts of its records that it
+//                                      notices it cannot do
 //     rules: 'said',                   later instructions are a message of the conversation, behind the former ones;
 //                                      otherwise they take their place
 //     inert: text => text,             what it makes of a text so that it is not taken for more
@@ -27,6 +28,7 @@ import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from
 import { conversationChecks } from './suite/conversations.mjs';
 import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
 import { messageChecks } from './suite/messages.mjs';
+import { recordsChecks } from './suite/records.mjs';
 import { termsChecks } from './suite/terms.mjs';
 
 const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
@@ -388,6 +390,7 @@ export function suite(description) {
   conversationChecks(harness);
   messageChecks(harness);
   termsChecks(harness);
+  recordsChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {

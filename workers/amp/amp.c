@@ -92,17 +92,26 @@ clear(struct conversation *c)
 	memset(a, 0, sizeof *a);
 }
 
-/* Why amp could not begin, it says on its standard error. */
+/*
+ * Why amp could not begin, it says on its standard error.  A thread that it
+ * could not go on with for a reason that no table knows is lost: the session
+ * would fail in the same way for ever.
+ */
 static void
 ended(struct conversation *c, int status, struct str last_words,
       struct error *e)
 {
+	const struct amp *a = c->own;
+
 	if (WIFSIGNALED(status))
 		return;
-	if (last_words.len)
-		amp_explain(last_words, e);
-	else
+	if (!last_words.len) {
 		fail_with(e, ERR_TRUNCATED, "amp ended before its answer did");
+		return;
+	}
+	amp_explain(last_words, e);
+	if (c->resumed && !a->has_begun && e->code == ERR_HARNESS)
+		conversation_lost(c);
 }
 
 static const char *const may_see[] = { "XDG_CONFIG_HOME", "XDG_DATA_HOME",

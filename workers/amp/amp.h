@@ -19,6 +19,7 @@
 struct amp {
 	json_t *preface;       /* parts before the first message; NULL: none */
 	char model[MAX_MODEL]; /* who answers, as the vendor calls it */
+	bool has_begun;	       /* it has the thread, and begins with it */
 	struct paragraphs paragraphs; /* of this turn */
 	bool is_cut;	    /* the last answer was as long as it may be */
 	struct usage usage; /* of all answers of the turn */

@@ -87,7 +87,9 @@ static void
 on_system(struct conversation *c, const json_t *line)
 {
 	const char *id = json_text(line, "session_id");
+	struct amp *a = c->own;
 
+	a->has_begun = true;
 	if (id && *id && strcmp(id, c->cli_id))
 		conversation_name_it(c, id);
 }

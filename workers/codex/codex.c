@@ -198,7 +198,9 @@ static void
 instance_handshake(struct instance *inst)
 {
 	struct codex_agent *s = inst->own;
+	auto_free char *id = new_uuid();
 
+	s->id = codex_hash(CODEX_NOTHING, str_of(id));
 	rpc_ask(&s->rpc, "initialize",
 		json_pack("{s:{s:s, s:s, s:s}, s:{s:b, s:b}}", "clientInfo",
 			  "name", "cli-bridge", "title", "cli-bridge",

@@ -5,6 +5,7 @@
  *   codex.c     the process: its start and its messages
  *   home.c      a home that keeps it from the user's configuration
  *   thread.c    a conversation is opened, and closed
+ *   rollout.c   whether a thread's file has lost the end of a turn
  *   settings.c  the settings of a conversation
  *   model.c     which models there are, and which one a turn means
  *   input.c     messages as Codex reads them
@@ -24,6 +25,7 @@ enum { MAX_CODEX_ID = 63 }; /* of its own ids; they are UUIDs */
 struct codex_agent {
 	struct rpc rpc;
 	struct list openings;
+	uint64_t id; /* random: no other process has it */
 };
 
 /* A request to open a thread; its conversation may be closed before the answer.
@@ -93,6 +95,10 @@ uint64_t codex_hash(uint64_t so_far, struct str text);
 /* home.c: a CODEX_HOME with nothing but the login and the conversations. */
 must_check bool codex_private_home(const struct instance *, struct words *env,
 				   struct error *);
+
+/* rollout.c: whether the end of a turn that Codex knows to be completed is not
+ * in the file of its thread. */
+bool codex_rollout_is_cut(const char *path, const char *turn);
 
 /* settings.c: params of thread/start and thread/resume. */
 json_t *codex_settings(const struct conversation *);

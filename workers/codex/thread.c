@@ -1,5 +1,6 @@
 #include "workers/codex/codex.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /*
@@ -119,28 +120,39 @@ next_step(struct conversation *c)
 /* A thread has been opened, or not */
 
 /*
- * A position of ours is "turn hash": the turn whose answer the conversation
- * goes on behind, and the hash of the instructions that were in force.  If
- * other turns follow it, which failed, were stopped or are taken back, the
- * conversation goes on in a fork of the thread that ends there: the thread
- * itself stays as it is, for the turn that is to come may fail as well.
+ * A position of ours is "turn hash process": the turn whose answer the
+ * conversation goes on behind, the hash of the instructions that were in force,
+ * and the id of the process that ran the turn.  If other turns follow it, which
+ * failed, were stopped or are taken back, the conversation goes on in a fork of
+ * the thread that ends there: the thread itself stays as it is, for the turn
+ * that is to come may fail as well.
+ *
+ * False: another process ran the turn, and did not write its end down.
  */
-static void
+static bool
 read_position(struct conversation *c, const json_t *result)
 {
 	struct codex *own = c->own;
+	const struct codex_agent *a = c->instance->own;
 	const json_t *page = json_object_get(result, "initialTurnsPage");
 	const json_t *newest = json_array_get(json_object_get(page, "data"), 0);
+	const char *path = json_text(json_object_get(result, "thread"), "path");
 	const char *id = json_text(newest, "id");
-	struct str hash, turn = str_cut(str_of(c->position), ' ', &hash);
+	char turn[MAX_CODEX_ID + 1] = "";
+	uint64_t instructions = 0, process = 0;
+	int n = sscanf(c->position, "%63s %" SCNx64 " %" SCNx64, turn,
+		       &instructions, &process);
 
-	own->is_told_anew =
-		hash.ptr && strtoull(hash.ptr, NULL, 16) != own->instructions;
-	if (!id || !str_is(turn, id))
-		snprintf(own->last, sizeof own->last, STR_FMT, STR_ARG(turn));
+	own->is_told_anew = n > 1 && instructions != own->instructions;
+	if (n > 2 && process != a->id && codex_rollout_is_cut(path, turn))
+		return false;
+	if (!id || strcmp(turn, id) != 0)
+		snprintf(own->last, sizeof own->last, "%s", turn);
+	return true;
 }
 
-static void
+/* False: the answer behind which the conversation goes on is not there. */
+static bool
 note_thread(struct conversation *c, const json_t *result)
 {
 	struct codex *own = c->own;
@@ -155,8 +167,8 @@ note_thread(struct conversation *c, const json_t *result)
 	free(own->model);
 	own->model = copy(model);
 	own->is_running = status && !strcmp(status, "active");
-	if (c->resumed && c->position && !own->is_forked)
-		read_position(c, result);
+	return !c->resumed || !c->position || own->is_forked ||
+	       read_position(c, result);
 }
 
 /* Whether Codex refuses an id because it does not know it, or because the id is
@@ -176,23 +188,25 @@ is_lost(const struct conversation *c, const json_t *error)
 }
 
 static void
+unsubscribe(struct rpc *r, const char *thread)
+{
+	rpc_ask(r, "thread/unsubscribe", json_pack("{s:s}", "threadId", thread),
+		NULL, NULL);
+}
+
+static void
 on_refused(struct conversation *c, const json_t *error)
 {
 	struct error e = { 0 };
 
+	if (((struct codex *)c->own)->is_forked)
+		unsubscribe(codex_rpc(c), c->cli_id);
 	if (is_lost(c, error)) {
 		conversation_lost(c);
 		return;
 	}
 	codex_explain_refusal(error, &e);
 	conversation_fail(c, &e);
-}
-
-static void
-unsubscribe(struct rpc *r, const char *thread)
-{
-	rpc_ask(r, "thread/unsubscribe", json_pack("{s:s}", "threadId", thread),
-		NULL, NULL);
 }
 
 static void
@@ -224,8 +238,12 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 		if (own->is_forked)
 			unsubscribe(&a->rpc, c->cli_id);
 		conversation_name_it(c, id);
-		note_thread(c, result);
-		next_step(c);
+		if (note_thread(c, result)) {
+			next_step(c);
+			return;
+		}
+		unsubscribe(&a->rpc, id);
+		conversation_lost(c);
 	}
 }
 

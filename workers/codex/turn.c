@@ -300,8 +300,9 @@ static void
 finish(struct conversation *c, enum finish_reason reason)
 {
 	struct codex *own = c->own;
-	auto_free char *position =
-		copy_format("%s %" PRIx64, own->turn, own->instructions);
+	const struct codex_agent *a = c->instance->own;
+	auto_free char *position = copy_format(
+		"%s %" PRIx64 " %" PRIx64, own->turn, own->instructions, a->id);
 	struct error e = { 0 };
 
 	if (!own->has_text) {

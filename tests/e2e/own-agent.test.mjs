@@ -1,0 +1,21 @@
+// An agent of the operator's own keeps its conversations as those do that are known by name: here it is a real one,
+// Copilot's, of which the bridge knows nothing but its command.  acp.test.mjs has one that does wrong.
+import { clis } from './clis.mjs';
+import { harnessOf } from './suite/harness.mjs';
+import { recordsChecks } from './suite/records.mjs';
+import { termsChecks } from './suite/terms.mjs';
+
+const NAME = 'mine';
+
+const cli = {
+  ...clis.copilot,
+  setUp(home, cloud, name) {
+    const { MINE_BIN, ...environment } = clis.copilot.setUp(home, cloud, name);
+    return { BRIDGE_ACP_MINE: `${MINE_BIN} --acp`, ...environment };
+  },
+};
+
+const harness = harnessOf({ name: NAME, cli, rules: 'said', lacks: ['cuts'] });
+
+termsChecks(harness);
+recordsChecks(harness);
