@@ -1,5 +1,5 @@
 /* Whatever Amp may ever say: heard or passed over, never worse. */
-#include "tests/unit/conversation_notes.h"
+#include "tests/fuzz/hear_lines.h"
 #include "workers/amp/amp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -11,15 +11,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct instance agent = { .name = "amp" };
 	struct conversation talk = { .instance = &agent,
 				     .cli_id = "id",
+				     .permission_mode = "dangerously-allow-all",
 				     .own = &state };
-	struct str line, rest = { (const char *)data, len };
-	struct error e = { 0 };
+	const struct harness *h = harness_of(agent.name, &(struct error){ 0 });
 
-	notes_clear();
-	while (rest.len) {
-		line = str_cut(rest, '\n', &rest);
-		(void)!amp_line(&talk, line, &e);
-	}
-	harness_of(agent.name, &e)->clear(&talk);
+	hear_lines(h, &talk, data, len);
+	h->clear(&talk);
 	return 0;
 }

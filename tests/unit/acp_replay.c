@@ -28,19 +28,8 @@ harness(void)
 struct str
 read_file(const char *name, const char *ending)
 {
-	static char files[3][1 << 20];
-	static unsigned turn;
-	char *buf = files[turn++ % 3], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/acp/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		return (struct str){ NULL, 0 };
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
+	return is_recorded("acp", name, ending) ? recorded("acp", name, ending)
+						: (struct str){ NULL, 0 };
 }
 
 void
@@ -52,22 +41,6 @@ forget(void)
 	}
 	memset(&instance_own, 0, sizeof instance_own);
 	notes_clear();
-}
-
-bool
-was_noted(const char *words)
-{
-	struct str heard = buf_str(&notes.heard);
-
-	return memmem(heard.ptr, heard.len, words, strlen(words));
-}
-
-void
-must_have_written(const char *words)
-{
-	if (!memmem(notes.written.ptr, notes.written.len, words, strlen(words)))
-		fail_msg("%s in %.*s", words, (int)notes.written.len,
-			 notes.written.ptr);
 }
 
 /* The agent is up, as `name` and with that mode, and is greeted. */

@@ -10,9 +10,7 @@
  * "# say" begins a turn, and "# wire 12" is the time at which the agent has
  * written so many lines of its records.
  */
-#include "tests/unit/unit.h"
-
-#include "tests/unit/conversation_notes.h"
+#include "tests/unit/harness_kit.h"
 #include "workers/acp/acp.h"
 
 /* The agent, and the one conversation in it. */
@@ -26,10 +24,9 @@ extern struct conversation talk;
 extern char growing[];
 
 const struct harness *harness(void); /* of the agent */
+/* Of data/acp/; without bytes if there is no such file. */
 struct str read_file(const char *name, const char *ending);
 void forget(void);
-bool was_noted(const char *words);
-void must_have_written(const char *words);
 unsigned prompts_written(void);
 
 /* The agent is up, as `name` and with that mode, and is greeted. */

@@ -4,35 +4,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tests/unit/mutants.h"
-
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/acp/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
 static void
 is_heard_of(const char *name)
 {
-	struct str said = read_file(name, "jsonl"), want;
+	struct str said = read_file(name, "jsonl");
 
 	assert_non_null(said.ptr);
 	replay(name, said, said.len);
-	if (getenv("RECORD"))
-		record(name);
-	want = read_file(name, "heard");
-	if (!str_eq(buf_str(&notes.heard), want))
-		fail_msg("%s: heard is\n%.*s", name, (int)notes.heard.len,
-			 notes.heard.ptr);
+	must_be_heard_of("acp", name);
 }
 
 static const char *const transcripts[] = {
@@ -84,7 +63,7 @@ static void
 hear_mutant(struct str said)
 {
 	replay(mutant_of, said, said.len);
-	if (!was_noted("\nfinish stop"))
+	if (!was_heard("\nfinish stop"))
 		return;
 	assert_non_null(memmem(said.ptr, said.len, "\"end_turn\"", 10));
 }
@@ -161,7 +140,7 @@ a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 	say("hi");
 	must_have_written("\"modelId\":\"b\"");
 	harness()->interrupt(&talk);
-	assert_true(was_noted("fail CANCELLED cancelled"));
+	assert_true(was_heard("fail CANCELLED cancelled"));
 	talk.model = "a";
 	say("hi");
 	must_have_written("\"modelId\":\"a\"");
@@ -243,7 +222,7 @@ an_agent_without_models_refuses_one(void **state_)
 	state.choice = ACP_NO_CHOICE;
 	talk.model = "other";
 	say("hi");
-	assert_true(was_noted("fail NO_MODEL test offers no choice of models"));
+	assert_true(was_heard("fail NO_MODEL test offers no choice of models"));
 	forget();
 }
 
@@ -257,10 +236,10 @@ a_line_that_is_damaged_is_not_passed_over(void **state_)
 
 	open_session("qwen");
 	must(harness()->instance_line(&agent, line, &e));
-	assert_false(was_noted("abort"));
+	assert_false(was_heard("abort"));
 	say("hi");
 	must(harness()->instance_line(&agent, line, &e));
-	assert_true(was_noted(
+	assert_true(was_heard(
 		"abort HARNESS qwen: it wrote a line that is not valid JSON"));
 	forget();
 }
@@ -325,7 +304,7 @@ a_model_that_was_not_asked_for_want_of_room_is_no_cut_answer(void **state_)
 	acp_count_answer(talk.own, result);
 	acp_conclude(&talk, result);
 	json_decref(result);
-	assert_true(was_noted("fail CONTEXT test did not ask its model"));
+	assert_true(was_heard("fail CONTEXT test did not ask its model"));
 	forget();
 }
 
@@ -338,7 +317,7 @@ a_prompt_that_the_agent_would_not_take_is_not_sent(void **state_)
 	open_session("kimi");
 	notes_clear();
 	say(text);
-	assert_true(was_noted("fail TOO_LARGE test takes prompts of 5242880"));
+	assert_true(was_heard("fail TOO_LARGE test takes prompts of 5242880"));
 	assert_int_equal(notes.written.len, 0);
 	text[5u << 20] = '\0';
 	say(text);

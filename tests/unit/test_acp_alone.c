@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include "tests/unit/mutants.h"
-
 /* Up to the line before the one that begins so. */
 static struct str
 up_to(struct str said, const char *words)
@@ -33,7 +31,7 @@ kimi_has_ended_a_turn(void)
 	said = up_to(said, "{\"jsonrpc\":\"2.0\",\"id\":5");
 	said.len -= sizeof "# say\n# wire 35\n" - 1;
 	replay("kimi-alone", said, said.len);
-	assert_true(was_noted("background 1\nfinish stop"));
+	assert_true(was_heard("background 1\nfinish stop"));
 	assert_int_equal(prompts_written(), 1);
 }
 
@@ -51,7 +49,7 @@ no_prompt_is_sent_during_a_turn_of_kimis_own(void **state_)
 {
 	kimi_has_ended_a_turn();
 	wire_reaches("kimi-alone", ALONE);
-	assert_true(was_noted("background 0\nalone\ntext Aha."));
+	assert_true(was_heard("background 0\nalone\ntext Aha."));
 	say("hello again");
 	assert_int_equal(prompts_written(), 1);
 	wire_reaches("kimi-alone", SILENT);
@@ -69,10 +67,10 @@ a_prompt_that_kimi_has_put_in_a_queue_is_answered(void **state_)
 	assert_int_equal(prompts_written(), 2);
 	wire_reaches("kimi-alone", ALONE);
 	answer_second_prompt();
-	assert_true(was_noted("alone\ntext Aha."));
-	assert_false(was_noted("silent"));
+	assert_true(was_heard("alone\ntext Aha."));
+	assert_false(was_heard("silent"));
 	wire_reaches("kimi-alone", SECOND_TURN);
-	assert_true(was_noted("silent\nreasoning Hm.\ntext The answer.\n"
+	assert_true(was_heard("silent\nreasoning Hm.\ntext The answer.\n"
 			      "finish stop, 10 + 2 tokens, by fake-large"));
 	forget();
 }
@@ -85,7 +83,7 @@ one_that_is_cancelled_there_ends_with_its_session(void **state_)
 	wire_reaches("kimi-alone", ALONE);
 	answer_second_prompt();
 	harness()->interrupt(&talk);
-	assert_true(was_noted("abort CANCELLED cancelled"));
+	assert_true(was_heard("abort CANCELLED cancelled"));
 	forget();
 }
 
@@ -132,11 +130,11 @@ qwen_may_not_begin_a_turn_of_its_own_during_ours(void **state_)
 	say("hi");
 	must(harness()->instance_line(&agent, may_i, &e));
 	must_have_written("{\"accepted\":false}");
-	assert_false(was_noted("alone"));
+	assert_false(was_heard("alone"));
 	acp_forget_turn(&state);
 	must(harness()->instance_line(&agent, may_i, &e));
 	must_have_written("{\"accepted\":true}");
-	assert_true(was_noted("alone"));
+	assert_true(was_heard("alone"));
 	forget();
 }
 

@@ -2,13 +2,12 @@
  * What workers/amp makes of what the CLI says: data/amp/<name>.jsonl is what
  * the stand-in said, <name>.heard is what must be heard of it.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "tests/unit/mutants.h"
-#include "tests/unit/conversation_notes.h"
 #include "workers/amp/amp.h"
 
 static struct amp state;
@@ -34,38 +33,6 @@ forget(void)
 	talk.model = NULL;
 }
 
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 16];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/amp/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
-
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/amp/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
 static bool
 hear(struct str said, struct error *e)
 {
@@ -80,13 +47,6 @@ hear(struct str said, struct error *e)
 }
 
 static void
-must_have_heard(struct str want)
-{
-	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(buf_str(&notes.heard).ptr, want.ptr, want.len);
-}
-
-static void
 what_it_says_is_heard(void **state_)
 {
 	static const char *const names[] = { "plain-turn", "tool-use",
@@ -94,10 +54,8 @@ what_it_says_is_heard(void **state_)
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		forget();
-		must(hear(read_file(names[i], "jsonl"), &e));
-		if (getenv("RECORD"))
-			record(names[i]);
-		must_have_heard(read_file(names[i], "heard"));
+		must(hear(recorded("amp", names[i], "jsonl"), &e));
+		must_be_heard_of("amp", names[i]);
 	}
 }
 
@@ -109,10 +67,10 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 		      "{\"type\":\"assistant\",\"message\":{\"content\":"
 		      "[{\"type\":\"song\"}]}}\n"),
 		  &e));
-	must_have_heard(STR("unknown event tomorrow\n"
-			    "unknown event without a type\n"
-			    "unknown event without a type\n"
-			    "unknown block song\n"));
+	must_have_heard_only("unknown event tomorrow\n"
+			     "unknown event without a type\n"
+			     "unknown event without a type\n"
+			     "unknown block song\n");
 }
 
 static void
@@ -131,9 +89,9 @@ hear_mutant(struct str said)
 static void
 another_version_of_it_is_no_worse(void **state_)
 {
-	mutants_each(read_file("tool-use", "jsonl"), hear_mutant);
-	mutants_each(read_file("thinking", "jsonl"), hear_mutant);
-	mutants_each(read_file("429", "jsonl"), hear_mutant);
+	mutants_each(recorded("amp", "tool-use", "jsonl"), hear_mutant);
+	mutants_each(recorded("amp", "thinking", "jsonl"), hear_mutant);
+	mutants_each(recorded("amp", "429", "jsonl"), hear_mutant);
 	forget();
 }
 
@@ -152,13 +110,13 @@ an_answer_without_a_word_is_no_answer(void **state_)
 	must(hear(STR("{\"type\":\"result\",\"is_error\":false,\"result\":"
 		      "\"\"}\n"),
 		  &e));
-	must_have_heard(STR("fail HARNESS amp: the answer is empty (no stream "
-			    "output)\n"));
+	must_have_heard_only("fail HARNESS amp: the answer is empty (no stream "
+			     "output)\n");
 	forget();
 	must(hear(STR("{\"type\":\"result\",\"is_error\":false,\"result\":"
 		      "\"yes\"}\n"),
 		  &e));
-	must_have_heard(STR("text yes\nfinish stop, ? + ? tokens, by ?\n"));
+	must_have_heard_only("text yes\nfinish stop, ? + ? tokens, by ?\n");
 }
 
 static void
@@ -266,9 +224,9 @@ an_image_is_refused(void **state_)
 	forget();
 	say("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"url\":"
 	    "\"data:\"}]}]");
-	must_have_heard(STR(
+	must_have_heard_only(
 		"fail UNSUPPORTED the harness has no way to say a part of the "
-		"type image\n"));
+		"type image\n");
 	assert_false(notes.input_ended);
 }
 

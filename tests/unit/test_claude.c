@@ -3,16 +3,14 @@
  * what was said, <name>.heard is what must be heard of it.  A line "> say" or
  * "> stop" is where the bridge says a turn, or stops it.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tests/unit/mutants.h"
-#include "tests/unit/conversation_notes.h"
 #include "workers/claude/claude.h"
-#include "workers/io/lines.h"
 
 static struct claude state;
 static struct instance agent = { .name = "claude", .loads = LOADS_EVERYTHING };
@@ -28,24 +26,6 @@ harness(void)
 	return harness_of(agent.name, &e);
 }
 
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 20];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/claude/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
-
 static void
 forget(void)
 {
@@ -53,26 +33,11 @@ forget(void)
 	notes_clear();
 }
 
-static void
-must_have_heard(const char *text)
-{
-	assert_int_equal(notes.heard.len, strlen(text));
-	assert_memory_equal(buf_str(&notes.heard).ptr, text, notes.heard.len);
-}
-
-static void
-must_have_written(const char *text)
-{
-	assert_non_null(memmem(buf_str(&notes.written).ptr, notes.written.len,
-			       text, strlen(text)));
-}
-
 /* Says a turn of one word. */
 static void
 say(void)
 {
-	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
-				     "content", "type", "text", "text", "hi");
+	json_t *messages = user_says("hi");
 
 	talk.messages = messages;
 	talk.from = 0;
@@ -81,7 +46,7 @@ say(void)
 	json_decref(messages);
 }
 
-static void
+static bool
 hear_line(struct str line)
 {
 	if (str_eq(line, STR("> say")))
@@ -90,58 +55,24 @@ hear_line(struct str line)
 		harness()->interrupt(&talk);
 	else
 		must(claude_line(&talk, line, &e));
+	return true;
 }
 
 static void
-hear(struct lines *lines, struct str piece)
+begin_recorded(const char *name)
 {
-	struct str line;
-	char *room;
-
-	must(lines_room(lines, piece.len, &room, &e));
-	memcpy(room, piece.ptr, piece.len);
-	lines_added(lines, piece.len);
-	while (lines_next(lines, &line))
-		hear_line(line);
-}
-
-/* Says the whole transcript in two pieces, cut at `at`. */
-static void
-replay(struct str said, size_t at)
-{
-	struct lines lines = LINES_INIT(MAX_LINE);
-
 	forget();
-	hear(&lines, (struct str){ said.ptr, at });
-	hear(&lines, str_from(said, at));
-	lines_fini(&lines);
 }
 
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/claude/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
+static const struct harness_kit kit = { .folder = "claude",
+					.begin = begin_recorded,
+					.hear = hear_line };
 
 static void
 is_heard_of(const char *name)
 {
-	struct str said = read_file(name, "jsonl"), want;
-
-	replay(said, said.len);
-	if (getenv("RECORD"))
-		record(name);
-	want = read_file(name, "heard");
-	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
+	replay_cut(&kit, name, 0);
+	must_be_heard_of("claude", name);
 }
 
 static void
@@ -153,11 +84,16 @@ what_it_says_is_heard(void **state_)
 		"cut-retry",	 "cut-resumed",	     "401",
 		"429",		 "429-usage-limit",  "500",
 		"not-logged-in", "cut-nofallback",   "rate-limit-warning",
-		"marked-401",	 "interrupted-text",
+		"marked-401",	 "interrupted-text", NULL,
 	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		is_heard_of(names[i]);
+	replay_all(&kit, names);
+}
+
+static void
+where_its_output_is_cut_makes_no_difference(void **state_)
+{
+	replay_every_cut(&kit, "multibyte");
 }
 
 static void
@@ -181,7 +117,7 @@ a_turn_of_its_own_is_interrupted_only_while_it_is_under_way(void **state_)
 	assert_int_equal(notes.written.len, 0);
 	hear_line(STR("{\"type\":\"command_lifecycle\",\"state\":\"started\","
 		      "\"command_uuid\":\"of a timer\"}"));
-	must_have_heard("alone\n");
+	must_have_heard_only("alone\n");
 	harness()->interrupt_own(&talk);
 	must_have_written(interrupt);
 	buf_fini(&notes.written);
@@ -262,8 +198,8 @@ a_prompt_that_it_refuses_is_a_turn_that_failed(void **state_)
 	hear_line(STR("{\"type\":\"command_lifecycle\",\"state\":\"refused\","
 		      "\"command_uuid\":"
 		      "\"00000000-0000-4000-8000-000000000000\"}"));
-	must_have_heard("fail HARNESS claude: it did not take the prompt "
-			"(refused)\n");
+	must_have_heard_only("fail HARNESS claude: it did not take the prompt "
+			     "(refused)\n");
 	forget();
 }
 
@@ -277,13 +213,13 @@ whatever_it_says_to_a_resume_but_yes_means_that_it_is_lost(void **state_)
 	is_heard_of("resume-unknown-position");
 	forget();
 	harness()->ended(&talk, 1 << 8, STR(""), &e);
-	must_have_heard("lost\n");
+	must_have_heard_only("lost\n");
 	forget();
 	harness()->ended(&talk, SIGKILL, STR(""), &e);
-	must_have_heard("");
+	must_have_heard_only("");
 	talk.resumed = false;
 	harness()->ended(&talk, 1 << 8, STR(""), &e);
-	must_have_heard("");
+	must_have_heard_only("");
 }
 
 static void
@@ -293,21 +229,8 @@ a_start_that_fails_without_a_resume_is_explained(void **state_)
 	hear_line(STR("{\"type\":\"result\",\"subtype\":"
 		      "\"error_during_execution\",\"is_error\":true,"
 		      "\"errors\":[\"the stars are wrong\"]}"));
-	must_have_heard("fail HARNESS claude: the stars are wrong\n");
+	must_have_heard_only("fail HARNESS claude: the stars are wrong\n");
 	forget();
-}
-
-static void
-where_its_output_is_cut_makes_no_difference(void **state_)
-{
-	struct str said = read_file("multibyte", "jsonl");
-	struct str want = read_file("multibyte", "heard");
-
-	for (size_t at = 0; at <= said.len; at++) {
-		replay(said, at);
-		assert_int_equal(notes.heard.len, want.len);
-		assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
-	}
 }
 
 static void
@@ -330,10 +253,10 @@ what_is_not_known_is_counted_and_passed_over(void **state_)
 			     "\"content_block_delta\",\"delta\":{\"type\":"
 			     "\"song_delta\"}}}"),
 			 &e));
-	must_have_heard("unknown event tomorrow\n"
-			"unknown event without a type\n"
-			"unknown event without a type\n"
-			"unknown delta song_delta\n");
+	must_have_heard_only("unknown event tomorrow\n"
+			     "unknown event without a type\n"
+			     "unknown event without a type\n"
+			     "unknown delta song_delta\n");
 }
 
 /* What it finishes with it must have been told by the CLI. */
@@ -363,12 +286,16 @@ static void
 another_version_of_it_is_no_worse(void **state_)
 {
 	static const char *const names[] = {
-		"plain-turn",	   "tool-use",	      "cut-resumed",
-		"429-usage-limit", "background-turn", "resume-unknown"
+		"plain-turn",
+		"tool-use",
+		"cut-resumed",
+		"429-usage-limit",
+		"background-turn",
+		"resume-unknown",
+		NULL,
 	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		mutants_each(read_file(names[i], "jsonl"), hear_mutant);
+	replay_mutants(&kit, names, hear_mutant);
 	forget();
 }
 
@@ -612,8 +539,8 @@ claudish_must_be_told_where_it_is_and_which_model(void **state_)
 	must(harness()->command(&t, &argv, &env, &e));
 	free(settings_text());
 	harness()->say(&t);
-	must_have_heard("fail NO_MODEL claudish: name a model, such as "
-			"\"claudish/openrouter@deepseek/deepseek-r1\"\n");
+	must_have_heard_only("fail NO_MODEL claudish: name a model, such as "
+			     "\"claudish/openrouter@deepseek/deepseek-r1\"\n");
 	words_fini(&argv);
 	words_fini(&env);
 	forget();

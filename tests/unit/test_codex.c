@@ -3,11 +3,11 @@
  * what its app-server answered to the very requests that we send, <name>.heard
  * is what must be heard of it.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <stdio.h>
 
-#include "tests/unit/conversation_notes.h"
 #include "workers/codex/codex.h"
 
 static const char *const names[] = {
@@ -28,31 +28,6 @@ static struct instance agent = { .name = "codex",
 static struct codex state;
 static struct conversation talk;
 static const struct harness *codex;
-
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 20];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/codex/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
-
-static json_t *
-user_says(const char *text)
-{
-	return json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user", "content",
-			 "type", "text", "text", text);
-}
 
 /* A process that was started and greeted, and a talk that is to be. */
 static void
@@ -87,18 +62,6 @@ end(void)
 	codex->instance_clear(&agent);
 	notes_talk = NULL;
 	notes_clear();
-}
-
-static bool
-is_in(const struct buf *b, const char *words)
-{
-	return b->len && memmem(b->ptr, b->len, words, strlen(words));
-}
-
-static bool
-was_heard(const char *words)
-{
-	return is_in(&notes.heard, words);
 }
 
 static unsigned
@@ -156,32 +119,11 @@ replay(struct str said)
 	}
 }
 
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/codex/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
 static void
 is_heard_of(const char *name)
 {
-	struct str said = read_file(name, "jsonl"), want;
-
-	replay(said);
-	if (getenv("RECORD"))
-		record(name);
-	want = read_file(name, "heard");
-	if (!str_eq(buf_str(&notes.heard), want))
-		fail_msg("%s: heard\n%.*s", name, (int)notes.heard.len,
-			 notes.heard.ptr);
+	replay(recorded("codex", name, "jsonl"));
+	must_be_heard_of("codex", name);
 	end();
 }
 
@@ -244,9 +186,9 @@ open_older_thread(void)
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"new\"},"
 	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"later\"}]}}}");
 	assert_false(was_heard("\nready"));
-	assert_true(is_in(&notes.written, "thread/fork"));
-	assert_true(is_in(&notes.written, "\"lastTurnId\":\"good\""));
-	assert_false(is_in(&notes.written, "inject_items"));
+	assert_true(was_written("thread/fork"));
+	assert_true(was_written("\"lastTurnId\":\"good\""));
+	assert_false(was_written("inject_items"));
 }
 
 static void
@@ -255,7 +197,7 @@ a_thread_is_forked_behind_the_turn_of_the_position(void **state_)
 	open_older_thread();
 	hear("{\"id\":7,\"result\":{\"thread\":{\"id\":\"fork\"}}}");
 	assert_true(was_heard("name fork\nready"));
-	assert_true(is_in(&notes.written, "{\"threadId\":\"new\"}"));
+	assert_true(was_written("{\"threadId\":\"new\"}"));
 	end();
 }
 
@@ -275,7 +217,7 @@ a_fork_that_comes_too_late_is_let_go(void **state_)
 	open_older_thread();
 	codex->close(&talk);
 	hear("{\"id\":7,\"result\":{\"thread\":{\"id\":\"fork\"}}}");
-	assert_true(is_in(&notes.written, "{\"threadId\":\"fork\"}"));
+	assert_true(was_written("{\"threadId\":\"fork\"}"));
 	assert_false(was_heard("name fork"));
 	end();
 }
@@ -291,9 +233,9 @@ other_instructions_than_before_are_told(void **state_)
 	handshake();
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"},"
 	     "\"initialTurnsPage\":{\"data\":[{\"id\":\"good\"}]}}}");
-	assert_true(is_in(&notes.written, "thread/inject_items"));
-	assert_true(is_in(&notes.written, "\"role\":\"developer\""));
-	assert_false(is_in(&notes.written, "thread/fork"));
+	assert_true(was_written("thread/inject_items"));
+	assert_true(was_written("\"role\":\"developer\""));
+	assert_false(was_written("thread/fork"));
 	end();
 }
 
@@ -304,11 +246,11 @@ a_turn_is_stopped_whenever_that_is_asked(void **state_)
 	open_thread();
 	say("go");
 	codex->interrupt(&talk); /* before it is known to be one */
-	assert_true(is_in(&notes.written, "\"turnId\":\"\""));
+	assert_true(was_written("\"turnId\":\"\""));
 	hear("{\"id\":7,\"result\":{\"turn\":{\"id\":\"U\"}}}");
 	hear("{\"method\":\"turn/started\",\"params\":{\"threadId\":\"T\","
 	     "\"turn\":{\"id\":\"U\"}}}");
-	assert_true(is_in(&notes.written, "\"turnId\":\"U\""));
+	assert_true(was_written("\"turnId\":\"U\""));
 	hear("{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"T\","
 	     "\"turn\":{\"id\":\"U\",\"status\":\"interrupted\"}}}");
 	assert_true(was_heard("fail CANCELLED"));
@@ -343,13 +285,13 @@ a_turn_that_it_begins_by_itself_is_nobodys(void **state_)
 	     "\"T\",\"turnId\":\"V\",\"itemId\":\"i\",\"delta\":\"own\"}}");
 	assert_false(was_heard("silent"));
 	codex_interrupt_own(&talk);
-	assert_true(is_in(&notes.written, "turn/interrupt"));
-	assert_true(is_in(&notes.written, "\"turnId\":\"V\""));
+	assert_true(was_written("turn/interrupt"));
+	assert_true(was_written("\"turnId\":\"V\""));
 	buf_fini(&notes.written);
 	hear("{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"T\","
 	     "\"turn\":{\"id\":\"V\",\"status\":\"failed\"}}}");
 	codex_interrupt_own(&talk);
-	assert_false(is_in(&notes.written, "turn/interrupt"));
+	assert_false(was_written("turn/interrupt"));
 	assert_true(was_heard("silent"));
 	assert_false(was_heard("finish"));
 	assert_false(was_heard("fail"));
@@ -413,12 +355,12 @@ the_default_model_is_said_again_after_another(void **state_)
 	open_thread();
 	talk.model = "other";
 	say("go");
-	assert_true(is_in(&notes.written, "\"model\":\"other\""));
+	assert_true(was_written("\"model\":\"other\""));
 	hear("{\"id\":7,\"result\":{\"turn\":{\"id\":\"U\"}}}");
 	buf_fini(&notes.written);
 	talk.model = NULL;
 	say("go");
-	assert_true(is_in(&notes.written, "\"model\":\"m\""));
+	assert_true(was_written("\"model\":\"m\""));
 	end();
 }
 
@@ -430,7 +372,7 @@ a_conversation_stays_with_its_provider(void **state_)
 	talk.model = "q/large";
 	say("go");
 	assert_true(was_heard("fail UNSUPPORTED"));
-	assert_false(is_in(&notes.written, "turn/start"));
+	assert_false(was_written("turn/start"));
 	end();
 }
 
@@ -440,14 +382,14 @@ the_name_of_a_skill_is_put_where_it_is_text(void **state_)
 	begin();
 	open_thread();
 	say("$wren sing");
-	assert_false(is_in(&notes.written, "turn/start"));
+	assert_false(was_written("turn/start"));
 	hear("{\"id\":7,\"result\":{\"data\":[{\"skills\":[{\"name\":\"wren\"}]"
 	     "}]}}");
-	assert_true(is_in(&notes.written, "thread/inject_items"));
-	assert_true(is_in(&notes.written, "\"text\":\"$wren sing\""));
-	assert_false(is_in(&notes.written, "turn/start"));
+	assert_true(was_written("thread/inject_items"));
+	assert_true(was_written("\"text\":\"$wren sing\""));
+	assert_false(was_written("turn/start"));
 	hear("{\"id\":8,\"result\":{}}");
-	assert_true(is_in(&notes.written, "\"input\":[]"));
+	assert_true(was_written("\"input\":[]"));
 	end();
 }
 
@@ -457,9 +399,9 @@ the_link_of_a_plugin_is_put_where_it_is_text(void **state_)
 	begin();
 	open_thread();
 	say("[@wren](plugin://wren@here) and me@wren");
-	assert_false(is_in(&notes.written, "turn/start"));
+	assert_false(was_written("turn/start"));
 	hear("{\"id\":7,\"result\":{\"data\":[]}}");
-	assert_true(is_in(&notes.written, "thread/inject_items"));
+	assert_true(was_written("thread/inject_items"));
 	end();
 }
 
@@ -471,9 +413,8 @@ another_name_is_said_as_it_is(void **state_)
 	say("echo $HOME for me@home");
 	hear("{\"id\":7,\"result\":{\"data\":[{\"skills\":[{\"name\":\"wren\"}]"
 	     "}]}}");
-	assert_false(is_in(&notes.written, "inject_items"));
-	assert_true(
-		is_in(&notes.written, "\"text\":\"echo $HOME for me@home\""));
+	assert_false(was_written("inject_items"));
+	assert_true(was_written("\"text\":\"echo $HOME for me@home\""));
 	end();
 }
 
@@ -485,13 +426,13 @@ approvals_are_answered_at_once(void **state_)
 
 	begin();
 	hear(ask);
-	assert_true(is_in(&notes.written, "\"decision\":\"accept\""));
+	assert_true(was_written("\"decision\":\"accept\""));
 	agent.permission_mode = "read-only";
 	hear(ask);
 	agent.permission_mode = "danger-full-access";
-	assert_true(is_in(&notes.written, "\"decision\":\"decline\""));
+	assert_true(was_written("\"decision\":\"decline\""));
 	hear("{\"id\":10,\"method\":\"item/tool/call\",\"params\":{}}");
-	assert_true(is_in(&notes.written, "-32601"));
+	assert_true(was_written("-32601"));
 	end();
 }
 
@@ -504,14 +445,14 @@ a_thread_that_comes_too_late_is_let_go(void **state_)
 	codex->close(&talk);
 	codex->clear(&talk);
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
-	assert_true(is_in(&notes.written, "thread/unsubscribe"));
+	assert_true(was_written("thread/unsubscribe"));
 	assert_false(was_heard("name T"));
 	end();
 	begin(); /* and before the talk is cleared */
 	handshake();
 	codex->close(&talk);
 	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
-	assert_true(is_in(&notes.written, "thread/unsubscribe"));
+	assert_true(was_written("thread/unsubscribe"));
 	end();
 }
 
@@ -676,7 +617,7 @@ what_is_said_otherwise_is_never_worse_than_lost(void **state_)
 					    "429",	  "cut-retry" };
 
 	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-		struct str file = read_file(some[i], "jsonl");
+		struct str file = recorded("codex", some[i], "jsonl");
 		auto_free char *all = copy(file);
 		struct str said = { all, file.len }, rest = said, line;
 

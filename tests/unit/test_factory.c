@@ -3,14 +3,12 @@
  * what was said, <name>.heard is what must be heard of it, if a turn begins
  * whenever it can.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <stdio.h>
 
-#include "tests/unit/mutants.h"
-#include "tests/unit/conversation_notes.h"
 #include "workers/factory/factory.h"
-#include "workers/io/lines.h"
 
 static struct factory state;
 static struct conversation *place;
@@ -19,24 +17,6 @@ static struct instance agent = { .name = "factory",
 				 .own = &place };
 static struct conversation talk;
 static json_t *messages;
-
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 20];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/factory/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
 
 static void
 begin(struct conversation with, const char *home)
@@ -66,49 +46,7 @@ static void
 set_up_messages(const char *text)
 {
 	json_decref(messages);
-	messages = json_pack("[{s:s, s:[{s:s, s:s}]}]", "role", "user",
-			     "content", "type", "text", "text", text);
-}
-
-static void
-must_have_written(const char *text)
-{
-	if (!memmem(buf_str(&notes.written).ptr, notes.written.len, text,
-		    strlen(text)))
-		fail_msg("%s is not in: " STR_FMT, text,
-			 STR_ARG(buf_str(&notes.written)));
-}
-
-static void
-must_not_have_written(const char *text)
-{
-	assert_null(memmem(buf_str(&notes.written).ptr, notes.written.len, text,
-			   strlen(text)));
-}
-
-static void
-must_have_heard(const char *text)
-{
-	if (!memmem(buf_str(&notes.heard).ptr, notes.heard.len, text,
-		    strlen(text)))
-		fail_msg("%s is not in: " STR_FMT, text,
-			 STR_ARG(buf_str(&notes.heard)));
-}
-
-/* Something has come to its end since: the next turn can begin. */
-static bool
-can_speak(size_t since)
-{
-	struct str line, rest = str_from(buf_str(&notes.heard), since);
-
-	while (rest.len) {
-		line = str_cut(rest, '\n', &rest);
-		if (str_starts(line, STR("ready")) ||
-		    str_starts(line, STR("finish")) ||
-		    str_starts(line, STR("fail")))
-			return true;
-	}
-	return false;
+	messages = user_says(text);
 }
 
 static bool
@@ -125,59 +63,18 @@ hear_line(struct str line)
 }
 
 static void
-hear(struct lines *lines, struct str piece)
+begin_recorded(const char *name)
 {
-	struct str line;
-	char *room;
-
-	must(lines_room(lines, piece.len, &room, &e));
-	memcpy(room, piece.ptr, piece.len);
-	lines_added(lines, piece.len);
-	while (lines_next(lines, &line))
-		assert_true(hear_line(line));
-}
-
-/* Says the whole transcript in two pieces, cut at `at`. */
-static void
-replay(const char *name, struct str said, size_t at)
-{
-	struct lines lines = LINES_INIT(MAX_LINE);
 	bool low = !strcmp(name, "permission-rejected");
 
 	begin((struct conversation){ .resumed = !strncmp(name, "resume", 6),
 				     .permission_mode = low ? "low" : NULL },
 	      NULL);
-	hear(&lines, (struct str){ said.ptr, at });
-	hear(&lines, str_from(said, at));
-	lines_fini(&lines);
 }
 
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/factory/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
-static void
-is_heard_of(const char *name)
-{
-	struct str said = read_file(name, "jsonl"), want;
-
-	replay(name, said, said.len);
-	if (getenv("RECORD"))
-		record(name);
-	want = read_file(name, "heard");
-	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
-}
+static const struct harness_kit kit = { .folder = "factory",
+					.begin = begin_recorded,
+					.hear = hear_line };
 
 static void
 what_it_says_is_heard(void **state_)
@@ -203,23 +100,16 @@ what_it_says_is_heard(void **state_)
 		"resume",
 		"resume-unknown",
 		"not-logged-in",
+		NULL,
 	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		is_heard_of(names[i]);
+	replay_all(&kit, names);
 }
 
 static void
 where_its_output_is_cut_makes_no_difference(void **state_)
 {
-	struct str said = read_file("multibyte", "jsonl");
-	struct str want = read_file("multibyte", "heard");
-
-	for (size_t at = 0; at <= said.len; at++) {
-		replay("multibyte", said, at);
-		assert_int_equal(notes.heard.len, want.len);
-		assert_memory_equal(notes.heard.ptr, want.ptr, want.len);
-	}
+	replay_every_cut(&kit, "multibyte");
 }
 
 /* What it finishes with it must have been told by the CLI. */
@@ -245,12 +135,11 @@ static void
 another_version_of_it_is_no_worse(void **state_)
 {
 	static const char *const names[] = {
-		"plain-turn",	       "tool-use",	"cut", "401",
-		"permission-rejected", "resume-unknown"
+		"plain-turn",	       "tool-use",	 "cut", "401",
+		"permission-rejected", "resume-unknown", NULL
 	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		mutants_each(read_file(names[i], "jsonl"), hear_mutant);
+	replay_mutants(&kit, names, hear_mutant);
 }
 
 static const char opened[] =

@@ -2,12 +2,12 @@
  * What workers/forge makes of what the CLI prints: data/forge/<name>.txt is
  * what the stand-in printed, <name>.heard is what must be heard of it.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "tests/unit/conversation_notes.h"
 #include "workers/forge/forge.h"
 
 #define ID "11111111-1111-4111-8111-111111111111"
@@ -37,38 +37,6 @@ forget(void)
 	talk.permission_mode = "unrestricted";
 }
 
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 16];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/forge/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
-
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/forge/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
 static void
 hear(struct str said)
 {
@@ -91,13 +59,6 @@ end(int status, struct str last_words)
 }
 
 static void
-must_have_heard(struct str want)
-{
-	assert_int_equal(notes.heard.len, want.len);
-	assert_memory_equal(buf_str(&notes.heard).ptr, want.ptr, want.len);
-}
-
-static void
 what_it_prints_is_heard(void **state_)
 {
 	static const char *const names[] = { "plain-turn", "tool-use",
@@ -105,11 +66,9 @@ what_it_prints_is_heard(void **state_)
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		forget();
-		hear(read_file(names[i], "txt"));
+		hear(recorded("forge", names[i], "txt"));
 		assert_int_equal(end(0, STR("")), ERR_NONE);
-		if (getenv("RECORD"))
-			record(names[i]);
-		must_have_heard(read_file(names[i], "heard"));
+		must_be_heard_of("forge", names[i]);
 	}
 }
 
@@ -117,7 +76,7 @@ what_it_prints_is_heard(void **state_)
 static void
 what_is_cut_off_is_not_finished(void **state_)
 {
-	struct str said = read_file("plain-turn", "txt");
+	struct str said = recorded("forge", "plain-turn", "txt");
 
 	for (size_t len = 0; len + sizeof "\x1b[0m" < said.len; len++) {
 		forget();
@@ -165,10 +124,10 @@ only_the_conversations_own_name_ends_it(void **state_)
 	hear(STR("● [22:31:52] Finished " ID "\n"
 		 "\x1b[36m●\x1b[0m Finished " ID "\n" TITLE("Finished other")));
 	assert_int_equal(end(0, STR("")), ERR_TRUNCATED);
-	must_have_heard(STR("text ● [22:31:52] Finished " ID "\n● Finished " ID
-			    "\n"
-			    "tool {\"id\":\"forge-1\",\"name\":\"Finished\","
-			    "\"arguments\":\"other\"}\n"));
+	must_have_heard_only("text ● [22:31:52] Finished " ID "\n● Finished " ID
+			     "\n"
+			     "tool {\"id\":\"forge-1\",\"name\":\"Finished\","
+			     "\"arguments\":\"other\"}\n");
 }
 
 static void
@@ -176,9 +135,9 @@ a_second_try_does_not_double_what_was_said(void **state_)
 {
 	forget();
 	hear(STR(TITLE("\x1b[31mERROR: 503\x1b[0m") "yes\n"));
-	must_have_heard(STR("text yes"));
+	must_have_heard_only("text yes");
 	hear(STR(TITLE("\x1b[31mERROR: 503\x1b[0m")));
-	must_have_heard(STR("text yes\nabort TRUNCATED forge: ERROR: 503\n"));
+	must_have_heard_only("text yes\nabort TRUNCATED forge: ERROR: 503\n");
 }
 
 static void
@@ -223,7 +182,7 @@ what_a_tool_prints_that_is_no_text_is_marked(void **state_)
 {
 	forget();
 	hear(STR("caf\xe9 \xc3\xa9\xff\n"));
-	must_have_heard(STR("text caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd"));
+	must_have_heard_only("text caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd");
 }
 
 /* What it was told before must not be answered without it. */
@@ -240,9 +199,9 @@ a_prompt_that_cannot_be_said_is_not_said_in_part(void **state_)
 	harness()->say(&talk);
 	talk.messages = NULL;
 	json_decref(all);
-	must_have_heard(STR(
+	must_have_heard_only(
 		"abort UNSUPPORTED the harness has no way to say a part of the "
-		"type image\n"));
+		"type image\n");
 	assert_false(notes.input_ended);
 }
 

@@ -5,14 +5,13 @@
  * oldest question that waits, all else is an event.  <name>.heard is what must
  * be heard of it, and asked.
  */
-#include "tests/unit/unit.h"
+
+#include "tests/unit/harness_kit.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 #include "tests/unit/http_notes.h"
-#include "tests/unit/mutants.h"
-#include "tests/unit/conversation_notes.h"
 #include "workers/io/lines.h"
 #include "workers/opencode/opencode.h"
 
@@ -91,32 +90,6 @@ teardown(void **state_)
 	return 0;
 }
 
-static void
-must_have_heard(const char *text)
-{
-	if (notes.heard.len != strlen(text) ||
-	    memcmp(notes.heard.ptr, text, notes.heard.len))
-		fail_msg("heard: %.*s", STR_ARG(buf_str(&notes.heard)));
-}
-
-static bool
-is_in(const struct buf *b, const char *text)
-{
-	return b->len && memmem(b->ptr, b->len, text, strlen(text));
-}
-
-static bool
-was_heard(const char *text)
-{
-	return is_in(&notes.heard, text);
-}
-
-static bool
-was_written(const char *text)
-{
-	return is_in(&notes.written, text);
-}
-
 /* A session that is open, so that a turn can be said. */
 static void
 open_session(const char *id)
@@ -153,24 +126,6 @@ hear_event(struct str json)
 }
 
 /* Transcripts */
-
-static struct str
-read_file(const char *name, const char *ending)
-{
-	static char files[2][1 << 20];
-	static unsigned turn;
-	char *buf = files[turn++ % 2], path[512];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof path, DATA "/opencode/%s.%s", name, ending);
-	f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s: no such file", path);
-	n = fread(buf, 1, sizeof files[0], f);
-	fclose(f);
-	return (struct str){ buf, n };
-}
 
 static void
 answer(const json_t *thing)
@@ -231,20 +186,6 @@ replay(struct str said)
 	}
 }
 
-/* After a change that is meant: RECORD=1, and then read the difference. */
-static void
-record(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof path, DATA "/opencode/%s.heard", name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fwrite(notes.heard.ptr, 1, notes.heard.len, f);
-	fclose(f);
-}
-
 static const char *const names[] = {
 	"plain-turn",
 	"two-turns",
@@ -279,15 +220,8 @@ enum { NAMES = sizeof names / sizeof *names };
 static void
 is_heard_of(const char *name)
 {
-	struct str want;
-
-	replay(read_file(name, "jsonl"));
-	if (getenv("RECORD"))
-		record(name);
-	want = read_file(name, "heard");
-	if (notes.heard.len != want.len ||
-	    memcmp(notes.heard.ptr, want.ptr, want.len))
-		fail_msg("%s: %.*s", name, STR_ARG(buf_str(&notes.heard)));
+	replay(recorded("opencode", name, "jsonl"));
+	must_be_heard_of("opencode", name);
 }
 
 static void
@@ -322,7 +256,7 @@ what_its_next_version_may_say_is_survived(void **state_)
 					    "sub-agent",  "model-unknown" };
 
 	for (size_t i = 0; i < sizeof some / sizeof *some; i++)
-		mutants_each(read_file(some[i], "jsonl"),
+		mutants_each(recorded("opencode", some[i], "jsonl"),
 			     is_no_finish_without_an_end);
 }
 
@@ -335,8 +269,8 @@ unknown_events_are_counted(void **state_)
 	hear_event(STR("[1]"));
 	hear_event(STR("{\"payload\""));
 	(void)http_notes_line(STR(": a comment"));
-	must_have_heard("unknown event tomorrow.came\n"
-			"unknown line that can't be read\n");
+	must_have_heard_only("unknown event tomorrow.came\n"
+			     "unknown line that can't be read\n");
 }
 
 static void
@@ -349,10 +283,11 @@ an_event_that_cannot_be_read_fails_its_turn(void **state_)
 	hear_event(STR("{\"sessionID\":\"ses_1\",\"delta\":\"\\ud83d\"}"));
 	assert_true(http_notes_answer(200, STR("true")));
 	assert_true(http_notes_answer(200, STR("{}")));
-	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n"
-			"ask POST /session/ses_1/revert?directory=/w\n"
-			"fail HARNESS opencode: it sent an event that is not "
-			"valid JSON\n");
+	must_have_heard_only(
+		"ask POST /session/ses_1/abort?directory=/w\n"
+		"ask POST /session/ses_1/revert?directory=/w\n"
+		"fail HARNESS opencode: it sent an event that is not "
+		"valid JSON\n");
 }
 
 /* Its start */
@@ -367,9 +302,9 @@ a_port_and_a_password_are_of_our_choice(void **state_)
 	assert_string_not_equal(argv.ptr[2], "--port=0");
 	for (size_t i = 0; i < argv.len; i++)
 		assert_null(strstr(argv.ptr[i], server.password));
-	must_have_heard("ask GET /global/event\n"
-			"ask GET /config/providers\n"
-			"agent ready\n");
+	must_have_heard_only("ask GET /global/event\n"
+			     "ask GET /config/providers\n"
+			     "agent ready\n");
 }
 
 static const char *
@@ -423,11 +358,11 @@ a_session_is_made_in_its_directory(void **state_)
 	harness()->handshake(&talk);
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
 	assert_true(http_notes_answer(200, STR("{}")));
-	must_have_heard("ask POST /session?directory=/a%20b/%25%3F%26%23\n"
-			"name ses_1\n"
-			"ask GET /config?directory=/a%20b/%25%3F%26%23\n"
-			"models 3\n"
-			"ready\n");
+	must_have_heard_only("ask POST /session?directory=/a%20b/%25%3F%26%23\n"
+			     "name ses_1\n"
+			     "ask GET /config?directory=/a%20b/%25%3F%26%23\n"
+			     "models 3\n"
+			     "ready\n");
 	assert_true(was_written("{\"title\":\"cli-bridge\",\"permission\":[{"
 				"\"permission\":\"question\",\"pattern\":\"*\","
 				"\"action\":\"deny\"}]}"));
@@ -463,17 +398,17 @@ a_session_is_resumed(void **state_)
 {
 	resume(200, known);
 	assert_true(http_notes_answer(200, STR("{\"model\":\"x/y\"}")));
-	must_have_heard("ask GET /session/ses_1?directory=/w\n"
-			"ask GET /config?directory=/w\n"
-			"models 3\n"
-			"ready\n");
+	must_have_heard_only("ask GET /session/ses_1?directory=/w\n"
+			     "ask GET /config?directory=/w\n"
+			     "models 3\n"
+			     "ready\n");
 }
 
 static void
 one_that_it_does_not_know_is_lost(void **state_)
 {
 	resume(404, "{\"name\":\"NotFoundError\",\"data\":{}}");
-	must_have_heard("ask GET /session/ses_1?directory=/w\nlost\n");
+	must_have_heard_only("ask GET /session/ses_1?directory=/w\nlost\n");
 }
 
 static void
@@ -481,7 +416,7 @@ one_with_other_permissions_is_begun_anew(void **state_)
 {
 	talk.permission_mode = "deny";
 	resume(200, known);
-	must_have_heard("ask GET /session/ses_1?directory=/w\nlost\n");
+	must_have_heard_only("ask GET /session/ses_1?directory=/w\nlost\n");
 }
 
 static void
@@ -492,7 +427,7 @@ an_id_that_is_not_its_own_is_not_asked_for(void **state_)
 	start(providers);
 	notes_clear();
 	harness()->handshake(&talk);
-	must_have_heard("lost\n");
+	must_have_heard_only("lost\n");
 }
 
 static const char four_messages[] =
@@ -510,12 +445,13 @@ what_came_behind_its_last_good_turn_is_taken_back(void **state_)
 	assert_true(was_written("{\"messageID\":\"msg_3\"}"));
 	assert_true(http_notes_answer(200, STR("{}")));
 	assert_true(http_notes_answer(200, STR("{\"model\":\"x/y\"}")));
-	must_have_heard("ask GET /session/ses_1?directory=/w\n"
-			"ask GET /session/ses_1/message?directory=/w&limit=64\n"
-			"ask POST /session/ses_1/revert?directory=/w\n"
-			"ask GET /config?directory=/w\n"
-			"models 3\n"
-			"ready\n");
+	must_have_heard_only(
+		"ask GET /session/ses_1?directory=/w\n"
+		"ask GET /session/ses_1/message?directory=/w&limit=64\n"
+		"ask POST /session/ses_1/revert?directory=/w\n"
+		"ask GET /config?directory=/w\n"
+		"models 3\n"
+		"ready\n");
 }
 
 static void
@@ -547,8 +483,9 @@ nobody_logged_in_is_told_at_once(void **state_)
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
 	notes_clear();
 	assert_true(http_notes_answer(200, STR("{}")));
-	must_have_heard("fail LOGIN opencode is logged in with no provider; "
-			"run: opencode auth login\n");
+	must_have_heard_only(
+		"fail LOGIN opencode is logged in with no provider; "
+		"run: opencode auth login\n");
 }
 
 static void
@@ -629,8 +566,9 @@ static void
 an_image_by_its_url_is_refused(void **state_)
 {
 	say_image("{\"type\":\"image\",\"url\":\"http://x/y.png\"}");
-	must_have_heard("fail UNSUPPORTED the harness has no way to say a part "
-			"of the type image\n");
+	must_have_heard_only(
+		"fail UNSUPPORTED the harness has no way to say a part "
+		"of the type image\n");
 }
 
 /* Opens a session with a history, up to where that was asked for. */
@@ -662,7 +600,7 @@ a_history_becomes_part_of_the_session(void **state_)
 	assert_true(was_written("\"seq\":4,"));
 	assert_true(was_written("\"text\":\"is Rex\""));
 	assert_true(was_written("\"parentID\":\"msg_"));
-	must_have_heard("ask POST /sync/replay?directory=/w\n");
+	must_have_heard_only("ask POST /sync/replay?directory=/w\n");
 	assert_true(http_notes_answer(200, STR("{}")));
 	assert_true(was_heard("ready"));
 	notes_clear();
@@ -695,14 +633,14 @@ a_long_history_shows_how_far_it_is(void **state_)
 	assert_true(was_written("word49."));
 	assert_false(was_heard("ready"));
 	assert_true(http_notes_answer(200, STR("{}")));
-	must_have_heard("ask POST /sync/replay?directory=/w\n"
-			"working importing the conversation 20 of 50\n"
-			"ask POST /sync/replay?directory=/w\n"
-			"working importing the conversation 40 of 50\n"
-			"ask POST /sync/replay?directory=/w\n"
-			"working importing the conversation 50 of 50\n"
-			"models 3\n"
-			"ready\n");
+	must_have_heard_only("ask POST /sync/replay?directory=/w\n"
+			     "working importing the conversation 20 of 50\n"
+			     "ask POST /sync/replay?directory=/w\n"
+			     "working importing the conversation 40 of 50\n"
+			     "ask POST /sync/replay?directory=/w\n"
+			     "working importing the conversation 50 of 50\n"
+			     "models 3\n"
+			     "ready\n");
 	assert_int_equal(http_notes_waiting(), 0);
 }
 
@@ -744,7 +682,8 @@ a_post_that_is_refused_fails_the_turn(void **state_)
 	notes_clear();
 	assert_true(http_notes_answer(
 		404, STR("{\"data\":{\"message\":\"Session not found\"}}")));
-	must_have_heard("abort HARNESS opencode: Session not found (404)\n");
+	must_have_heard_only(
+		"abort HARNESS opencode: Session not found (404)\n");
 }
 
 /* An abort that overtakes the post would stop nothing. */
@@ -759,9 +698,9 @@ a_stop_waits_until_the_post_is_answered(void **state_)
 	assert_true(http_notes_answer(204, STR("")));
 	assert_true(http_notes_answer(200, STR("true")));
 	assert_true(http_notes_answer(200, STR("{}")));
-	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n"
-			"ask POST /session/ses_1/revert?directory=/w\n"
-			"fail CANCELLED cancelled\n");
+	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n"
+			     "ask POST /session/ses_1/revert?directory=/w\n"
+			     "fail CANCELLED cancelled\n");
 }
 
 static void
@@ -774,8 +713,8 @@ a_turn_that_is_busy_still_is_stopped_again(void **state_)
 	assert_true(http_notes_answer(200, STR("true")));
 	notes_clear();
 	assert_true(http_notes_answer(409, STR("{\"message\":\"busy\"}")));
-	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n"
-			"ask POST /session/ses_1/revert?directory=/w\n");
+	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n"
+			     "ask POST /session/ses_1/revert?directory=/w\n");
 	while (http_notes_answer(409, STR("{}")))
 		;
 	assert_true(was_heard("abort CANCELLED cancelled"));
@@ -789,7 +728,7 @@ closing_leaves_nothing_running_and_nothing_behind(void **state_)
 	open_session("ses_1");
 	talk.kept = false;
 	harness()->close(&talk);
-	must_have_heard("ask DELETE /session/ses_1?directory=/w\n");
+	must_have_heard_only("ask DELETE /session/ses_1?directory=/w\n");
 }
 
 static void
@@ -803,8 +742,8 @@ closing_stops_the_turn_first(void **state_)
 	harness()->close(&talk);
 	harness()->clear(&talk);
 	assert_true(http_notes_answer(200, STR("true")));
-	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n"
-			"ask DELETE /session/ses_1?directory=/w\n");
+	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n"
+			     "ask DELETE /session/ses_1?directory=/w\n");
 }
 
 static void
@@ -818,7 +757,7 @@ closing_stops_also_what_is_only_just_posted(void **state_)
 	assert_int_equal(notes.heard.len, 0);
 	assert_true(http_notes_answer(204, STR("")));
 	assert_true(http_notes_answer(200, STR("true")));
-	must_have_heard("ask POST /session/ses_1/abort?directory=/w\n");
+	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n");
 	assert_int_equal(http_notes_waiting(), 0);
 }
 
@@ -831,7 +770,7 @@ a_session_that_nobody_waits_for_any_more_is_deleted(void **state_)
 	harness()->close(&talk);
 	harness()->clear(&talk);
 	assert_true(http_notes_answer(200, STR("{\"id\":\"ses_1\"}")));
-	must_have_heard("ask DELETE /session/ses_1?directory=/w\n");
+	must_have_heard_only("ask DELETE /session/ses_1?directory=/w\n");
 }
 
 /* Its process could not be started. */
