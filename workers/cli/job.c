@@ -123,6 +123,7 @@ static void
 tell_history(struct job *job)
 {
 	job->on.from = prompt_history(&job->prompt);
+	json_decref(job->history);
 	job->history = prompt_begin(&job->prompt, job->on.from);
 }
 
@@ -160,32 +161,35 @@ find_warm(const struct turn *t)
 	return NULL;
 }
 
-static void
-on_pause_over(struct timer *timer)
-{
-	start_process(container_of(timer, struct job, pause)->turn);
-}
-
-void
-job_start(struct turn *t)
+/*
+ * Decides anew, for something may have happened since that was done last: an
+ * earlier turn has ended, or the session was deleted.  Only that the CLI has
+ * lost the conversation stays true.
+ */
+static bool
+decide_anew(struct turn *t, struct error *e)
 {
 	struct job *job = job_of(t);
-	uint64_t pause = crashes_pause(&self_of(t)->pool.crashes, t->session);
-	struct error e = { 0 };
 
-	turn_drop_body(t);
-	health_choose_harness(&self_of(t)->health);
-	if (!health_is_set_up(&self_of(t)->health, &e)) {
-		fail(t, &e);
-		return;
-	}
-	/* an earlier turn may have ended since this one was accepted */
-	if (!job_decide(t, &e)) {
-		fail(t, &e);
-		return;
-	}
+	if (job->was_begun_again)
+		return true;
+	if (!job_decide(t, e))
+		return false;
 	if (!job->on.is_known)
 		tell_history(job);
+	return true;
+}
+
+static void
+begin(struct turn *t, uint64_t pause)
+{
+	struct job *job = job_of(t);
+	struct error e = { 0 };
+
+	if (!decide_anew(t, &e)) {
+		fail(t, &e);
+		return;
+	}
 	job->conversation = find_warm(t);
 	if (job->conversation)
 		conversation_give(job->conversation, t);
@@ -193,6 +197,38 @@ job_start(struct turn *t)
 		loop_set(&t->worker->loop, &job->pause, pause, on_pause_over);
 	else
 		start_process(t);
+}
+
+static void
+on_pause_over(struct timer *timer)
+{
+	begin(container_of(timer, struct job, pause)->turn, 0);
+}
+
+void
+job_start(struct turn *t)
+{
+	struct engine_self *self = self_of(t);
+	struct error e = { 0 };
+
+	turn_drop_body(t);
+	health_choose_harness(&self->health);
+	if (health_is_set_up(&self->health, &e))
+		begin(t, crashes_pause(&self->pool.crashes, t->session));
+	else
+		fail(t, &e);
+}
+
+/* How the session was continued.  That is told once it is certain: until the
+ * CLI has said something, it may still find that it has lost the session. */
+static void
+tell_standing(struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	if (t->session && !job->standing_is_told)
+		turn_started(t, t->session, job_how(job), job->on.reason);
+	job->standing_is_told = true;
 }
 
 /* Told when the turn begins, and again when it ends: the turn may have waited
@@ -212,8 +248,6 @@ job_ready(struct conversation *c)
 	struct turn *t = c->turn;
 	struct job *job = job_of(t);
 
-	if (t->session)
-		turn_started(t, t->session, job_how(job), job->on.reason);
 	tell_meanwhile(t, c);
 	c->unanswered = prompt_hash(&job->prompt, job->on.from);
 	job->asked = prompt_question(&job->prompt, job->on.from);
@@ -228,6 +262,7 @@ job_spoke(struct conversation *c)
 {
 	struct job *job = job_of(c->turn);
 
+	tell_standing(c->turn);
 	if (c->messages) /* they are being said */
 		return;
 	prompt_fini(&job->prompt);
@@ -266,6 +301,7 @@ begin_again(struct turn *t)
 {
 	struct job *job = job_of(t);
 
+	job->was_begun_again = true;
 	if (job->on.at.position && !job->at_end && !job->on.is_rewound &&
 	    !prompt_unanswered(&job->prompt)) {
 		log_warn("session %s: the CLI does not find its last answer, "
@@ -319,29 +355,11 @@ fail_lost(struct turn *t)
  * session.  The conversation that has heard the failed turn goes on, unless
  * the same messages are sent again; see may_hear().
  */
-void
-job_over(struct turn *t, struct conversation *c, const struct outcome *o)
+static void
+end(struct turn *t, struct conversation *c, const struct outcome *o)
 {
 	struct job *job = job_of(t);
 
-	job->conversation = NULL;
-	if (o->not_begun) {
-		start_process(t);
-		return;
-	}
-	if (failed_to_resume(job, o) && !o->lost && !job->was_tried_again) {
-		job->was_tried_again = true;
-		start_process(t);
-		return;
-	}
-	if (failed_to_resume(job, o)) {
-		begin_again(t);
-		return;
-	}
-	if (o->lost) {
-		fail_lost(t);
-		return;
-	}
 	if (!o->error) {
 		if (t->session && !job->forgotten)
 			save(t, c);
@@ -352,10 +370,32 @@ job_over(struct turn *t, struct conversation *c, const struct outcome *o)
 		conversation_dismiss(c);
 	if (o->error) {
 		fail(t, o->error);
+		return;
+	}
+	health_learn(&self_of(t)->health, NULL);
+	tell_standing(t);
+	tell_meanwhile(t, c);
+	turn_finish(t, o->reason, o->usage, o->model);
+}
+
+void
+job_over(struct turn *t, struct conversation *c, const struct outcome *o)
+{
+	struct job *job = job_of(t);
+	bool cannot_resume = failed_to_resume(job, o);
+
+	job->conversation = NULL;
+	if (o->not_begun) {
+		begin(t, 0);
+	} else if (cannot_resume && !o->lost && !job->was_tried_again) {
+		job->was_tried_again = true;
+		start_process(t);
+	} else if (cannot_resume) {
+		begin_again(t);
+	} else if (o->lost) {
+		fail_lost(t);
 	} else {
-		health_learn(&self_of(t)->health, NULL);
-		tell_meanwhile(t, c);
-		turn_finish(t, o->reason, o->usage, o->model);
+		end(t, c, o);
 	}
 }
 

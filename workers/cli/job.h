@@ -37,9 +37,12 @@ struct job {
 	struct turn *turn;		   /* whose work this is */
 	struct timer pause;		   /* until a process may be started */
 	unsigned waits_for_room;	   /* in a row, of MAKE_ROOM_MS each */
-	bool forgotten;	      /* deleted while the turn was running */
-	bool same_system;     /* its conversation was begun with that prompt */
+	bool forgotten;	  /* deleted while the turn was running */
+	bool same_system; /* its conversation was begun with that prompt */
+	bool standing_is_told;
 	bool was_tried_again; /* after a crash at the start */
+	bool was_begun_again; /* the CLI did not find the conversation, or the
+			       * place in it */
 	bool at_end;	 /* resumed at the end of the CLI's records, since the
 			  * checkpoint was not found */
 	json_t *history; /* messages that a new conversation begins with */
