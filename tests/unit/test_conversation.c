@@ -17,7 +17,7 @@ struct asked {
 
 static struct {
 	unsigned kills, retires, leaves, says, interrupts, handshakes, idles;
-	unsigned trials, closes, own_interrupts;
+	unsigned trials, closes, own_interrupts, counts;
 	struct buf text; /* of turns */
 } did;
 
@@ -118,6 +118,12 @@ void
 evict_behind(struct conversation *c)
 {
 	did.idles++;
+}
+
+void
+evict_surplus(struct pool *p)
+{
+	did.counts++;
 }
 
 void
@@ -647,6 +653,58 @@ a_spare_may_be_ready_before_it_is_taken(void **state)
 	assert_int_equal(c->state, BUSY);
 }
 
+static void
+its_own_turn_has_a_limit_even_if_silence_has_none(void **state)
+{
+	struct conversation *c;
+	struct asked next = { 0 };
+
+	worker.harness.timeout_ms = 0;
+	worker.harness.background_ms = 60000;
+	c = in_state(ALONE);
+	assert_true(timer_is_set(&c->clock));
+	conversation_give(c, &next.turn);
+	c->last_turn -= 60000;
+	conversation_event(c, ON_TIME, NULL);
+	assert_int_equal(c->state, LEAVING);
+	assert_int_equal(next.told, 1);
+	assert_true(next.outcome.not_begun);
+	assert_int_equal(next.outcome.error->code, ERR_TIMEOUT);
+}
+
+static void
+the_end_of_its_own_turn_does_not_lengthen_its_life(void **state)
+{
+	struct conversation *c = in_state(ALONE);
+
+	c->last_turn -= 1000; /* idle_ms */
+	conversation_falls_silent(c);
+	assert_int_equal(c->state, IDLE);
+	assert_true(c->clock.due / 1000 <= loop_now() + 1);
+}
+
+static void
+one_that_works_by_itself_is_counted(void **state)
+{
+	struct conversation *c = in_state(IDLE);
+
+	conversation_speaks_alone(c);
+	assert_int_equal(did.counts, 1);
+}
+
+static void
+one_that_is_stale_ends_with_its_work_in_the_background(void **state)
+{
+	struct conversation *c = in_state(IDLE);
+
+	conversation_background(c, 1);
+	pool.generation++;
+	assert_int_equal(c->state, IDLE);
+	conversation_background(c, 0);
+	assert_int_equal(c->state, LEAVING);
+	assert_int_equal(did.retires, 1);
+}
+
 int
 main(void)
 {
@@ -671,6 +729,10 @@ main(void)
 		TEST(the_end_of_a_stopped_turn_moves_no_mark),
 		TEST(too_much_between_turns_is_cut),
 		TEST(a_spare_may_be_ready_before_it_is_taken),
+		TEST(its_own_turn_has_a_limit_even_if_silence_has_none),
+		TEST(the_end_of_its_own_turn_does_not_lengthen_its_life),
+		TEST(one_that_works_by_itself_is_counted),
+		TEST(one_that_is_stale_ends_with_its_work_in_the_background),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

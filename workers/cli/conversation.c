@@ -31,8 +31,6 @@ is_shared(const struct conversation *c)
 	return c->pool->harness->shares > 0;
 }
 
-/* Deadlines */
-
 static void
 on_time(struct timer *t)
 {
@@ -46,15 +44,34 @@ wait_for(struct conversation *c, uint64_t ms)
 	loop_set(loop_of(c), &c->clock, ms, on_time);
 }
 
+/* For how long it may still be without a turn of a client's: work in the
+ * background, and turns of the CLI's own, keep it longer than idleness. */
+static uint64_t
+time_left_alone(const struct conversation *c)
+{
+	const struct harness_settings *s = settings_of(c);
+	uint64_t most =
+		s->idle_ms > s->background_ms ? s->idle_ms : s->background_ms;
+	uint64_t passed = loop_now() - c->last_turn;
+
+	return passed < most ? most - passed : 0;
+}
+
 /* Begins the deadline of silence anew.  It does not run while the CLI is not
- * read for the sake of a slow client. */
+ * read for the sake of a slow client.  A turn of the CLI's own is limited as a
+ * whole, too. */
 static void
 listen_for_silence(struct conversation *c)
 {
+	bool is_alone = c->state == CONVERSATION_ALONE ||
+			c->state == CONVERSATION_QUEUED;
+	uint64_t left = is_alone ? time_left_alone(c) : UINT64_MAX;
 	uint64_t ms = settings_of(c)->timeout_ms;
 
-	if (ms && !c->instance->program.paused)
+	if (ms && ms < left && !c->instance->program.paused)
 		wait_for(c, ms);
+	else if (is_alone)
+		wait_for(c, left);
 	else
 		loop_unset(loop_of(c), &c->clock);
 }
@@ -81,6 +98,13 @@ break_off(struct conversation *c)
 {
 	depart(c);
 	conversation_tell_end(c);
+}
+
+static void
+leave(struct conversation *c)
+{
+	c->state = CONVERSATION_LEAVING;
+	break_off(c);
 }
 
 /* The process of a conversation that has nothing to do gets time to end. */
@@ -119,10 +143,7 @@ exit_with_process(struct conversation *c)
 static void
 await_start(struct conversation *c)
 {
-	if (c->was_ready)
-		wait_for(c, 0);
-	else
-		wait_for(c, settings_of(c)->start_ms);
+	wait_for(c, c->was_ready ? 0 : settings_of(c)->start_ms);
 }
 
 /* One that takes long to open, and shows that it goes on - a long history is
@@ -132,15 +153,6 @@ await_start_anew(struct conversation *c)
 {
 	if (!c->was_ready)
 		wait_for(c, settings_of(c)->start_ms);
-}
-
-void
-conversation_shake_hands(struct conversation *c)
-{
-	c->had_handshake = true;
-	if (c->pool->harness->handshake)
-		c->pool->harness->handshake(c);
-	c->history = NULL;
 }
 
 /* Hands are shaken only once there is a turn: the CLI may say at once that it
@@ -182,11 +194,15 @@ open_up(struct conversation *c)
 static void
 rest(struct conversation *c)
 {
-	uint64_t ms = settings_of(c)->idle_ms;
+	uint64_t ms = settings_of(c)->idle_ms, left = time_left_alone(c);
 
-	if (c->background && ms < settings_of(c)->background_ms)
-		ms = settings_of(c)->background_ms;
-	wait_for(c, ms);
+	/* what has kept it is over */
+	if (!c->background && !instance_takes_turns(c->instance)) {
+		c->state = CONVERSATION_LEAVING;
+		bow_out(c);
+		return;
+	}
+	wait_for(c, c->background || left < ms ? left : ms);
 	evict_behind(c);
 }
 
@@ -220,7 +236,7 @@ conclude(struct conversation *c)
 	struct outcome o = c->outcome ? *c->outcome : (struct outcome){ 0 };
 	struct turn *turn = c->turn;
 
-	c->instance->last_use = loop_now();
+	c->instance->last_use = c->last_turn = loop_now();
 	if (!o.error)
 		crashes_forget(&c->pool->crashes, c->session);
 	if (ends_with_turn(c)) {
@@ -245,6 +261,7 @@ interrupt(struct conversation *c)
 	if (is_shared(c) && ms < SHARED_CANCEL_MS)
 		ms = SHARED_CANCEL_MS;
 	wait_for(c, ms);
+	c->last_turn = loop_now();
 	if (!is_shared(c))
 		program_pause(&c->instance->program, false);
 	c->turn = NULL;
@@ -261,8 +278,7 @@ stop(struct conversation *c)
 		interrupt(c);
 		return;
 	}
-	c->state = CONVERSATION_LEAVING;
-	break_off(c);
+	leave(c);
 }
 
 /* What would be interrupted is not this turn, unless the harness can tell them
@@ -270,12 +286,10 @@ stop(struct conversation *c)
 static void
 stop_queued(struct conversation *c)
 {
-	if (c->pool->harness->recalls) {
+	if (c->pool->harness->recalls)
 		stop(c);
-		return;
-	}
-	c->state = CONVERSATION_LEAVING;
-	break_off(c);
+	else
+		leave(c);
 }
 
 /* A turn that waits is not wanted any more; what it waits for goes on. */
@@ -328,21 +342,29 @@ listen(struct conversation *c)
 	}
 	listen_for_silence(c);
 	c->broke_in = false;
-	if (c->state == CONVERSATION_ALONE && c->turn)
+	if (!c->turn)
+		evict_surplus(c->pool);
+	else if (c->state == CONVERSATION_ALONE)
 		break_in(c);
 }
 
 static void
-end_late(struct conversation *c, const struct error *e)
+give_up(struct conversation *c, const struct error *e)
 {
 	const struct outcome o = { .error = e };
 
-	/* A CLI that missed a deadline may never answer again: the instance is
-	 * closed, so that not even the turn that begins next relies on it. */
-	if (is_shared(c))
-		instance_close(c->instance);
 	c->outcome = &o; /* until the event is over */
 	break_off(c);
+}
+
+/* A CLI that missed a deadline may never answer again: the instance is closed,
+ * so that not even the turn that begins next relies on it. */
+static void
+give_up_late(struct conversation *c, const struct error *e)
+{
+	if (is_shared(c))
+		instance_close(c->instance);
+	give_up(c, e);
 }
 
 static void
@@ -354,7 +376,7 @@ give_up_start(struct conversation *c)
 	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
 		  c->pool->worker->name, (uintmax_t)settings_of(c)->start_ms,
 		  words.len ? ": " : "", STR_ARG(words));
-	end_late(c, &e);
+	give_up_late(c, &e);
 }
 
 static void
@@ -363,10 +385,27 @@ give_up_turn(struct conversation *c)
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_TIMEOUT,
-		  "timeout: %s said nothing for %ju ms, and its turn was given "
-		  "up",
+		  "timeout: %s said nothing for %ju ms: its turn is given up",
 		  c->pool->worker->name, (uintmax_t)settings_of(c)->timeout_ms);
-	end_late(c, &e);
+	give_up_late(c, &e);
+}
+
+/* The CLI may be silent, or at work that does not end. */
+static void
+give_up_alone(struct conversation *c)
+{
+	struct error e = { 0 };
+
+	if (time_left_alone(c)) {
+		give_up_turn(c);
+		return;
+	}
+	fail_with(&e, ERR_TIMEOUT,
+		  "timeout: %s went on by itself for too long, and was ended",
+		  c->pool->worker->name);
+	log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
+		 log_quote(str_of(e.text)));
+	give_up(c, &e);
 }
 
 /* A spare that was ready before it was taken has no start to wait for. */
@@ -382,13 +421,11 @@ start_late(struct conversation *c)
 	give_up_start(c);
 }
 
-struct rule {
+/* No rule: the event changes nothing. */
+static const struct rule {
 	enum conversation_state next;
 	void (*enter)(struct conversation *);
-};
-
-/* No rule: the event changes nothing. */
-static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
+} rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	/* clang-format off */
 	[CONVERSATION_SPARE] = {
 		[ON_SPARE]  = { CONVERSATION_SPARE,    wait_to_be_taken },
@@ -438,7 +475,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_SILENT] = { CONVERSATION_BUSY,     listen },
 		[ON_SIGN]   = { CONVERSATION_QUEUED,   listen_for_silence },
 		[ON_STOP]   = { CONVERSATION_STOPPING, stop_queued },
-		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_alone },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},
@@ -457,7 +494,7 @@ static const struct rule rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 		[ON_SILENT] = { CONVERSATION_IDLE,     go_on },
 		[ON_SIGN]   = { CONVERSATION_ALONE,    listen_for_silence },
 		[ON_STOP]   = { CONVERSATION_ALONE,    drop_waiting },
-		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_alone },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},

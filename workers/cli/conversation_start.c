@@ -1,4 +1,4 @@
-/* How a conversation is made, taken out of all lists, and freed. */
+/* How a conversation is made and begun, taken out of all lists, and freed. */
 #include "workers/cli/conversation.h"
 
 #include <assert.h>
@@ -65,6 +65,7 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->is_rewound = plan->is_rewound;
 	c->history = plan->history;
 	c->kept = plan->kept;
+	c->last_turn = loop_now();
 	c->permission_mode = p->permission_mode;
 	c->scratch = p->scratch;
 	c->own = xcalloc(1, p->harness->own + 1);
@@ -104,4 +105,13 @@ conversation_adopt(struct conversation *c, const struct conversation_plan *plan)
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
 	conversation_event(c, ON_TAKEN, NULL);
+}
+
+void
+conversation_shake_hands(struct conversation *c)
+{
+	c->had_handshake = true;
+	if (c->pool->harness->handshake)
+		c->pool->harness->handshake(c);
+	c->history = NULL;
 }

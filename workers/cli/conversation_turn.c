@@ -40,6 +40,7 @@ conversation_say(struct conversation *c, const char *model,
 	c->turns++;
 	c->state = CONVERSATION_BUSY;
 	c->was_said = true;
+	c->last_turn = loop_now();
 	conversation_event(c, ON_SIGN, NULL);
 	c->pool->harness->say(c);
 	c->messages = NULL;

@@ -4,6 +4,8 @@
 
 #include "proto/log.h"
 
+typedef bool predicate(const struct conversation *);
+
 /* A conversation with work in the background is not idle. */
 static bool
 is_idle(const struct conversation *c)
@@ -11,31 +13,52 @@ is_idle(const struct conversation *c)
 	return c->state == CONVERSATION_IDLE && !c->turn && !c->background;
 }
 
-/* When memory is short, spares go too, and what works in the background. */
+/* What it does, nobody has asked for. */
+static bool
+works_by_itself(const struct conversation *c)
+{
+	return !c->turn && (c->state == CONVERSATION_ALONE ||
+			    (c->state == CONVERSATION_IDLE && c->background));
+}
+
+static bool
+does_nothing(const struct conversation *c)
+{
+	return is_idle(c) || c->state == CONVERSATION_SPARE;
+}
+
+/* Conversations stand in the list in the order in which they became idle. */
 static struct conversation *
-longest_idle(struct pool *p, bool is_urgent)
+find_first(const struct pool *p, predicate *is)
 {
 	list_each (&p->conversations, n) {
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (is_idle(c) ||
-		    (is_urgent &&
-		     (c->state == CONVERSATION_SPARE ||
-		      (c->state == CONVERSATION_IDLE && !c->turn))))
+		if (is(c))
 			return c;
 	}
 	return NULL;
 }
 
-static size_t
-count_idle(const struct pool *p)
+static void
+retire_all(struct pool *p, predicate *is)
 {
-	size_t idle = 0;
+	struct conversation *c;
+
+	while ((c = find_first(p, is)))
+		conversation_retire(c);
+}
+
+static void
+retire_surplus(struct pool *p, predicate *is)
+{
+	size_t count = 0;
 
 	list_each (&p->conversations, n)
-		idle += is_idle(container_of(n, struct conversation, node));
-	return idle;
+		count += is(container_of(n, struct conversation, node));
+	for (; count > p->worker->harness.max_idle; count--)
+		conversation_retire(find_first(p, is));
 }
 
 uint64_t
@@ -75,8 +98,10 @@ bool
 evict_for_memory(struct pool *p)
 {
 	struct instance *inst = find_idle_instance(p);
-	struct conversation *c = longest_idle(p, true);
+	struct conversation *c = find_first(p, does_nothing);
 
+	if (!c)
+		c = find_first(p, works_by_itself);
 	if (free_memory() >= p->worker->harness.min_free_mb || (!inst && !c))
 		return false;
 	log_info("memory is short: CLI %ju %s",
@@ -92,12 +117,10 @@ evict_for_memory(struct pool *p)
 void
 evict_surplus(struct pool *p)
 {
-	while (count_idle(p) > p->worker->harness.max_idle)
-		conversation_retire(longest_idle(p, false));
+	retire_surplus(p, is_idle);
+	retire_surplus(p, works_by_itself);
 }
 
-/* Idle conversations stand in the list in the order in which they became
- * idle. */
 void
 evict_behind(struct conversation *c)
 {
@@ -125,21 +148,27 @@ evict_surplus_instances(struct pool *p)
 void
 evict_idle(struct pool *p)
 {
-	struct conversation *c;
 	struct instance *inst;
 
-	while ((c = longest_idle(p, true)))
-		conversation_retire(c);
+	retire_all(p, does_nothing);
 	while ((inst = find_idle_instance(p)))
 		instance_retire(inst);
+}
+
+static bool
+is_any_ending(const struct pool *p)
+{
+	list_each (&p->instances, n)
+		if (instance_is_ending(container_of(n, struct instance, node)))
+			return true;
+	return false;
 }
 
 bool
 evict_for_room(struct pool *p)
 {
 	evict_idle(p);
-	list_each (&p->instances, n)
-		if (instance_is_ending(container_of(n, struct instance, node)))
-			return true;
-	return false;
+	if (!is_any_ending(p))
+		retire_all(p, works_by_itself);
+	return is_any_ending(p);
 }

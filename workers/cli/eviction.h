@@ -2,10 +2,12 @@
 /*
  * eviction - which conversations and instances end because they are idle
  *
- * There may be max_idle idle conversations, and as many shared instances
- * without a conversation; the one that has been idle longest goes first.  When
- * the machine is short of memory, or no more processes are allowed, idle ones
- * go before their time, spares among them.  The next turn of a session whose
+ * There may be max_idle idle conversations, as many that work by themselves (in
+ * the background, or in a turn for which nobody has asked), and as many shared
+ * instances without a conversation; of each kind the one goes first whose last
+ * turn ended longest ago.  When the machine is short of memory, or no more
+ * processes are allowed, idle ones go before their time, spares among them, and
+ * then those that work by themselves.  The next turn of a session whose
  * conversation was ended resumes it in a new one.
  */
 #include "workers/cli/pool.h"
@@ -13,7 +15,7 @@
 /* MiB that are available without swapping; UINT64_MAX if that is unknown. */
 uint64_t free_memory(void);
 
-/* The conversation has become idle. */
+/* The conversation has become idle, or works by itself. */
 void evict_behind(struct conversation *);
 
 /* Ends those that are more than the settings allow: conversations... */
@@ -25,9 +27,9 @@ void evict_surplus_instances(struct pool *);
  * is short.  False if it is not, or nothing is idle. */
 bool evict_for_memory(struct pool *);
 
-/* Ends all that is idle. */
+/* Ends all that does nothing. */
 void evict_idle(struct pool *);
 
-/* The same, to make room for another process.  True as long as one is ending.
+/* Makes room for another process.  True as long as one is ending.
  */
 bool evict_for_room(struct pool *);

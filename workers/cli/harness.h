@@ -171,8 +171,10 @@ struct conversation {
 	const struct outcome *outcome; /* of the event; while it is handled */
 	struct buf meanwhile;	       /* what the CLI has said between turns */
 	unsigned background;	       /* commands and agents that run in it */
-	struct timer clock;	       /* the deadline of the state */
-	struct timer free_later;       /* when no callback of it is under way */
+	uint64_t last_turn; /* loop_now() of the beginning or the end of the
+			     * last turn of a client's */
+	struct timer clock; /* the deadline of the state */
+	struct timer free_later; /* when no callback of it is under way */
 };
 
 struct harness {
