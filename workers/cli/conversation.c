@@ -1,79 +1,16 @@
 #include "workers/cli/conversation.h"
 
-#include "proto/limits.h"
 #include "proto/log.h"
+#include "workers/cli/deadline.h"
 #include "workers/cli/eviction.h"
 #include "workers/cli/pool.h"
 #include "workers/cli/prompt.h"
 #include "workers/cli/spares.h"
 
-enum {
-	/* A shared process serves others: it is given up only after seconds,
-	 * however short cancel_ms is. */
-	SHARED_CANCEL_MS = 10000,
-};
-
-static struct loop *
-loop_of(const struct conversation *c)
-{
-	return &c->pool->worker->loop;
-}
-
-static const struct harness_settings *
-settings_of(const struct conversation *c)
-{
-	return &c->pool->worker->harness;
-}
-
 static bool
 is_shared(const struct conversation *c)
 {
 	return c->pool->harness->shares > 0;
-}
-
-static void
-on_time(struct timer *t)
-{
-	conversation_event(container_of(t, struct conversation, clock), ON_TIME,
-			   NULL);
-}
-
-static void
-wait_for(struct conversation *c, uint64_t ms)
-{
-	loop_set(loop_of(c), &c->clock, ms, on_time);
-}
-
-/* For how long it may still be without a turn of a client's: work in the
- * background, and turns of the CLI's own, keep it longer than idleness. */
-static uint64_t
-time_left_alone(const struct conversation *c)
-{
-	const struct harness_settings *s = settings_of(c);
-	uint64_t most =
-		s->idle_ms > s->background_ms ? s->idle_ms : s->background_ms;
-	uint64_t passed = loop_now() - c->last_turn;
-
-	return passed < most ? most - passed : 0;
-}
-
-/* Begins the deadline of silence anew.  It does not run while the CLI is not
- * read for the sake of a slow client.  A turn of the CLI's own is limited as a
- * whole, too. */
-static void
-listen_for_silence(struct conversation *c)
-{
-	bool is_alone = c->state == CONVERSATION_ALONE ||
-			c->state == CONVERSATION_QUEUED;
-	uint64_t left = is_alone ? time_left_alone(c) : UINT64_MAX;
-	uint64_t ms = settings_of(c)->timeout_ms;
-
-	if (ms && ms < left && !c->instance->program.paused)
-		wait_for(c, ms);
-	else if (is_alone)
-		wait_for(c, left);
-	else
-		loop_unset(loop_of(c), &c->clock);
 }
 
 /* The verbs of the table: each is called after its state was entered. */
@@ -83,7 +20,7 @@ listen_for_silence(struct conversation *c)
 static void
 depart(struct conversation *c)
 {
-	loop_unset(loop_of(c), &c->clock);
+	deadline_clear(c);
 	if (!is_shared(c)) {
 		instance_kill(c->instance);
 		return;
@@ -115,14 +52,8 @@ bow_out(struct conversation *c)
 		depart(c);
 		return;
 	}
-	loop_unset(loop_of(c), &c->clock);
+	deadline_clear(c);
 	instance_retire(c->instance);
-}
-
-static void
-wait_to_be_taken(struct conversation *c)
-{
-	wait_for(c, settings_of(c)->idle_ms);
 }
 
 /* Nobody has needed it for as long as a conversation is kept idle. */
@@ -140,19 +71,13 @@ exit_with_process(struct conversation *c)
 	conversation_tell_end(c);
 }
 
-static void
-await_start(struct conversation *c)
-{
-	wait_for(c, c->was_ready ? 0 : settings_of(c)->start_ms);
-}
-
 /* One that takes long to open, and shows that it goes on - a long history is
  * imported, or read back - is not one that does not start. */
 static void
 await_start_anew(struct conversation *c)
 {
 	if (!c->was_ready)
-		wait_for(c, settings_of(c)->start_ms);
+		deadline_of_start(c);
 }
 
 /* Hands are shaken only once there is a turn: the CLI may say at once that it
@@ -173,7 +98,7 @@ note_ready(struct conversation *c)
 static void
 begin_turn(struct conversation *c)
 {
-	loop_unset(loop_of(c), &c->clock);
+	deadline_clear(c);
 	c->was_starting = false;
 	c->pool->ready(c);
 }
@@ -194,15 +119,13 @@ open_up(struct conversation *c)
 static void
 rest(struct conversation *c)
 {
-	uint64_t ms = settings_of(c)->idle_ms, left = time_left_alone(c);
-
 	/* what has kept it is over */
 	if (!c->background && !instance_takes_turns(c->instance)) {
 		c->state = CONVERSATION_LEAVING;
 		bow_out(c);
 		return;
 	}
-	wait_for(c, c->background || left < ms ? left : ms);
+	deadline_of_idleness(c);
 	evict_behind(c);
 }
 
@@ -219,7 +142,7 @@ static void
 end_with_turn(struct conversation *c)
 {
 	c->state = CONVERSATION_LEAVING;
-	loop_unset(loop_of(c), &c->clock);
+	deadline_clear(c);
 	if (!c->pool->harness->one_shot)
 		depart(c);
 	else if (!c->instance->program.was_ended)
@@ -254,13 +177,10 @@ conclude(struct conversation *c)
 static void
 interrupt(struct conversation *c)
 {
-	uint64_t ms = settings_of(c)->cancel_ms;
 	struct outcome o = *c->outcome;
 	struct turn *turn = c->turn;
 
-	if (is_shared(c) && ms < SHARED_CANCEL_MS)
-		ms = SHARED_CANCEL_MS;
-	wait_for(c, ms);
+	deadline_of_stop(c);
 	c->last_turn = loop_now();
 	if (!is_shared(c))
 		program_pause(&c->instance->program, false);
@@ -324,7 +244,7 @@ go_on(struct conversation *c)
 static void
 break_in(struct conversation *c)
 {
-	if (!settings_of(c)->interrupts_own || c->broke_in ||
+	if (!c->pool->worker->harness.interrupts_own || c->broke_in ||
 	    !c->pool->harness->interrupt_own)
 		return;
 	c->broke_in = true;
@@ -340,7 +260,7 @@ listen(struct conversation *c)
 		depart(c);
 		return;
 	}
-	listen_for_silence(c);
+	deadline_of_silence(c);
 	c->broke_in = false;
 	if (!c->turn)
 		evict_surplus(c->pool);
@@ -370,12 +290,9 @@ give_up_late(struct conversation *c, const struct error *e)
 static void
 give_up_start(struct conversation *c)
 {
-	struct str words = program_last_words(&c->instance->program);
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
-		  c->pool->worker->name, (uintmax_t)settings_of(c)->start_ms,
-		  words.len ? ": " : "", STR_ARG(words));
+	deadline_explain_start(c, &e);
 	give_up_late(c, &e);
 }
 
@@ -384,9 +301,7 @@ give_up_turn(struct conversation *c)
 {
 	struct error e = { 0 };
 
-	fail_with(&e, ERR_TIMEOUT,
-		  "timeout: %s said nothing for %ju ms: its turn is given up",
-		  c->pool->worker->name, (uintmax_t)settings_of(c)->timeout_ms);
+	deadline_explain_silence(c, &e);
 	give_up_late(c, &e);
 }
 
@@ -396,13 +311,11 @@ give_up_alone(struct conversation *c)
 {
 	struct error e = { 0 };
 
-	if (time_left_alone(c)) {
+	if (!deadline_of_own_work_is_over(c)) {
 		give_up_turn(c);
 		return;
 	}
-	fail_with(&e, ERR_TIMEOUT,
-		  "timeout: %s went on by itself for too long, and was ended",
-		  c->pool->worker->name);
+	deadline_explain_own_work(c, &e);
 	log_warn("CLI %ju: %s", (uintmax_t)c->instance->number,
 		 log_quote(str_of(e.text)));
 	give_up(c, &e);
@@ -428,8 +341,8 @@ static const struct rule {
 } rules[CONVERSATION_STATES][CONVERSATION_EVENTS] = {
 	/* clang-format off */
 	[CONVERSATION_SPARE] = {
-		[ON_SPARE]  = { CONVERSATION_SPARE,    wait_to_be_taken },
-		[ON_TAKEN]  = { CONVERSATION_STARTING, await_start },
+		[ON_SPARE]  = { CONVERSATION_SPARE,    deadline_of_spare },
+		[ON_TAKEN]  = { CONVERSATION_STARTING, deadline_of_start },
 		[ON_READY]  = { CONVERSATION_SPARE,    note_ready },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  expire },
@@ -462,7 +375,7 @@ static const struct rule {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_ALONE]  = { CONVERSATION_QUEUED,   listen },
-		[ON_SIGN]   = { CONVERSATION_BUSY,     listen_for_silence },
+		[ON_SIGN]   = { CONVERSATION_BUSY,     deadline_of_silence },
 		[ON_STOP]   = { CONVERSATION_STOPPING, stop },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_turn },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -473,7 +386,7 @@ static const struct rule {
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_BUSY,     listen },
-		[ON_SIGN]   = { CONVERSATION_QUEUED,   listen_for_silence },
+		[ON_SIGN]   = { CONVERSATION_QUEUED,   deadline_of_silence },
 		[ON_STOP]   = { CONVERSATION_STOPPING, stop_queued },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_alone },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
@@ -492,7 +405,7 @@ static const struct rule {
 		[ON_TURN]   = { CONVERSATION_ALONE,    break_in },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_SILENT] = { CONVERSATION_IDLE,     go_on },
-		[ON_SIGN]   = { CONVERSATION_ALONE,    listen_for_silence },
+		[ON_SIGN]   = { CONVERSATION_ALONE,    deadline_of_silence },
 		[ON_STOP]   = { CONVERSATION_ALONE,    drop_waiting },
 		[ON_TIME]   = { CONVERSATION_LEAVING,  give_up_alone },
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },

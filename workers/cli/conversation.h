@@ -13,15 +13,9 @@
  * it failed, that the CLI does not know the conversation, or that the turn was
  * not begun, because the conversation ended before it could be.
  *
- * Each state that waits for the CLI has a deadline, on `clock`: the start
- * (start_ms), silence in a turn (timeout_ms), the stop of a turn (cancel_ms),
- * idleness (idle_ms).  A sign of life begins the deadline of the start or of
- * the silence anew.  When it passes, the conversation is over.
- *
- * What the CLI does by itself - commands in the background, and turns for which
- * nobody has asked - keeps a conversation, but no longer than background_ms
- * after the last turn of a client's.  A turn that waits for it at that moment
- * begins elsewhere.
+ * Each state that waits for the CLI has a deadline (deadline.h).  When it
+ * passes, the conversation is over.  A turn that waits at that moment for what
+ * the CLI does by itself begins elsewhere.
  */
 #include "workers/cli/harness.h"
 #include "workers/cli/instance.h"
