@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "workers/cli/message.h"
+#include "workers/cli/message_call.h"
 #include "workers/io/hash.h"
 #include "workers/io/json.h"
 #include "workers/io/json_read.h"
