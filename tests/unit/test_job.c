@@ -229,8 +229,8 @@ turn_meanwhile(struct turn *t, struct str s)
 }
 
 void
-turn_finish(struct turn *t, const char *reason, const char *usage,
-	    const char *model)
+turn_finish(struct turn *t, enum finish_reason reason,
+	    const struct usage *usage, const char *model)
 {
 	did.finishes++;
 }

@@ -1,13 +1,11 @@
 #include "workers/cli/prompt.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
+#include "workers/cli/mended_json.h"
 #include "workers/cli/message.h"
 #include "workers/cli/message_call.h"
-#include "workers/io/hash.h"
 #include "workers/io/json.h"
-#include "workers/io/json_read.h"
 
 /* What is said for a client that ends with results of its tools. */
 #define USE_RESULTS \
@@ -24,8 +22,8 @@ string_in(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static const json_t *
-content_of(const struct prompt *p, size_t message)
+const json_t *
+prompt_content(const struct prompt *p, size_t message)
 {
 	return json_object_get(json_array_get(p->messages, message), "content");
 }
@@ -71,7 +69,7 @@ has_only_results(const struct prompt *p, size_t message)
 	const json_t *part;
 	size_t i;
 
-	json_array_foreach (content_of(p, message), i, part)
+	json_array_foreach (prompt_content(p, message), i, part)
 		if (!is_result(part))
 			return false;
 	return message < json_array_size(p->messages);
@@ -84,7 +82,7 @@ add_results(struct prompt *p, json_t *results)
 	size_t n = json_array_size(p->messages);
 
 	if (n && json_array_size(results) && has_only_results(p, n - 1))
-		json_array_extend((json_t *)content_of(p, n - 1), results);
+		json_array_extend((json_t *)prompt_content(p, n - 1), results);
 	else
 		add_message(p, "user", results);
 }
@@ -334,92 +332,12 @@ list_ignored(struct prompt *p, const json_t *ignored)
 	p->ignored = n ? copy((struct str){ names, n }) : NULL;
 }
 
-/* The number in "\\ud83d", of which "ud83d" is at `at`; -1: it is none. */
-static int
-escaped_unit(const char *at, const char *end)
-{
-	char digits[5] = "";
-	char *rest;
-	long unit;
-
-	if (end - at < 5 || *at != 'u')
-		return -1;
-	memcpy(digits, at + 1, 4);
-	unit = strtol(digits, &rest, 16);
-	return rest == digits + 4 && isxdigit((unsigned char)*digits)
-		       ? (int)unit
-		       : -1;
-}
-
-static bool
-is_pair(int unit, const char *next, const char *end)
-{
-	int low = end - next >= 6 && *next == '\\' ? escaped_unit(next + 1, end)
-						   : -1;
-
-	return unit >= 0xd800 && unit < 0xdc00 && low >= 0xdc00 && low < 0xe000;
-}
-
-/*
- * Clients cut texts between the two halves of a character, and send the half
- * as an escape.  That is no text, but no reason to refuse all the others: each
- * half becomes U+FFFD.
- */
-static void
-mend_halves(char *json, size_t len)
-{
-	const char *end = json + len;
-	char *at = json;
-
-	while (at < end && (at = memchr(at, '\\', (size_t)(end - at)))) {
-		int unit = escaped_unit(at + 1, end);
-
-		if (unit < 0) {
-			at += 2;
-		} else if (is_pair(unit, at + 6, end)) {
-			at += 12;
-		} else {
-			if (unit >= 0xd800 && unit < 0xe000)
-				memcpy(at + 2, "fffd", 4);
-			at += 6;
-		}
-	}
-}
-
-/* Integers stay integers, unless one of them is larger than any of ours. */
-static json_t *
-load(struct str body, json_error_t *why)
-{
-	json_t *root = json_read(body);
-
-	if (!root)
-		root = json_loadb(body.ptr, body.len, JSON_ALLOW_NUL, why);
-	if (!root && json_error_code(why) == json_error_numeric_overflow)
-		root = json_loadb(body.ptr, body.len,
-				  JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
-				  why);
-	return root;
-}
-
-static json_t *
-load_mended(struct str body, json_error_t *why)
-{
-	json_t *root = load(body, why);
-	auto_free char *mended = NULL;
-
-	if (root || !strstr(why->text, "Unicode"))
-		return root;
-	mended = copy(body);
-	mend_halves(mended, body.len);
-	return load((struct str){ mended, body.len }, why);
-}
-
 bool
 prompt_read(struct prompt *p, struct str body,
 	    const struct recipient *recipient, struct error *e)
 {
 	json_error_t why;
-	json_t *root = load_mended(body, &why), *ignored = json_object();
+	json_t *root = mended_json(body, &why), *ignored = json_object();
 	bool ok;
 
 	memset(p, 0, sizeof *p);
@@ -447,8 +365,8 @@ prompt_fini(struct prompt *p)
 	memset(p, 0, sizeof *p);
 }
 
-static bool
-is_assistant(const struct prompt *p, size_t message)
+bool
+prompt_is_assistants(const struct prompt *p, size_t message)
 {
 	const char *role =
 		string_in(json_array_get(p->messages, message), "role");
@@ -461,86 +379,9 @@ prompt_unanswered(const struct prompt *p)
 {
 	size_t n = json_array_size(p->messages);
 
-	while (n && !is_assistant(p, n - 1))
+	while (n && !prompt_is_assistants(p, n - 1))
 		n--;
 	return n;
-}
-
-/* FNV-1a: its state is no larger than its value. */
-uint64_t
-answer_add(uint64_t answer, struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-			answer = (answer ^ c) * UINT64_C(0x100000001b3);
-	}
-	return answer;
-}
-
-uint64_t
-prompt_answer(const struct prompt *p, size_t message)
-{
-	uint64_t answer = ANSWER_EMPTY;
-	const json_t *part;
-	size_t i;
-
-	if (!is_assistant(p, message))
-		return 0;
-	json_array_foreach (content_of(p, message), i, part)
-		answer = answer_add(answer, json_str(part, "text"));
-	return answer == ANSWER_EMPTY ? 0 : answer;
-}
-
-/* What a user's message asks.  Ids of calls are left out: clients make new
- * ones. */
-static void
-add_asked(struct hash *h, const json_t *content)
-{
-	static const char *const fields[] = { "text", "data", "url" };
-	const json_t *part;
-	size_t i;
-
-	json_array_foreach (content, i, part) {
-		for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
-			hash_add_words(h, json_str(part, fields[k]));
-		add_asked(h, json_object_get(part, "content"));
-	}
-}
-
-/* What we have asked in the caller's place is not in its next request. */
-static uint64_t
-asked_in(const struct prompt *p, size_t from, size_t to)
-{
-	struct hash h = HASH_INIT;
-
-	for (size_t i = from; i < to; i++)
-		if (!is_assistant(p, i) && i < p->ours)
-			add_asked(&h, content_of(p, i));
-	return hash_value(&h);
-}
-
-/* Behind the last message of the assistant that stands before `message`. */
-static size_t
-behind_answer(const struct prompt *p, size_t message)
-{
-	while (message && !is_assistant(p, message - 1))
-		message--;
-	return message;
-}
-
-uint64_t
-prompt_asked(const struct prompt *p, size_t answer)
-{
-	return asked_in(p, behind_answer(p, answer), answer);
-}
-
-uint64_t
-prompt_question(const struct prompt *p, size_t from)
-{
-	return asked_in(p, behind_answer(p, from),
-			json_array_size(p->messages));
 }
 
 size_t
@@ -561,37 +402,4 @@ prompt_begin(const struct prompt *p, size_t n)
 	for (size_t i = 0; i < n; i++)
 		json_array_append(begin, json_array_get(p->messages, i));
 	return begin;
-}
-
-static void
-add_part(struct hash *h, const json_t *part)
-{
-	static const char *const fields[] = {
-		"type",	     "id",  "name",	  "text",
-		"arguments", "url", "media_type", "data",
-	};
-	const json_t *content = json_object_get(part, "content"), *its;
-	size_t i;
-
-	for (i = 0; i < sizeof fields / sizeof *fields; i++)
-		hash_add_field(h, json_str(part, fields[i]));
-	hash_add_field(h, str_of(json_object_get(part, "is_error") ? "!" : ""));
-	json_array_foreach (content, i, its)
-		add_part(h, its);
-}
-
-uint64_t
-prompt_hash(const struct prompt *p, size_t from)
-{
-	struct hash h = HASH_INIT;
-	const json_t *part;
-	size_t k;
-
-	for (size_t i = from; i < json_array_size(p->messages); i++) {
-		hash_add_field(
-			&h, json_str(json_array_get(p->messages, i), "role"));
-		json_array_foreach (content_of(p, i), k, part)
-			add_part(&h, part);
-	}
-	return hash_value(&h);
 }

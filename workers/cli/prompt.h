@@ -38,6 +38,9 @@ must_check bool prompt_read(struct prompt *, struct str body,
 			    const struct recipient *, struct error *);
 void prompt_fini(struct prompt *);
 
+const json_t *prompt_content(const struct prompt *, size_t message);
+bool prompt_is_assistants(const struct prompt *, size_t message);
+
 /* Behind the last message of the assistant: what it has not answered yet. */
 size_t prompt_unanswered(const struct prompt *);
 
