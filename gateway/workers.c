@@ -78,7 +78,7 @@ arrive(struct worker_link *m)
 }
 
 static void greet(struct worker_link *);
-static void bury_if_gone(struct worker_link *);
+static void free_if_gone(struct worker_link *);
 
 static void
 on_again(struct timer *t)
@@ -133,7 +133,7 @@ lose(struct worker_link *m)
 	m->workers->lost(m);
 	m->is_leaving = false;
 	greet(m);
-	bury_if_gone(m);
+	free_if_gone(m);
 }
 
 static void
@@ -268,8 +268,8 @@ free_link(struct worker_link *m)
 
 	if (timer_is_set(&m->again))
 		loop_unset(loop, &m->again);
-	if (timer_is_set(&m->grave))
-		loop_unset(loop, &m->grave);
+	if (timer_is_set(&m->free_later))
+		loop_unset(loop, &m->free_later);
 	client_fini(&m->client);
 	inlet_fini(&m->inlet);
 	outlet_fini(&m->orders);
@@ -354,21 +354,21 @@ check_routes(struct str names, struct str routes, struct error *e)
 }
 
 static void
-on_grave(struct timer *t)
+on_free_later(struct timer *t)
 {
-	struct worker_link *m = container_of(t, struct worker_link, grave);
+	struct worker_link *m = container_of(t, struct worker_link, free_later);
 
 	log_debug("worker %s: its link is removed", m->name);
 	free_link(m);
 }
 
 static void
-bury_if_gone(struct worker_link *m)
+free_if_gone(struct worker_link *m)
 {
 	if (!m->is_retired || m->is_known || client_is_connected(&m->client))
 		return;
 	if (m->workers->loop)
-		loop_set(m->workers->loop, &m->grave, 0, on_grave);
+		loop_set(m->workers->loop, &m->free_later, 0, on_free_later);
 	else
 		free_link(m);
 }
@@ -381,8 +381,8 @@ add_link(struct workers *f, struct str name, struct error *e)
 	if (m) {
 		m->is_retired = false;
 		order_window_resize(&m->window, f->order_window);
-		if (timer_is_set(&m->grave))
-			loop_unset(f->loop, &m->grave);
+		if (timer_is_set(&m->free_later))
+			loop_unset(f->loop, &m->free_later);
 		return true;
 	}
 	m = find_free(f);
@@ -406,7 +406,7 @@ retire_others(struct workers *f, struct str names)
 		if (!m || is_among(names, str_of(m->name)))
 			continue;
 		m->is_retired = true;
-		bury_if_gone(m);
+		free_if_gone(m);
 	}
 }
 

@@ -31,9 +31,9 @@ struct worker_link {
 	bool is_known;	 /* `came` was called, and `lost` was not */
 	bool is_leaving; /* it is being stopped, and takes no more orders */
 	struct order_window window;
-	bool is_retired;    /* it was removed: it gets no new turns */
-	struct timer grave; /* frees a retired link, outside of its callbacks */
-	bool is_dialled;    /* its connections were opened */
+	bool is_retired;	 /* it was removed: it gets no new turns */
+	struct timer free_later; /* of a retired link: not in its callbacks */
+	bool is_dialled;	 /* its connections were opened */
 };
 
 static inline bool

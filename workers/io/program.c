@@ -48,8 +48,8 @@ end_if_over(struct program *c)
 
 /* Output */
 
-/* Passes on every whole line.  A callback may call cli_pause() or cli_fini().
- */
+/* Passes on every whole line.  A callback may call program_pause() or
+ * program_fini(). */
 static void
 hear_lines(struct program *c)
 {

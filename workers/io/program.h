@@ -1,6 +1,6 @@
 #pragma once
 /*
- * cli - a program whose input is written and whose output is read by lines
+ * program - a program whose input is written and whose output is read by lines
  *
  * Standard input is written as fast as the program reads it, standard output
  * is cut into lines, and the end of standard error is kept.  The program gets
@@ -13,7 +13,7 @@
  * The program has ended when it has exited and its output was read to the end,
  * or a moment after it has exited, because a grandchild may hold the pipe.
  * `ended` is then called, once, and is the last callback.  Callbacks may call
- * any function here, also cli_fini(); the memory of the struct must outlive
+ * any function here, also program_fini(); the memory of the struct must outlive
  * the callback.
  */
 #include "proto/buf.h"
@@ -21,7 +21,7 @@
 #include "workers/io/lines.h"
 
 struct program {
-	struct loop *loop; /* NULL: not started, or ended with cli_fini() */
+	struct loop *loop; /* NULL: not started, or ended with program_fini() */
 	struct process process;
 	int in, out, err; /* our ends of its pipes; -1: closed */
 	struct watch writable, readable, complaining;

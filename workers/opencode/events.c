@@ -200,7 +200,7 @@ hear_child(struct conversation *c, const char *type, const json_t *about)
 /* Requests for permission, also those of sub-agents. */
 
 static void
-on_reply(struct errand *x, int status, const json_t *answer)
+on_reply(struct request *x, int status, const json_t *answer)
 {
 }
 
@@ -211,9 +211,9 @@ on_permission(struct instance *inst, const char *id, const char *directory)
 	auto_free char *path =
 		copy_format("/permission/%s/reply%s", id, directory);
 
-	errand_run(inst, NULL, "POST", path,
-		   json_pack("{s:s}", "reply", may ? "once" : "reject"),
-		   on_reply);
+	request_send(inst, NULL, "POST", path,
+		     json_pack("{s:s}", "reply", may ? "once" : "reject"),
+		     on_reply);
 }
 
 static void
@@ -222,7 +222,7 @@ on_question(struct instance *inst, const char *id, const char *directory)
 	auto_free char *path =
 		copy_format("/question/%s/reject%s", id, directory);
 
-	errand_run(inst, NULL, "POST", path, NULL, on_reply);
+	request_send(inst, NULL, "POST", path, NULL, on_reply);
 }
 
 static bool

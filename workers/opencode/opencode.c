@@ -92,7 +92,7 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 	s->http = http_new(inst->loop, e);
 	if (!s->http)
 		return false;
-	list_init(&s->errands);
+	list_init(&s->requests);
 	s->children = json_object();
 	s->origin = copy_format("http://127.0.0.1:%u", port);
 	s->password = new_uuid();

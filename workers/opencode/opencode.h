@@ -36,7 +36,7 @@ struct server {
 	char *password, *origin; /* "http://127.0.0.1:1234" */
 	struct http *http;
 	struct http_call *stream; /* of its events */
-	struct list errands;
+	struct list requests;
 	json_t *children; /* sessions of sub-agents, and their parents */
 
 	/* The models, as told at the start. */
@@ -48,18 +48,18 @@ struct server {
 
 /* A request to the server; its conversation may be closed before the answer
  * comes. */
-struct errand;
-typedef void errand_fn(struct errand *, int status, const json_t *answer);
+struct request;
+typedef void request_fn(struct request *, int status, const json_t *answer);
 
-struct errand {
-	struct node node; /* in server->errands */
+struct request {
+	struct node node; /* in server->requests */
 	struct instance *instance;
 	struct conversation *conversation; /* NULL: closed meanwhile */
 	uint64_t turn; /* of the conversation, at that time */
 	bool kept;     /* as the conversation's */
 	char *session; /* NULL: not known yet */
 	char *where;
-	errand_fn *answered;
+	request_fn *answered;
 };
 
 /* conversation->own */
@@ -102,15 +102,15 @@ struct opencode {
 };
 
 /* server.c.  Takes `body`, which may be NULL. */
-void errand_run(struct instance *, struct conversation *, const char *method,
-		const char *path, json_t *body, errand_fn *);
+void request_send(struct instance *, struct conversation *, const char *method,
+		  const char *path, json_t *body, request_fn *);
 
 /* A request behind "/session/<id>", of a conversation, or for the session of
  * one that is closed.  Take `body`. */
 void session_ask(struct conversation *, const char *method, const char *what,
-		 json_t *body, errand_fn *);
-void session_ask_later(const struct errand *, const char *method,
-		       const char *what, errand_fn *);
+		 json_t *body, request_fn *);
+void session_ask_later(const struct request *, const char *method,
+		       const char *what, request_fn *);
 bool server_line(struct instance *, struct str line, struct error *);
 
 /* Nothing of the conversation is heard any more. */
@@ -157,7 +157,7 @@ void turn_say(struct conversation *);
 void turn_interrupt(struct conversation *);
 void turn_idle(struct conversation *);
 void turn_stop(struct conversation *, const struct error *why);
-void turn_is_orphan(struct errand *);
+void turn_is_orphan(struct request *);
 
 /* events.c: one line of the stream. */
 void events_line(struct instance *, struct str line);

@@ -9,7 +9,7 @@ enum { ANSWER_MS = 60000 }; /* the first answer for a directory takes long */
 /* Requests */
 
 static void
-errand_free(struct errand *x)
+request_free(struct request *x)
 {
 	free(x->session);
 	free(x->where);
@@ -20,17 +20,17 @@ errand_free(struct errand *x)
 static void
 on_answer(void *arg, int status, struct str body, const struct error *e)
 {
-	struct errand *x = arg;
+	struct request *x = arg;
 	struct server *s = x->instance->own;
 	json_t *answer = json_loadb(body.ptr, body.len,
 				    JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 
-	list_remove(&s->errands, &x->node);
+	list_remove(&s->requests, &x->node);
 	if (e)
 		answer = json_pack("{s:{s:s}}", "data", "message", e->text);
 	x->answered(x, status, answer);
 	json_decref(answer);
-	errand_free(x);
+	request_free(x);
 }
 
 /* Takes `body` and gives its text, empty if there is none. */
@@ -44,7 +44,7 @@ text_of(json_t *body)
 }
 
 static void
-post(struct instance *inst, struct errand *x, const char *method,
+post(struct instance *inst, struct request *x, const char *method,
      const char *path, json_t *body)
 {
 	struct server *s = inst->own;
@@ -59,16 +59,16 @@ post(struct instance *inst, struct errand *x, const char *method,
 				  .done = on_answer,
 				  .arg = x };
 
-	list_append(&s->errands, &x->node);
+	list_append(&s->requests, &x->node);
 	(void)http_ask(s->http, &r);
 }
 
 void
-errand_run(struct instance *inst, struct conversation *c, const char *method,
-	   const char *path, json_t *body, errand_fn *answered)
+request_send(struct instance *inst, struct conversation *c, const char *method,
+	     const char *path, json_t *body, request_fn *answered)
 {
 	const struct opencode *o = c ? c->own : NULL;
-	struct errand *x = xcalloc(1, sizeof *x);
+	struct request *x = xcalloc(1, sizeof *x);
 
 	x->instance = inst;
 	x->conversation = c;
@@ -84,20 +84,20 @@ errand_run(struct instance *inst, struct conversation *c, const char *method,
 
 void
 session_ask(struct conversation *c, const char *method, const char *what,
-	    json_t *body, errand_fn *answered)
+	    json_t *body, request_fn *answered)
 {
 	const struct opencode *o = c->own;
 	auto_free char *path =
 		copy_format("/session/%s%s%s", c->cli_id, what, o->where);
 
-	errand_run(c->instance, c, method, path, body, answered);
+	request_send(c->instance, c, method, path, body, answered);
 }
 
 void
-session_ask_later(const struct errand *of, const char *method, const char *what,
-		  errand_fn *answered)
+session_ask_later(const struct request *of, const char *method,
+		  const char *what, request_fn *answered)
 {
-	struct errand *x = xcalloc(1, sizeof *x);
+	struct request *x = xcalloc(1, sizeof *x);
 	auto_free char *path =
 		copy_format("/session/%s%s%s", of->session, what, of->where);
 
@@ -138,7 +138,7 @@ give_up(struct instance *inst, const char *what, const struct error *e)
 }
 
 static void
-on_models(struct errand *x, int status, const json_t *answer)
+on_models(struct request *x, int status, const json_t *answer)
 {
 	struct instance *inst = x->instance;
 	struct error e = { 0 };
@@ -160,8 +160,8 @@ on_stream_line(void *arg, struct str line)
 
 	if (!s->models && line.len) {
 		s->models = json_array();
-		errand_run(inst, NULL, "GET", "/config/providers", NULL,
-			   on_models);
+		request_send(inst, NULL, "GET", "/config/providers", NULL,
+			     on_models);
 	}
 	events_line(inst, line);
 }
@@ -226,8 +226,8 @@ server_forget(struct conversation *c)
 
 	if (!s || !s->http)
 		return; /* the server was never started */
-	list_each (&s->errands, n) {
-		struct errand *x = container_of(n, struct errand, node);
+	list_each (&s->requests, n) {
+		struct request *x = container_of(n, struct request, node);
 
 		if (x->conversation == c)
 			x->conversation = NULL;
@@ -245,9 +245,9 @@ server_clear(struct instance *inst)
 	struct node *n;
 
 	http_free(s->http);
-	while (s->http && (n = list_first(&s->errands))) {
-		list_remove(&s->errands, n);
-		errand_free(container_of(n, struct errand, node));
+	while (s->http && (n = list_first(&s->requests))) {
+		list_remove(&s->requests, n);
+		request_free(container_of(n, struct request, node));
 	}
 	if (s->holds)
 		close(s->holder);

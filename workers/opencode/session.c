@@ -58,7 +58,7 @@ be_ready(struct conversation *c)
 /* Importing a history */
 
 static void make(struct conversation *);
-static void on_deleted(struct errand *, int status, const json_t *answer);
+static void on_deleted(struct request *, int status, const json_t *answer);
 static void import_more(struct conversation *);
 
 /* A part of the history may be in the session now, so another session is made,
@@ -76,7 +76,7 @@ begin_without_import(struct conversation *c)
 }
 
 static void
-on_imported(struct errand *x, int status, const json_t *answer)
+on_imported(struct request *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 
@@ -101,7 +101,7 @@ import_more(struct conversation *c)
 	json_t *piece = import_next(c);
 
 	if (piece) {
-		errand_run(c->instance, c, "POST", path, piece, on_imported);
+		request_send(c->instance, c, "POST", path, piece, on_imported);
 		return;
 	}
 	import_end(o);
@@ -139,7 +139,7 @@ check_model(struct conversation *c)
 }
 
 static void
-on_config(struct errand *x, int status, const json_t *answer)
+on_config(struct request *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	const char *model = json_text(answer, "model");
@@ -160,18 +160,18 @@ find_default(struct conversation *c)
 	struct opencode *o = c->own;
 	auto_free char *path = copy_format("/config%s", o->where);
 
-	errand_run(c->instance, c, "GET", path, NULL, on_config);
+	request_send(c->instance, c, "GET", path, NULL, on_config);
 }
 
 /* A new session */
 
 static void
-on_deleted(struct errand *x, int status, const json_t *answer)
+on_deleted(struct request *x, int status, const json_t *answer)
 {
 }
 
 static void
-on_made(struct errand *x, int status, const json_t *answer)
+on_made(struct request *x, int status, const json_t *answer)
 {
 	const char *id = json_text(answer, "id");
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
@@ -201,16 +201,16 @@ make(struct conversation *c)
 	struct opencode *o = c->own;
 	auto_free char *path = copy_format("/session%s", o->where);
 
-	errand_run(c->instance, c, "POST", path,
-		   json_pack("{s:s, s:o}", "title", "cli-bridge", "permission",
-			     rules_of(c)),
-		   on_made);
+	request_send(c->instance, c, "POST", path,
+		     json_pack("{s:s, s:o}", "title", "cli-bridge",
+			       "permission", rules_of(c)),
+		     on_made);
 }
 
 /* A session that the server knows */
 
 static void
-on_taken_back(struct errand *x, int status, const json_t *answer)
+on_taken_back(struct request *x, int status, const json_t *answer)
 {
 	if (!x->conversation)
 		return;
@@ -236,7 +236,7 @@ find_message(const json_t *messages, const char *id)
 /* Takes back what follows the last good turn, from the user's first message in
  * it. */
 static void
-on_messages(struct errand *x, int status, const json_t *answer)
+on_messages(struct request *x, int status, const json_t *answer)
 {
 	size_t i;
 
@@ -265,7 +265,7 @@ on_messages(struct errand *x, int status, const json_t *answer)
 /* A session that was begun under other rules is lost to us: a new one begins.
  */
 static void
-on_known(struct errand *x, int status, const json_t *answer)
+on_known(struct request *x, int status, const json_t *answer)
 {
 	struct conversation *c = x->conversation;
 	struct opencode *o = c ? c->own : NULL;
@@ -286,7 +286,7 @@ on_known(struct errand *x, int status, const json_t *answer)
 	} else if (c->position) {
 		path = copy_format("/session/%s/message%s&limit=%d", c->cli_id,
 				   o->where, LOOK_BACK);
-		errand_run(c->instance, c, "GET", path, NULL, on_messages);
+		request_send(c->instance, c, "GET", path, NULL, on_messages);
 	} else {
 		find_default(c);
 	}
@@ -321,7 +321,7 @@ session_open(struct conversation *c)
 /* The end */
 
 static void
-on_last_stop(struct errand *x, int status, const json_t *answer)
+on_last_stop(struct request *x, int status, const json_t *answer)
 {
 	if (!x->kept)
 		session_ask_later(x, "DELETE", "", on_deleted);
@@ -329,7 +329,7 @@ on_last_stop(struct errand *x, int status, const json_t *answer)
 
 /* Deleting a session does not stop its turn, so the turn is stopped first. */
 void
-turn_is_orphan(struct errand *x)
+turn_is_orphan(struct request *x)
 {
 	session_ask_later(x, "POST", "/abort", on_last_stop);
 }

@@ -78,7 +78,7 @@ prompt_of(const struct conversation *c, struct error *e)
 }
 
 static void
-on_stopped(struct errand *x, int status, const json_t *answer)
+on_stopped(struct request *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
@@ -97,7 +97,7 @@ on_stopped(struct errand *x, int status, const json_t *answer)
 }
 
 static void
-on_asked(struct errand *x, int status, const json_t *answer)
+on_asked(struct request *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
@@ -153,7 +153,7 @@ turn_say(struct conversation *c)
 
 /* The end of a turn */
 
-static void on_reverted(struct errand *, int status, const json_t *answer);
+static void on_reverted(struct request *, int status, const json_t *answer);
 
 static void
 take_back(struct conversation *c)
@@ -167,7 +167,7 @@ take_back(struct conversation *c)
 
 /* The status 409 says that the session is busy. */
 static void
-on_reverted(struct errand *x, int status, const json_t *answer)
+on_reverted(struct request *x, int status, const json_t *answer)
 {
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error why;

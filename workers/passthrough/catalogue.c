@@ -1,7 +1,7 @@
 #include "workers/passthrough/catalogue.h"
 
 #include "proto/log.h"
-#include "workers/passthrough/offer.h"
+#include "workers/passthrough/model_list.h"
 
 enum {
 	SILENCE_MS = 20000,
@@ -9,7 +9,8 @@ enum {
 	AGAIN_MS = 60 * 1000, /* after a failure */
 };
 
-struct shelf {
+/* What one provider lists. */
+struct listing {
 	const struct provider *provider;
 	struct exchange *exchange; /* NULL: it is not being asked */
 	char *url;
@@ -23,13 +24,13 @@ catalogue_init(struct catalogue *c, struct upstream *upstream,
 	       const struct providers *all)
 {
 	*c = (struct catalogue){ .upstream = upstream };
-	c->shelves = xcalloc(all->count, sizeof *c->shelves);
+	c->listings = xcalloc(all->count, sizeof *c->listings);
 	for (size_t i = 0; i < all->count; i++) {
 		const struct provider *p = &all->rows[i];
 
 		if (!p->usable)
 			continue;
-		c->shelves[c->count++] = (struct shelf){
+		c->listings[c->count++] = (struct listing){
 			.provider = p,
 			.url = copy_format("%s/models", p->base_url),
 			.answer = BUF_INIT(MAX_LIST),
@@ -43,7 +44,7 @@ void
 catalogue_fini(struct catalogue *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
-		struct shelf *s = &c->shelves[i];
+		struct listing *s = &c->listings[i];
 
 		if (s->exchange)
 			exchange_cancel(s->exchange);
@@ -51,12 +52,12 @@ catalogue_fini(struct catalogue *c)
 		buf_fini(&s->answer);
 		buf_fini(&s->rows);
 	}
-	free(c->shelves);
+	free(c->listings);
 	*c = (struct catalogue){ 0 };
 }
 
 static void
-swap_rows(struct shelf *a, struct shelf *b)
+swap_rows(struct listing *a, struct listing *b)
 {
 	struct buf rows = a->rows;
 
@@ -65,7 +66,7 @@ swap_rows(struct shelf *a, struct shelf *b)
 }
 
 static bool
-is_same(const struct shelf *a, const struct shelf *b)
+is_same(const struct listing *a, const struct listing *b)
 {
 	return !strcmp(a->provider->name, b->provider->name) &&
 	       !strcmp(a->url, b->url);
@@ -79,13 +80,13 @@ catalogue_change(struct catalogue *c, const struct providers *all)
 	catalogue_init(c, old.upstream, all);
 	for (size_t i = 0; i < c->count; i++)
 		for (size_t n = 0; n < old.count; n++)
-			if (is_same(&c->shelves[i], &old.shelves[n]))
-				swap_rows(&c->shelves[i], &old.shelves[n]);
+			if (is_same(&c->listings[i], &old.listings[n]))
+				swap_rows(&c->listings[i], &old.listings[n]);
 	catalogue_fini(&old);
 }
 
 static bool
-take_answer(struct shelf *s, const struct exchange *x, struct error *e)
+take_answer(struct listing *s, const struct exchange *x, struct error *e)
 {
 	unsigned left_out;
 
@@ -97,8 +98,8 @@ take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 		return fail_with(e, ERR_UPSTREAM, "it answered with %d",
 				 x->head.status);
 	s->rows.len = 0;
-	if (!offer_read(&s->rows, s->provider->name, buf_str(&s->answer),
-			&left_out, e))
+	if (!model_list_read(&s->rows, s->provider->name, buf_str(&s->answer),
+			     &left_out, e))
 		return false;
 	if (left_out)
 		log_info("%s: %u of the models that it lists are left out, for "
@@ -108,7 +109,7 @@ take_answer(struct shelf *s, const struct exchange *x, struct error *e)
 }
 
 static void
-end(struct shelf *s, const struct exchange *x)
+end(struct listing *s, const struct exchange *x)
 {
 	struct error e = { 0 };
 	bool ok = take_answer(s, x, &e);
@@ -125,7 +126,7 @@ end(struct shelf *s, const struct exchange *x)
 static void
 on_answer(struct exchange *x)
 {
-	struct shelf *s = x->owner;
+	struct listing *s = x->owner;
 	struct str piece = buf_str(&x->bytes);
 	size_t room = s->answer.max - s->answer.len;
 	bool is_full = piece.len > room;
@@ -148,7 +149,7 @@ on_answer(struct exchange *x)
 }
 
 static void
-ask(struct catalogue *c, struct shelf *s)
+ask(struct catalogue *c, struct listing *s)
 {
 	const struct request r = {
 		.url = s->url,
@@ -167,14 +168,14 @@ catalogue_refresh(struct catalogue *c)
 	uint64_t now = loop_now();
 
 	for (size_t i = 0; i < c->count; i++)
-		if (!c->shelves[i].exchange && c->shelves[i].due <= now)
-			ask(c, &c->shelves[i]);
+		if (!c->listings[i].exchange && c->listings[i].due <= now)
+			ask(c, &c->listings[i]);
 }
 
 void
 catalogue_list(const struct catalogue *c, struct rows *out)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->shelves[i].rows.len)
-			(void)rows_add(out, buf_str(&c->shelves[i].rows));
+		if (c->listings[i].rows.len)
+			(void)rows_add(out, buf_str(&c->listings[i].rows));
 }

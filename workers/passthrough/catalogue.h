@@ -10,11 +10,11 @@
 #include "workers/passthrough/upstream.h"
 #include "workers/worker/rows.h"
 
-struct shelf;
+struct listing;
 
 struct catalogue {
 	struct upstream *upstream;
-	struct shelf *shelves; /* one for each usable provider */
+	struct listing *listings; /* one for each usable provider */
 	size_t count;
 };
 

@@ -1,16 +1,16 @@
-/* What workers/passthrough/offer promises. */
+/* What workers/passthrough/model_list promises. */
 #include "unit.h"
 
-#include "workers/passthrough/offer.h"
+#include "workers/passthrough/model_list.h"
 
 static struct buf rows;
 static unsigned left_out;
 
 static void
-offers(const char *answer, const char *want)
+becomes(const char *answer, const char *want)
 {
 	rows = BUF_INIT(4096);
-	must(offer_read(&rows, "acme", str_of(answer), &left_out, &e));
+	must(model_list_read(&rows, "acme", str_of(answer), &left_out, &e));
 	assert_str(buf_str(&rows), want);
 	buf_fini(&rows);
 }
@@ -21,23 +21,25 @@ offers(const char *answer, const char *want)
 static void
 a_list_may_stand_alone_or_be_the_data(void **state)
 {
-	offers("{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b/c\"}]"
-	       "}",
-	       ROW("a") "," ROW("b/c"));
-	offers(" [ {\"id\":\"a\"} ] ", ROW("a"));
-	offers("\xef\xbb\xbf{\"data\":[{\"id\":\"a\"}]}", ROW("a"));
-	offers("{\"data\":[]}", "");
-	offers("{\"d\\u0061ta\":[{\"\\u0069d\":\"a\"}]}", ROW("a"));
+	becomes("{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b/"
+		"c\"}]"
+		"}",
+		ROW("a") "," ROW("b/c"));
+	becomes(" [ {\"id\":\"a\"} ] ", ROW("a"));
+	becomes("\xef\xbb\xbf{\"data\":[{\"id\":\"a\"}]}", ROW("a"));
+	becomes("{\"data\":[]}", "");
+	becomes("{\"d\\u0061ta\":[{\"\\u0069d\":\"a\"}]}", ROW("a"));
 }
 
 static void
 what_is_known_of_a_model_is_kept(void **state)
 {
-	offers("[{\"id\":\"a\",\"created\":1.7e9,\"owned_by\":\"them\","
-	       "\"name\":\"The A\",\"context_length\":128000}]",
-	       "{\"id\":\"acme/a\",\"object\":\"model\",\"created\":1700000000,"
-	       "\"owned_by\":\"acme\",\"upstream_owned_by\":\"them\","
-	       "\"name\":\"The A\",\"context_length\":128000}");
+	becomes("[{\"id\":\"a\",\"created\":1.7e9,\"owned_by\":\"them\","
+		"\"name\":\"The A\",\"context_length\":128000}]",
+		"{\"id\":\"acme/"
+		"a\",\"object\":\"model\",\"created\":1700000000,"
+		"\"owned_by\":\"acme\",\"upstream_owned_by\":\"them\","
+		"\"name\":\"The A\",\"context_length\":128000}");
 }
 
 static void
@@ -63,7 +65,7 @@ a_bad_value_costs_no_more_than_its_field(void **state)
 		auto_free char *answer = copy_format(
 			"{\"data\":[{%s,\"id\":\"a\"}]}", fields[i]);
 
-		offers(answer, ROW("a"));
+		becomes(answer, ROW("a"));
 		assert_int_equal(left_out, 0);
 	}
 }
@@ -92,7 +94,7 @@ a_row_without_an_id_costs_no_more_than_itself(void **state)
 			"{\"data\":[{\"id\":\"a\"},%s,{\"id\":\"b\"}]}",
 			bad[i]);
 
-		offers(answer, ROW("a") "," ROW("b"));
+		becomes(answer, ROW("a") "," ROW("b"));
 		assert_int_equal(left_out, 1);
 	}
 }
@@ -107,11 +109,11 @@ of_a_list_that_is_cut_what_is_whole_counts(void **state)
 		auto_free char *answer = copy((struct str){ whole, len });
 
 		if (len < first)
-			offers(answer, "");
+			becomes(answer, "");
 		else if (len < strlen(whole) - 2)
-			offers(answer, ROW("a"));
+			becomes(answer, ROW("a"));
 		else
-			offers(answer, ROW("a") "," ROW("b"));
+			becomes(answer, ROW("a") "," ROW("b"));
 	}
 }
 
@@ -119,10 +121,11 @@ static void
 what_has_no_room_is_left_out(void **state)
 {
 	rows = BUF_INIT(256);
-	must(offer_read(&rows, "acme",
-			STR("[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"},"
-			    "{\"id\":\"d\"},{\"id\":\"e\"},{\"id\":\"f\"}]"),
-			&left_out, &e));
+	must(model_list_read(
+		&rows, "acme",
+		STR("[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"},"
+		    "{\"id\":\"d\"},{\"id\":\"e\"},{\"id\":\"f\"}]"),
+		&left_out, &e));
 	assert_int_equal(left_out, 1);
 	assert_str(buf_str(&rows), ROW("a") "," ROW("b") "," ROW("c") "," ROW(
 					   "d") "," ROW("e"));
@@ -147,8 +150,8 @@ what_is_no_list_is_an_error(void **state)
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		rows = BUF_INIT(4096);
 		must_fail(ERR_UPSTREAM, "it sent no list of models",
-			  offer_read(&rows, "acme", str_of(answers[i]),
-				     &left_out, &e));
+			  model_list_read(&rows, "acme", str_of(answers[i]),
+					  &left_out, &e));
 		buf_fini(&rows);
 	}
 }

@@ -1,4 +1,4 @@
-#include "workers/passthrough/offer.h"
+#include "workers/passthrough/model_list.h"
 
 #include <jansson.h>
 
@@ -114,8 +114,8 @@ find_list(struct scan *s)
 }
 
 bool
-offer_read(struct buf *rows, const char *provider, struct str answer,
-	   unsigned *left_out, struct error *e)
+model_list_read(struct buf *rows, const char *provider, struct str answer,
+		unsigned *left_out, struct error *e)
 {
 	struct scan s = scan_of(answer);
 	struct str model;

@@ -1,5 +1,5 @@
 #pragma once
-/* offer - what a provider's answer to GET /models says, in our words */
+/* model_list - what a provider's answer to GET /models says, in our words */
 #include "proto/buf.h"
 
 /*
@@ -11,6 +11,6 @@
  * Returns false if there is no list at all.  `left_out` counts the rows that
  * were.
  */
-must_check bool offer_read(struct buf *rows, const char *provider,
-			   struct str answer, unsigned *left_out,
-			   struct error *);
+must_check bool model_list_read(struct buf *rows, const char *provider,
+				struct str answer, unsigned *left_out,
+				struct error *);

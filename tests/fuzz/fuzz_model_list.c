@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <jansson.h>
 
-#include "workers/passthrough/offer.h"
+#include "workers/passthrough/model_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -32,8 +32,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct error e = { 0 };
 	unsigned left_out;
 
-	if (offer_read(&rows, "acme", (struct str){ (const char *)bytes, len },
-		       &left_out, &e))
+	if (model_list_read(&rows, "acme",
+			    (struct str){ (const char *)bytes, len }, &left_out,
+			    &e))
 		check(buf_str(&rows));
 	buf_fini(&rows);
 	return 0;
