@@ -2,11 +2,11 @@
 /*
  * end_limit - a limit for how long the end of a process may take
  *
- * nng_close() of NNG 1.5.2 may wait for ever: it does if it closes a connection
- * in the moment in which the first bytes of a message have arrived on it.  So
- * each of our processes sets this limit before it closes its sockets.  When the
- * limit is set, everything that must be written has been written, and nothing
- * is lost with the rest.
+ * nng_close() waits for NNG's threads.  proto/stream keeps these from waiting
+ * for ever, but on a busy machine they may be slow, and no process should need
+ * them for its end.  So each of our processes sets this limit before it closes
+ * its sockets.  When the limit is set, everything that must be written has been
+ * written, and nothing is lost with the rest.
  *
  * It can't fail.  It uses SIGALRM and the timer ITIMER_REAL; what standard
  * output still holds is not written.

@@ -143,8 +143,8 @@ server_fini(struct server *s)
 {
 	if (!s->loop)
 		return;
-	socket_close(&s->sock);
 	mailbox_fini(&s->box);
+	socket_close(&s->sock);
 	*s = SERVER_INIT;
 }
 
@@ -344,8 +344,8 @@ client_fini(struct client *c)
 		return;
 	while ((n = list_first(&c->asks)))
 		ask_drop(container_of(n, struct ask, node));
-	socket_close(&c->sock);
 	mailbox_fini(&c->box);
+	socket_close(&c->sock);
 	presence_fini(&c->server);
 	*c = CLIENT_INIT;
 }

@@ -393,8 +393,8 @@ inlet_fini(struct inlet *i)
 {
 	if (!i->loop)
 		return;
-	socket_close(&i->sock);
 	mailbox_fini(&i->box);
+	socket_close(&i->sock);
 	presence_fini(&i->writer);
 	*i = INLET_INIT;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proto/log.h"
+#include "proto/stream.h"
 
 enum { MAX_DOUBLINGS = 5 };
 
@@ -236,13 +237,12 @@ mailbox_init(struct mailbox *b, struct loop *loop, nng_socket sock,
 	return false;
 }
 
-/* Call this after the socket is closed. */
 void
 mailbox_fini(struct mailbox *b)
 {
 	int fd = b->watch.fd;
 
-	sending_fini(&b->receiving);
+	sending_fini(&b->receiving); /* nothing is received from here on */
 	sending_fini(&b->sending);
 	for (; b->len; b->len--, b->first++)
 		nng_msg_free(b->mail[b->first % MAX_MAIL]);
@@ -255,45 +255,55 @@ mailbox_fini(struct mailbox *b)
 
 /* Presence */
 
-/* Runs in a thread of NNG's.  Replaces the id `instead_of` by `id`. */
-static bool
-note_pipe(struct presence *p, uint32_t instead_of, uint32_t id)
+static struct pipe *
+find_pipe(struct presence *p, uint32_t id)
 {
-	bool noted = false;
+	for (size_t i = 0; i < MAX_PIPES; i++)
+		if (p->pipes[i].id == id)
+			return &p->pipes[i];
+	return NULL;
+}
+
+/*
+ * A pipe is noted before it is used, and counts from when it is.  If it ends
+ * in that very moment, NNG tells its end first and its beginning then: such a
+ * pipe never counts.  False: there are too many.
+ */
+static bool
+note_pipe(struct presence *p, uint32_t id, nng_pipe_ev what)
+{
+	bool is_new = what == NNG_PIPE_EV_ADD_PRE;
+	struct pipe *pipe;
 
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < MAX_PIPES && !noted; i++) {
-		noted = p->pipes[i] == instead_of;
-		if (noted)
-			p->pipes[i] = id;
+	pipe = find_pipe(p, is_new ? 0 : id);
+	if (pipe && is_new) {
+		*pipe = (struct pipe){ .id = id };
+	} else if (pipe && what == NNG_PIPE_EV_ADD_POST) {
+		pipe->is_open = true;
+		atomic_fetch_add(&p->came, 1);
+	} else if (pipe) {
+		atomic_fetch_add(&p->went, pipe->is_open);
+		*pipe = (struct pipe){ 0 };
 	}
 	pthread_mutex_unlock(&p->lock);
-	return noted;
+	return pipe || !is_new;
 }
 
 /*
  * Runs in a thread of NNG's.  NNG reports also the end of refused connections,
- * whose beginning it never reported.
+ * which were not noted.
  */
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev what, void *arg)
 {
 	struct presence *p = arg;
-	uint32_t id = (uint32_t)nng_pipe_id(pipe);
 	uint64_t one = 1;
 
-	if (what == NNG_PIPE_EV_ADD_POST) {
-		if (!note_pipe(p, 0, id)) {
-			nng_pipe_close(pipe); /* too many connections */
-			return;
-		}
-		atomic_fetch_add(&p->came, 1);
-	} else {
-		if (!note_pipe(p, id, 0))
-			return;
-		atomic_fetch_add(&p->went, 1);
-	}
-	(void)!write(p->watch.fd, &one, sizeof one);
+	if (note_pipe(p, (uint32_t)nng_pipe_id(pipe), what))
+		(void)!write(p->watch.fd, &one, sizeof one);
+	else
+		nng_pipe_close(pipe);
 }
 
 /* 0: unknown. */
@@ -349,8 +359,11 @@ on_stranger(nng_pipe pipe, nng_pipe_ev what, void *arg)
 
 	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0)
 		parent = parent_of((pid_t)pid);
-	if (pid && is_kin((pid_t)pid, parent))
+	if (pid && is_kin((pid_t)pid, parent)) {
+		if (p)
+			on_pipe(pipe, what, p);
 		return;
+	}
 	nng_pipe_close(pipe);
 	if (!p || (pid && !parent)) /* it has ended: perhaps one of ours */
 		return;
@@ -419,7 +432,8 @@ void
 presence_void(struct presence *p)
 {
 	pthread_mutex_lock(&p->lock);
-	memcpy(p->void_pipes, p->pipes, sizeof p->void_pipes);
+	for (size_t i = 0; i < MAX_PIPES; i++)
+		p->void_pipes[i] = p->pipes[i].is_open ? p->pipes[i].id : 0;
 	pthread_mutex_unlock(&p->lock);
 	p->void_up_to = atomic_load(&p->came);
 	p->connected = false;
@@ -436,12 +450,26 @@ presence_is_void(const struct presence *p, uint32_t pipe)
 }
 
 static void
+warn_if_unguarded(void)
+{
+	static bool is_known;
+
+	if (!is_known && !stream_is_guarded())
+		log_warn("this build of NNG's library does not call our "
+			 "nng_stream_recv(): if a connection ends in the "
+			 "middle of a message, this process may hang");
+	is_known = true;
+}
+
+static void
 set_connected(struct presence *p, bool connected)
 {
 	if (p->connected == connected)
 		return;
 	p->connected = connected;
 	p->redials = 0;
+	if (connected)
+		warn_if_unguarded();
 	if (connected)
 		loop_unset(p->loop, &p->redial);
 	else if (p->url)
@@ -530,7 +558,9 @@ presence_fini(struct presence *p)
 int
 presence_watch(nng_socket sock, struct presence *p)
 {
-	int r = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_POST, on_pipe, p);
+	int r = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_pipe, p);
 
+	if (r == 0)
+		r = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_POST, on_pipe, p);
 	return r ? r : nng_pipe_notify(sock, NNG_PIPE_EV_REM_POST, on_pipe, p);
 }

@@ -2,9 +2,10 @@
 /*
  * socket - what link.c and pipeline.c share in their use of NNG's sockets
  *
- * All of it lives in one loop and never blocks.  NNG's own threads only move
- * bytes; they wake the loop through descriptors.  They are the only files that
- * use this header.
+ * All of it lives in one loop and never blocks, but for nng_close(), which
+ * waits for NNG's own threads: these only move bytes and wake the loop through
+ * descriptors, and proto/stream keeps them from waiting for ever.  The two are
+ * the only files that use this header.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,7 +62,10 @@ must_check bool mailbox_init(struct mailbox *, struct loop *, nng_socket,
 #define AT_ONCE_MS 10
 #define AT_ONCE 64 /* messages, however little time they take */
 
-/* Call this after the socket is closed. */
+/*
+ * Call this before the socket is closed: if NNG 1.5.2 is asked for a message
+ * while it closes the socket, it keeps the question in memory that it frees.
+ */
 void mailbox_fini(struct mailbox *);
 void mailbox_ask(struct mailbox *);
 
@@ -71,6 +75,11 @@ nng_msg *mailbox_take(struct mailbox *);
 /* Call mailbox_clear() before taking, mailbox_signal() if some are left. */
 void mailbox_clear(struct mailbox *);
 void mailbox_signal(struct mailbox *);
+
+struct pipe {
+	uint32_t id;  /* NNG's; 0: none */
+	bool is_open; /* false: it is being made */
+};
 
 /* Whether a peer is connected to a socket. */
 struct presence {
@@ -84,7 +93,7 @@ struct presence {
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has changed */
 	pthread_mutex_t lock;		    /* protects the member below */
-	uint32_t pipes[MAX_PIPES];	    /* NNG's ids of the open pipes */
+	struct pipe pipes[MAX_PIPES];
 
 	/* For sockets that dial. */
 	nng_socket sock;
@@ -103,7 +112,7 @@ must_check bool presence_init(struct presence *, struct loop *,
 /* Call this after the socket is closed: then no callback of NNG's runs. */
 void presence_fini(struct presence *);
 
-/* These return NNG's codes: 0 is success. */
+/* These return NNG's codes: 0 is success.  presence_watch() comes first. */
 int presence_watch(nng_socket, struct presence *);
 
 /*
@@ -117,16 +126,16 @@ int presence_dial(struct presence *, nng_socket, const char *url);
 /* The peer has begun to listen: dials anew if it is not connected soon. */
 void presence_hurry(struct presence *);
 
-/* Breaks the connection and dials again.  Not for a socket that receives. */
+/*
+ * Breaks the connection and dials again.  Not for a socket that receives: what
+ * has arrived on it would be lost.
+ */
 void presence_renew(struct presence *);
 
 /*
  * The same for a socket that receives: it counts as not connected until it has
- * a new connection.  The old one is not broken at once, but is expected to end
- * by itself.  NNG 1.5.2 must not close a connection on which messages arrive:
- * if it does so between the length of a message and the message, its thread
- * that removes connections waits for ever, so that from then on this process
- * does not notice the end of any connection and never connects anew.
+ * a new connection.  The old one is expected to end by itself, and is broken
+ * only if it has not done so when the peer is dialled again.
  */
 void presence_void(struct presence *);
 
