@@ -402,10 +402,25 @@ redial(struct presence *p)
 		log_warn("dial %s: %s", p->url, nng_strerror(r));
 }
 
+/* May be so before the loop has looked. */
+static bool
+has_connection(const struct presence *p)
+{
+	unsigned came = atomic_load(&p->came), went = atomic_load(&p->went);
+
+	return (int)(came - went) > 0 && (int)(came - p->void_up_to) > 0;
+}
+
+/* A connection that has just come is not to be closed with its dialer. */
 static void
 on_redial(struct timer *t)
 {
-	redial(container_of(t, struct presence, redial));
+	struct presence *p = container_of(t, struct presence, redial);
+
+	if (has_connection(p))
+		loop_set(p->loop, t, REDIAL_MS, on_redial);
+	else
+		redial(p);
 }
 
 /*
@@ -497,7 +512,7 @@ presence_dial(struct presence *p, nng_socket sock, const char *url)
 static void
 presence_look(struct presence *p)
 {
-	unsigned went = atomic_load(&p->went), came = atomic_load(&p->came);
+	unsigned went = atomic_load(&p->went);
 	int stranger = atomic_exchange(&p->stranger, 0);
 
 	if (stranger)
@@ -508,8 +523,7 @@ presence_look(struct presence *p)
 		p->went_seen = went;
 		set_connected(p, false);
 	}
-	set_connected(p, (int)(came - went) > 0 &&
-				 (int)(came - p->void_up_to) > 0);
+	set_connected(p, has_connection(p));
 }
 
 static void
