@@ -2,6 +2,7 @@
 #include "tests/unit/conversation_notes.h"
 #include "workers/acp/acp.h"
 #include "workers/io/lines.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -14,7 +15,9 @@ instance_of(const uint8_t **data, size_t *len)
 {
 	static const char *const names[] = { "gemini", "kimi", "qwen",
 					     "copilot" };
-	struct instance a = { .name = names[0], .scratch = "/tmp" };
+	struct instance a = { .executor = (struct executor *)&host_executor,
+			      .name = names[0],
+			      .scratch = "/tmp" };
 
 	if (*len > 0) {
 		a.name = names[**data % 4];
@@ -61,9 +64,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct instance agent = instance_of(&data, &len);
-	struct conversation talk = {
-		.instance = &agent, .cli_id = "s", .cwd = "/w", .own = &state
-	};
+	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
+				     .cli_id = "s",
+				     .cwd = "/w",
+				     .own = &state };
 	struct words argv = { 0 }, env = { 0 };
 	struct error e = { 0 };
 	const struct harness *h = harness_of(agent.name, &e);

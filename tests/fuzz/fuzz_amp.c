@@ -1,6 +1,7 @@
 /* Whatever Amp may ever say: heard or passed over, never worse. */
 #include "tests/fuzz/hear_lines.h"
 #include "workers/amp/amp.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -8,8 +9,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct amp state;
-	struct instance agent = { .name = "amp" };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "amp" };
 	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
 				     .cli_id = "id",
 				     .permission_mode = "dangerously-allow-all",
 				     .own = &state };

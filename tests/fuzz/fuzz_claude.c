@@ -8,9 +8,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct claude state;
-	struct instance agent = { .name = "claude" };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "claude" };
 	struct conversation talk = {
 		.instance = &agent,
+		.executor = (struct executor *)&host_executor,
 		.cli_id = "11111111-1111-4111-8111-111111111111",
 		.kept = true,
 		.resumed = len % 2,

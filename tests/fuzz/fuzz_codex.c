@@ -2,6 +2,7 @@
  * passed over, never worse. */
 #include "tests/unit/conversation_notes.h"
 #include "workers/codex/codex.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -18,11 +19,14 @@ hear_server(struct str said, json_t *messages)
 	const struct harness *h = harness_of("codex", &(struct error){ 0 });
 	struct codex_agent server = { 0 };
 	struct codex state = { 0 };
-	struct instance agent = { .name = "codex",
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "codex",
 				  .permission_mode = "danger-full-access",
 				  .loads = LOADS_EVERYTHING,
 				  .own = &server };
 	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
 				     .cli_id = "new",
 				     .cwd = "/",
 				     .permission_mode = "danger-full-access",
@@ -60,8 +64,11 @@ static void
 hear_exec(struct str said, json_t *messages)
 {
 	static max_align_t state[64];
-	struct instance agent = { .name = "codex" };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "codex" };
 	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
 				     .cli_id = "new",
 				     .messages = messages,
 				     .own = state };

@@ -9,9 +9,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct factory state;
 	struct conversation *place;
-	struct instance agent = { .name = "factory", .own = &place };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "factory",
+				  .own = &place };
 	struct conversation talk = {
 		.instance = &agent,
+		.executor = (struct executor *)&host_executor,
 		.cli_id = "11111111-1111-4111-8111-111111111111",
 		.kept = true,
 		.resumed = len % 2,

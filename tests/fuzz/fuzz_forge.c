@@ -1,6 +1,7 @@
 /* Whatever ForgeCode may ever print: heard or passed over, never worse. */
 #include "tests/unit/conversation_notes.h"
 #include "workers/forge/forge.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -8,8 +9,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct forge state;
-	struct instance agent = { .name = "forge" };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "forge" };
 	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
 				     .cli_id = "id",
 				     .own = &state };
 	struct str line, rest = { (const char *)data, len };

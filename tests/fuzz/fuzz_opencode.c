@@ -9,6 +9,7 @@
 #include "tests/unit/conversation_notes.h"
 #include "workers/io/lines.h"
 #include "workers/opencode/opencode.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -56,12 +57,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static struct server server;
 	static struct opencode state;
 	static struct loop loop;
-	struct instance agent = { .scratch = "/s",
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .scratch = "/s",
 				  .workspace = "/w",
 				  .permission_mode = "allow",
 				  .loop = &loop,
 				  .own = &server };
 	struct conversation talk = { .instance = &agent,
+				     .executor =
+					     (struct executor *)&host_executor,
 				     .cli_id = "ses_1",
 				     .cwd = "/w",
 				     .permission_mode = "allow",

@@ -1,6 +1,7 @@
 /* Whatever pi may ever say: heard or passed over, never worse. */
 #include "tests/fuzz/hear_lines.h"
 #include "workers/pi/pi.h"
+#include "workers/executor/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -8,9 +9,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct pi state;
-	struct instance agent = { .name = "pi" };
+	struct instance agent = { .executor = (struct executor *)&host_executor,
+				  .name = "pi" };
 	struct conversation talk = {
 		.instance = &agent,
+		.executor = (struct executor *)&host_executor,
 		.cli_id = "11111111-1111-4111-8111-111111111111",
 		.kept = true,
 		.resumed = len % 2,

@@ -5,14 +5,19 @@
 #include <unistd.h>
 
 #include "workers/io/lines.h"
+#include "workers/executor/host.h"
 
 struct acp state;
 struct acp_agent instance_own;
 struct loop event_loop;
-struct instance agent = { .scratch = "/tmp",
+struct instance agent = { .executor = (struct executor *)&host_executor,
+			  .scratch = "/tmp",
 			  .loop = &event_loop,
 			  .own = &instance_own };
-struct conversation talk = { .instance = &agent, .cwd = "/w", .own = &state };
+struct conversation talk = { .instance = &agent,
+			     .executor = (struct executor *)&host_executor,
+			     .cwd = "/w",
+			     .own = &state };
 
 const struct harness *
 harness(void)

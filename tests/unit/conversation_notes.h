@@ -8,6 +8,7 @@
  */
 #include "proto/buf.h"
 #include "workers/cli/harness.h"
+#include "workers/executor/host.h"
 
 struct notes {
 	struct buf heard;   /* "text Hello\nfinish stop\n" */

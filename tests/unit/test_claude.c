@@ -13,8 +13,12 @@
 #include "workers/claude/claude.h"
 
 static struct claude state;
-static struct instance agent = { .name = "claude", .loads = LOADS_EVERYTHING };
+static struct instance agent = { .executor = (struct executor *)&host_executor,
+				 .name = "claude",
+				 .loads = LOADS_EVERYTHING };
 static struct conversation talk = { .instance = &agent,
+				    .executor =
+					    (struct executor *)&host_executor,
 				    .permission_mode = "bypassPermissions",
 				    .own = &state };
 
@@ -350,6 +354,7 @@ nothing_of_the_callers_is_in_an_argument(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
 	struct conversation t = { .instance = &agent,
+				  .executor = (struct executor *)&host_executor,
 				  .own = &state,
 				  .cli_id = "id",
 				  .kept = true,
@@ -369,6 +374,7 @@ it_resumes_from_its_last_good_turn(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
 	struct conversation t = { .instance = &agent,
+				  .executor = (struct executor *)&host_executor,
 				  .own = &state,
 				  .cli_id = "id",
 				  .kept = true,
@@ -390,6 +396,7 @@ what_was_taken_back_stays_in_other_records(void **state_)
 {
 	struct words argv = { 0 }, env = { 0 };
 	struct conversation t = { .instance = &agent,
+				  .executor = (struct executor *)&host_executor,
 				  .own = &state,
 				  .cli_id = "id",
 				  .kept = true,
@@ -501,6 +508,7 @@ claudish_gets_no_account_of_the_users(void **state_)
 	agent.name = "claudish";
 	t.cli_id = "id";
 	t.scratch = directory;
+	t.executor = (struct executor *)&host_executor;
 	t.model = "openrouter@deepseek/deepseek-r1";
 	setenv("CLAUDISH_URL", "http://127.0.0.1:3456", 1);
 	words_add(&env, "ANTHROPIC_AUTH_TOKEN=claudish");
@@ -530,6 +538,7 @@ claudish_must_be_told_where_it_is_and_which_model(void **state_)
 	agent.name = "claudish";
 	t.cli_id = "id";
 	t.scratch = directory;
+	t.executor = (struct executor *)&host_executor;
 	unsetenv("CLAUDISH_URL");
 	must_fail(ERR_NOT_SET_UP,
 		  "claudish: set CLAUDISH_URL to where claudish serve listens",

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "workers/codex/codex.h"
+#include "workers/executor/host.h"
 
 static const char *const names[] = {
 	"plain-turn",	 "two-turns",  "multibyte",    "thinking",
@@ -20,7 +21,8 @@ static const char *const names[] = {
 };
 
 static struct codex_agent instance_own;
-static struct instance agent = { .name = "codex",
+static struct instance agent = { .executor = (struct executor *)&host_executor,
+				 .name = "codex",
 				 .scratch = "/nonexistent",
 				 .permission_mode = "danger-full-access",
 				 .loads = LOADS_EVERYTHING,
@@ -41,6 +43,8 @@ begin(void)
 	memset(&state, 0, sizeof state);
 	agent.loads = LOADS_EVERYTHING;
 	talk = (struct conversation){ .instance = &agent,
+				      .executor =
+					      (struct executor *)&host_executor,
 				      .cli_id = "new",
 				      .cwd = "/srv/w",
 				      .permission_mode = "danger-full-access",
@@ -490,6 +494,7 @@ exec_says_whole_messages(void **state_)
 	};
 	static max_align_t memory[64];
 	struct conversation t = { .instance = &agent,
+				  .executor = (struct executor *)&host_executor,
 				  .cli_id = "new",
 				  .resumed = true,
 				  .position = "cbf29ce484222325 20 0 3 0",

@@ -23,6 +23,7 @@ static struct {
 
 static struct worker worker;
 static struct pool pool;
+static struct executor executor;
 static struct harness harness;
 static struct instance instance;
 static struct asked turn;
@@ -306,6 +307,7 @@ setup(void **state)
 	pool = (struct pool){ .worker = &worker,
 			      .harness = &harness,
 			      .program = (char *)"/bin/true",
+			      .executor = &executor,
 			      .ready = on_ready,
 			      .spoke = on_spoke,
 			      .over = on_over };

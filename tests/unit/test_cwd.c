@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workers/cli/cwd.h"
+#include "workers/executor/cwd.h"
 
 enum { NOBODY = 65534 };
 

@@ -12,7 +12,8 @@
 
 static struct factory state;
 static struct conversation *place;
-static struct instance agent = { .name = "factory",
+static struct instance agent = { .executor = (struct executor *)&host_executor,
+				 .name = "factory",
 				 .loads = LOADS_EVERYTHING,
 				 .own = &place };
 static struct conversation talk;
@@ -28,6 +29,7 @@ begin(struct conversation with, const char *home)
 	notes_clear();
 	talk = with;
 	talk.instance = &agent;
+	talk.executor = (struct executor *)&host_executor;
 	talk.own = &state;
 	talk.kept = true;
 	talk.cli_id = "11111111-1111-4111-8111-111111111111";

@@ -20,13 +20,14 @@ static struct {
 
 static struct worker worker;
 static struct pool pool;
+static struct executor executor;
 static struct harness harness;
 static bool may_start, fails_handshake;
 static const struct error why = { .code = ERR_CRASHED, .text = "why" };
 
 bool
-program_start(struct program *p, struct loop *loop, const struct spawn *s,
-	      struct error *e)
+program_start(struct program *p, struct executor *x, struct loop *loop,
+	      const struct spawn *s, struct error *e)
 {
 	did.starts++;
 	return may_start || fail_with(e, ERR_SYSTEM, "no");
@@ -61,7 +62,7 @@ program_pause(struct program *p, bool paused)
 }
 
 void
-process_signal(const struct process *p, int signal)
+program_signal(const struct program *p, int signal)
 {
 	assert_int_equal(signal, SIGTERM);
 	did.terms++;
@@ -184,6 +185,7 @@ setup(void **state)
 	pool = (struct pool){ .worker = &worker,
 			      .harness = &harness,
 			      .program = (char *)"/bin/true",
+			      .executor = &executor,
 			      .workspace = (char *)"/" };
 	list_init(&pool.instances);
 	list_init(&pool.ended_instances);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "workers/pi/pi.h"
+#include "workers/executor/host.h"
 
 static struct pi state;
 static char scratch[] = "/tmp/test-pi-XXXXXX";
@@ -37,6 +38,7 @@ begin(struct conversation with)
 	talk.cli_id = "11111111-1111-4111-8111-111111111111";
 	talk.cwd = "/project";
 	talk.scratch = scratch;
+	talk.executor = (struct executor *)&host_executor;
 	talk.permission_mode =
 		talk.permission_mode ? talk.permission_mode : "all-tools";
 	talk.messages = messages;

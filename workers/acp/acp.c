@@ -1,10 +1,5 @@
 #include "workers/acp/acp.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "proto/settings.h"
 #include "proto/variables.h"
 
@@ -41,18 +36,6 @@ add_words(struct words *to, const char *list)
 	}
 }
 
-static bool
-write_file(const char *path, struct str text, struct error *e)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len;
-
-	ok = ok || fail_errno(e, "%s", path);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* The user's settings and the operator's override these. */
 static bool
 add_defaults(const struct instance *inst, const struct acp_kind *kind,
@@ -63,7 +46,8 @@ add_defaults(const struct instance *inst, const struct acp_kind *kind,
 	if (!kind->defaults || words_value(env, kind->defaults_variable))
 		return true;
 	path = copy_format("%s/%s-defaults.json", inst->scratch, kind->name);
-	if (!write_file(path, str_of(kind->defaults), e))
+	if (!inst->executor->write(inst->executor, path, str_of(kind->defaults),
+				   e))
 		return false;
 	words_print(env, "%s=%s", kind->defaults_variable, path);
 	return true;

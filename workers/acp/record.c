@@ -1,9 +1,5 @@
 #include "workers/acp/acp.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workers/io/lines.h"
@@ -52,23 +48,15 @@ enum boundary {
 };
 
 static char *
-find_record(const char *home, const char *session)
+find_record(struct executor *x, const char *home, const char *session)
 {
-	auto_free char *sessions = copy_format("%s/sessions", home);
-	DIR *d = opendir(sessions);
-	struct dirent *entry;
-	char *path = NULL;
+	struct words found = { 0 };
+	char *path;
 
-	while (d && !path && (entry = readdir(d))) {
-		path = copy_format("%s/%s/%s/agents/main/wire.jsonl", sessions,
-				   entry->d_name, session);
-		if (entry->d_name[0] != '.' && access(path, R_OK) == 0)
-			continue;
-		free(path);
-		path = NULL;
-	}
-	if (d)
-		closedir(d);
+	x->match(x, home, "sessions/*/%s/agents/main/wire.jsonl", session,
+		 &found);
+	path = found.len ? copy(str_of(found.ptr[0])) : NULL;
+	words_fini(&found);
 	return path;
 }
 
@@ -302,7 +290,7 @@ static enum boundary
 read_record(struct conversation *c)
 {
 	struct acp_record *r = &((struct acp *)c->own)->record;
-	int fd = r->path ? open(r->path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = r->path ? c->executor->open(c->executor, r->path) : -1;
 	int64_t had = r->read;
 	enum boundary boundary;
 
@@ -429,7 +417,8 @@ acp_record_begin(struct conversation *c)
 	const char *home = acp_agent_of(c)->records;
 	struct acp *own = c->own;
 	struct acp_record *r = &own->record;
-	struct stat st;
+	struct executor *x = c->executor;
+	struct file_facts facts;
 
 	if (!home)
 		return;
@@ -437,8 +426,8 @@ acp_record_begin(struct conversation *c)
 		follow(c);
 		return;
 	}
-	r->path = find_record(home, c->cli_id);
-	r->read = r->path && stat(r->path, &st) == 0 ? st.st_size : 0;
+	r->path = find_record(x, home, c->cli_id);
+	r->read = r->path && x->look(x, r->path, &facts) ? facts.bytes : 0;
 }
 
 void
@@ -453,7 +442,7 @@ acp_record_end(struct conversation *c, const json_t *result)
 		return;
 	}
 	if (!r->path)
-		r->path = find_record(home, c->cli_id);
+		r->path = find_record(c->executor, home, c->cli_id);
 	if (!r->path) {
 		instance_unknown(c->instance, "records", "that are not there");
 		acp_conclude(c, result);

@@ -1,9 +1,5 @@
 #include "workers/claude/claude.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "proto/variables.h"
 
 /*
@@ -77,36 +73,19 @@ settings_of(const struct words *env)
 	return json_pack("{s:s, s:o}", "apiKeyHelper", "", "env", variables);
 }
 
-static bool
-write_whole(const char *path, const char *text, struct error *e)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	size_t len = strlen(text);
-	bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len;
-
-	if (!ok)
-		fail_errno(e, "%s", path);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* All processes share one file.  It is replaced by a rename, so that no process
- * reads half of it. */
+/* All processes share one file. */
 static bool
 add_settings(struct conversation *c, struct words *argv,
 	     const struct words *env, struct error *e)
 {
 	auto_free char *path = copy_format("%s/settings.json", c->scratch);
-	auto_free char *fresh = copy_format("%s.%s", path, c->cli_id);
+	struct executor *x = c->executor;
 	json_t *settings = settings_of(env);
 	auto_free char *text = json_dumps(settings, JSON_COMPACT);
 
 	json_decref(settings);
-	if (!write_whole(fresh, text, e))
+	if (!x->write(x, path, str_of(text), e))
 		return false;
-	if (rename(fresh, path) < 0)
-		return fail_errno(e, "%s", path);
 	words_add(argv, "--settings");
 	words_add(argv, path);
 	return true;

@@ -1,9 +1,7 @@
 #include "workers/claude/claude.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "workers/io/json_line.h"
 
@@ -100,29 +98,17 @@ char *
 history_write(const struct conversation *c, struct error *e)
 {
 	char *path = copy_format("%s/%s.jsonl", c->scratch, c->cli_id);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	auto_free char *text = NULL, *parent = NULL;
+	size_t len = 0, i;
+	FILE *f = open_memstream(&text, &len);
 	const json_t *message;
-	char *parent = NULL;
-	size_t i;
-	bool ok;
 
-	if (!f) {
-		fail_errno(e, "%s", path);
-		if (fd >= 0)
-			close(fd);
-		free(path);
-		return NULL;
-	}
+	assert(f);
 	json_array_foreach (c->history, i, message)
 		parent = add_line(f, message, parent);
-	free(parent);
-	ok = !ferror(f);
-	ok = fclose(f) == 0 && ok;
-	if (ok)
+	(void)fclose(f);
+	if (c->executor->write(c->executor, path, (struct str){ text, len }, e))
 		return path;
-	fail_errno(e, "%s", path);
-	unlink(path);
 	free(path);
 	return NULL;
 }
@@ -133,7 +119,7 @@ history_remove(struct conversation *c)
 	struct claude *own = c->own;
 
 	if (own->history)
-		(void)unlink(own->history);
+		c->executor->remove(c->executor, own->history);
 	free(own->history);
 	own->history = NULL;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "proto/variables.h"
-#include "workers/cli/cwd.h"
+#include "workers/executor/cwd.h"
 
 static void
 set_text(char **to, const char *text, size_t len)
@@ -30,10 +30,11 @@ bool
 job_check_cwd(const struct turn *t, bool is_named, struct error *e)
 {
 	const struct job *job = job_of(t);
+	struct executor *x = t->worker->self->pool.executor;
 	auto_free char *variable = NULL;
 	struct error why = { 0 };
 
-	if (cwd_check(job->on.session.terms.cwd, &why))
+	if (x->check_cwd(x, job->on.session.terms.cwd, &why))
 		return true;
 	*e = why;
 	if (is_named)

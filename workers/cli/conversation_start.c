@@ -67,7 +67,8 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->kept = plan->kept;
 	c->last_turn = loop_now();
 	c->permission_mode = p->permission_mode;
-	c->scratch = p->scratch;
+	c->executor = p->executor;
+	c->scratch = p->executor->scratch;
 	c->own = xcalloc(1, p->harness->own + 1);
 	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
 	list_append(&p->conversations, &c->node);

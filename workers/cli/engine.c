@@ -108,7 +108,9 @@ init(struct worker *w, struct error *e)
 	self->pool.spoke = job_spoke;
 	self->pool.over = job_over;
 	health_init(&self->health, &self->pool, w);
-	if (!path || !sessions_open(&self->sessions, path, e) ||
+	self->pool.executor = executor_new(w->name, w->settings.data_dir, e);
+	if (!self->pool.executor || !path ||
+	    !sessions_open(&self->sessions, path, e) ||
 	    !pool_init(&self->pool, w, e))
 		return false;
 	health_begin(&self->health);
@@ -127,8 +129,12 @@ configure(struct engine_self *self, struct error *e)
 static void
 fini(struct engine_self *self)
 {
+	struct executor *x = self->pool.executor;
+
 	health_fini(&self->health);
 	pool_fini(&self->pool);
+	if (x)
+		x->free(x);
 	sessions_close(&self->sessions);
 	free(self);
 }

@@ -7,7 +7,8 @@
  * requests into the input of its CLI, and the CLI's output into calls of the
  * functions below.  It never blocks, never exits, keeps no state outside
  * conversation->own and instance->own, and knows nothing of messages, sockets
- * or processes.
+ * or processes.  It asks conversation->executor for files, and never touches
+ * the machine itself.
  *
  * An instance is one process of the CLI.  A conversation takes place in it, and
  * is kept warm between turns.  With most CLIs each conversation has an instance
@@ -30,7 +31,7 @@
 #include "workers/cli/parts.h"
 #include "workers/cli/usage.h"
 #include "workers/io/json.h"
-#include "workers/io/program.h"
+#include "workers/executor/program.h"
 #include "workers/io/uuid.h"
 #include "workers/io/words.h"
 
@@ -59,6 +60,7 @@ enum instance_state {
 struct instance {
 	const char *name;	     /* of the harness: "claude" */
 	const char *workspace;	     /* where a shared instance runs */
+	struct executor *executor;   /* where its program and files are */
 	const char *scratch;	     /* a directory for the harness's files */
 	const char *permission_mode; /* one of harness->permission_modes */
 	enum loads loads;	     /* one of harness->loads */
@@ -127,6 +129,7 @@ struct conversation {
 	bool kept; /* it is resumed later; otherwise nothing may be left */
 	const char *cwd;
 	const char *permission_mode; /* as the instance's */
+	struct executor *executor;   /* as the instance's */
 	const char *scratch;	     /* as the instance's */
 	const char *system;	     /* system prompt; NULL: none */
 	size_t system_len;

@@ -313,7 +313,7 @@ health_init(struct cli_health *h, struct pool *p, struct worker *w)
 	h->pool->other = &h->prober.running_command.process;
 	h->pool->tried = on_trial_over;
 	h->prober.found = on_found;
-	prober_init(&h->prober, w);
+	prober_init(&h->prober, w, h->pool->executor);
 }
 
 void

@@ -194,7 +194,7 @@ close_input(struct instance *inst, const struct error *e)
 static void
 terminate(struct instance *inst, const struct error *e)
 {
-	process_signal(&inst->program.process, SIGTERM);
+	program_signal(&inst->program, SIGTERM);
 	wait_for(inst, FAREWELL_MS);
 }
 

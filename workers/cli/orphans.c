@@ -65,7 +65,8 @@ on_sweep(struct timer *t)
 {
 	struct pool *p = container_of(t, struct pool, sweep_timer);
 	uint64_t before = loop_now();
-	unsigned n = sweep_numbers(p->worker->mark, is_over, p);
+	unsigned n =
+		p->executor->sweep(p->executor, p->worker->mark, is_over, p);
 
 	p->sweep_cost = loop_now() - before;
 	orphans_reap(p);

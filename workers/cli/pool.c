@@ -1,11 +1,8 @@
 #include "workers/cli/pool.h"
 
-#include <dirent.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "proto/log.h"
-#include "proto/ours.h"
 #include "workers/cli/eviction.h"
 #include "workers/cli/orphans.h"
 #include "workers/cli/spares.h"
@@ -138,7 +135,7 @@ void
 pool_find_program(struct pool *p)
 {
 	free(p->program);
-	p->program = needs_program(p->worker->name);
+	p->program = p->executor->find(p->executor, p->worker->name);
 }
 
 bool
@@ -148,37 +145,6 @@ pool_fail_missing(const struct pool *p, struct error *e)
 	       fail_with(e, ERR_NOT_SET_UP,
 			 "%s was not there a moment ago: try again",
 			 p->worker->name);
-}
-
-/* Removes the files of conversations that an earlier process of this worker had
- * no time to remove. */
-static void
-clear_scratch(const char *path)
-{
-	static const char ending[] = ".jsonl";
-	DIR *d = opendir(path);
-	struct dirent *entry;
-
-	while (d && (entry = readdir(d))) {
-		size_t len = strlen(entry->d_name);
-
-		if (len > sizeof ending &&
-		    !strcmp(entry->d_name + len - (sizeof ending - 1), ending))
-			(void)unlinkat(dirfd(d), entry->d_name, 0);
-	}
-	if (d)
-		closedir(d);
-}
-
-static bool
-make_directories(struct pool *p, struct error *e)
-{
-	p->scratch = ours_make_path(p->worker->settings.data_dir, "scratch",
-				    p->worker->name, e);
-	p->workspace = pool_choose_workspace(p, e);
-	if (p->scratch)
-		clear_scratch(p->scratch);
-	return p->scratch && p->workspace;
 }
 
 bool
@@ -204,7 +170,8 @@ pool_init(struct pool *p, struct worker *w, struct error *e)
 	pool_use(p, h);
 	pool_find_program(p);
 	loop_set(&w->loop, &p->tick, TICK_MS, on_tick);
-	return make_directories(p, e);
+	p->workspace = pool_choose_workspace(p, e);
+	return p->workspace != NULL;
 }
 
 /* Kills all processes first and waits for them afterwards: each takes some time
@@ -251,7 +218,6 @@ pool_fini(struct pool *p)
 	json_decref(p->unknown);
 	free(p->workspace);
 	free(p->spare_cwd);
-	free(p->scratch);
 	free(p->program);
 	memset(p, 0, sizeof *p);
 }

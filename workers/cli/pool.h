@@ -14,6 +14,7 @@
 
 struct pool {
 	struct worker *worker;
+	struct executor *executor;
 	const struct harness *harness;
 	const char *permission_mode;
 	enum loads loads;
@@ -26,7 +27,6 @@ struct pool {
 	unsigned generation;	   /* counts changes of how they are started */
 	char *program;		   /* NULL: not found */
 	char *workspace;	   /* directory of turns that name none */
-	char *scratch;		   /* for the harness's own files */
 	struct words environment;  /* of the CLI, without the mark */
 	json_t *models;	 /* as conversation_models() has it; NULL: not told so
 			    far */
@@ -57,7 +57,7 @@ struct pool {
 	bool is_trying;
 };
 
-/* The callbacks and `other` must be set, and the rest zero. */
+/* `executor`, the callbacks and `other` must be set, and the rest zero. */
 must_check bool pool_init(struct pool *, struct worker *, struct error *);
 void pool_fini(struct pool *);
 

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "proto/sweep.h"
@@ -232,7 +231,8 @@ run(struct prober *p, const char *program, const char *const *arguments)
 	add_needed_url(p, &env);
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env.ptr;
-	if (program_start(&p->running_command, &p->worker->loop, &s, &e)) {
+	if (program_start(&p->running_command, p->executor, &p->worker->loop,
+			  &s, &e)) {
 		program_close_input(&p->running_command);
 		loop_set(&p->worker->loop, &p->deadline, PROBE_MS, on_deadline);
 	} else {
@@ -267,16 +267,15 @@ shows_login(const struct prober *p, const char *credential, uint64_t *at)
 	const char *value = value_of(
 		p, str_eq(name, STR("~")) ? STR("HOME") : str_from(name, 1));
 	auto_free char *path = NULL;
-	struct stat st;
+	struct file_facts facts;
 
 	*at = 0;
 	if (!value || !file.ptr)
 		return value != NULL;
 	path = copy_format("%s/%s", value, file.ptr);
-	if (stat(path, &st) != 0)
+	if (!p->executor->look(p->executor, path, &facts))
 		return false;
-	*at = (uint64_t)st.st_mtim.tv_sec * 1000 +
-	      (uint64_t)st.st_mtim.tv_nsec / 1000000;
+	*at = facts.written_ms;
 	return true;
 }
 
@@ -357,9 +356,10 @@ next_step(struct prober *p)
 }
 
 void
-prober_init(struct prober *p, struct worker *w)
+prober_init(struct prober *p, struct worker *w, struct executor *x)
 {
 	p->worker = w;
+	p->executor = x;
 	p->running_command.heard = on_heard;
 	p->running_command.failed = on_failed;
 	p->running_command.ended = on_ended;

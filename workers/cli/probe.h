@@ -12,12 +12,13 @@
  * CLI: one that was killed, or could not be run, is HEALTH_ERROR, whatever it
  * was to find out.
  */
-#include "workers/io/program.h"
 #include "workers/cli/harness.h"
+#include "workers/executor/program.h"
 #include "workers/worker/worker.h"
 
 struct prober {
 	struct worker *worker;
+	struct executor *executor;
 	const struct harness *harness;
 	struct program running_command;
 	struct timer deadline, next;
@@ -37,7 +38,7 @@ struct prober {
 	void (*found)(struct prober *, enum health, const char *detail);
 };
 
-void prober_init(struct prober *, struct worker *);
+void prober_init(struct prober *, struct worker *, struct executor *);
 void prober_fini(struct prober *);
 
 /*

@@ -93,7 +93,8 @@ instance_new(struct pool *p)
 	list_init(&inst->conversations);
 	inst->began = inst->last_use = loop_now();
 	inst->name = p->worker->name;
-	inst->scratch = p->scratch;
+	inst->executor = p->executor;
+	inst->scratch = p->executor->scratch;
 	inst->permission_mode = p->permission_mode;
 	inst->loads = p->loads;
 	inst->loop = &p->worker->loop;
@@ -137,7 +138,8 @@ run_program(struct instance *inst, struct conversation *c, struct error *e)
 	       : p->harness->instance_command(inst, &argv, &env, e);
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env.ptr;
-	ok = ok && program_start(&inst->program, &p->worker->loop, &s, e);
+	ok = ok && program_start(&inst->program, p->executor, &p->worker->loop,
+				 &s, e);
 	words_fini(&argv);
 	words_fini(&env);
 	instance_event(inst, ok ? INSTANCE_ON_START : INSTANCE_ON_NO_START,

@@ -1,9 +1,5 @@
 #include "workers/codex/codex.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 /*
  * Codex has no option to leave out the user's settings, hooks and instructions:
  * it loads them from CODEX_HOME.  So it gets a CODEX_HOME of ours, with links
@@ -14,28 +10,20 @@
  */
 
 static bool
-make_directory(const char *path, struct error *e)
-{
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
-		return true;
-	return fail_errno(e, "mkdir %s", path);
-}
-
-static bool
-link_to(const char *home, const char *own, const char *name, struct error *e)
+link_to(struct executor *x, const char *home, const char *own, const char *name,
+	struct error *e)
 {
 	auto_free char *target = copy_format("%s/%s", home, name);
 	auto_free char *path = copy_format("%s/%s", own, name);
 
-	if (symlink(target, path) == 0 || errno == EEXIST)
-		return true;
-	return fail_errno(e, "symlink %s", path);
+	return x->link(x, target, path, e);
 }
 
 bool
 codex_private_home(const struct instance *inst, struct words *env,
 		   struct error *e)
 {
+	struct executor *x = inst->executor;
 	const char *users = words_value(env, "CODEX_HOME");
 	const char *home = words_value(env, "HOME");
 	auto_free char *theirs =
@@ -45,9 +33,11 @@ codex_private_home(const struct instance *inst, struct words *env,
 	auto_free char *own = copy_format("%s/codex-home", inst->scratch);
 	auto_free char *variable = copy_format("CODEX_HOME=%s", own);
 
-	if (!make_directory(theirs, e) || !make_directory(sessions, e) ||
-	    !make_directory(own, e) || !link_to(theirs, own, "auth.json", e) ||
-	    !link_to(theirs, own, "sessions", e))
+	if (!x->make_directory(x, theirs, e) ||
+	    !x->make_directory(x, sessions, e) ||
+	    !x->make_directory(x, own, e) ||
+	    !link_to(x, theirs, own, "auth.json", e) ||
+	    !link_to(x, theirs, own, "sessions", e))
 		return false;
 	words_set(env, variable);
 	return true;

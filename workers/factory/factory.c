@@ -1,9 +1,5 @@
 #include "workers/factory/factory.h"
 
-#include <glob.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "workers/cli/transcript.h"
 
 /* Our name as a client, and the title of our sessions: without a title droid
@@ -25,13 +21,15 @@ has_login(const struct factory *f, const struct words *env)
 	static const char *const files[] = { "auth.v2.file", "auth.v2.keyring",
 					     "auth.encrypted", "auth.json" };
 
+	struct executor *x = f->conversation->executor;
+
 	if (words_value(env, "FACTORY_API_KEY"))
 		return true;
 	for (size_t i = 0; f->home && i < sizeof files / sizeof *files; i++) {
 		auto_free char *path =
 			copy_format("%s/.factory/%s", f->home, files[i]);
 
-		if (access(path, F_OK) == 0)
+		if (x->look(x, path, NULL))
 			return true;
 	}
 	return false;
@@ -359,14 +357,14 @@ line(struct conversation *c, struct str said, struct error *e)
 static void
 forget_session(const struct factory *f)
 {
-	auto_free char *pattern = copy_format("%s/.factory/sessions/*/%s.*",
-					      f->home, f->conversation->cli_id);
-	glob_t found;
+	struct executor *x = f->conversation->executor;
+	struct words found = { 0 };
 
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			(void)unlink(found.gl_pathv[i]);
-	globfree(&found);
+	x->match(x, f->home, ".factory/sessions/*/%s.*",
+		 f->conversation->cli_id, &found);
+	for (size_t i = 0; i < found.len; i++)
+		x->remove(x, found.ptr[i]);
+	words_fini(&found);
 }
 
 static void

@@ -1,16 +1,15 @@
 #include "workers/pi/pi.h"
 
-#include <fcntl.h>
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "workers/io/json_line.h"
 
 /*
  * pi keeps a session in a file of lines, and continues any such file.  So a
  * conversation that began elsewhere is written into one, message by message.
- * The pool removes files that were left behind by their ending, ".jsonl".
+ * The executor removes files that were left behind by their ending, ".jsonl".
  */
 
 /* The file that is being written; each line names the one before. */
@@ -193,66 +192,39 @@ write_session(struct past *past, const struct conversation *c, struct error *e)
 	return ok;
 }
 
-/* NULL on failure. */
-static FILE *
-create(const char *path, struct error *e)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
-
-	if (f)
-		return f;
-	fail_errno(e, "%s", path);
-	if (fd >= 0)
-		close(fd);
-	return NULL;
-}
-
-static bool
-finish(FILE *f, const char *path, struct error *e)
-{
-	bool ok = !ferror(f);
-
-	ok = fclose(f) == 0 && ok;
-	return ok || fail_errno(e, "%s", path);
-}
-
 bool
 pi_write_past(struct conversation *c, struct error *e)
 {
 	struct pi *p = c->own;
 	struct past past = { 0 };
+	auto_free char *text = NULL;
+	size_t len = 0;
 	time_t now = time(NULL);
 	struct tm tm;
+	bool ok;
 
 	strftime(past.now, sizeof past.now, "%Y-%m-%dT%H:%M:%S.000Z",
 		 gmtime_r(&now, &tm));
 	free(p->past);
 	p->past = copy_format("%s/%s.jsonl", c->scratch, c->cli_id);
-	past.file = create(p->past, e);
-	if (!past.file)
-		return false;
-	if (write_session(&past, c, e))
-		return finish(past.file, p->past, e);
-	fclose(past.file);
-	return false;
+	past.file = open_memstream(&text, &len);
+	assert(past.file);
+	ok = write_session(&past, c, e);
+	(void)fclose(past.file);
+	return ok && c->executor->write(c->executor, p->past,
+					(struct str){ text, len }, e);
 }
 
 bool
 pi_write_instructions(struct conversation *c, struct error *e)
 {
 	struct pi *p = c->own;
-	FILE *f;
 
 	if (!p->instructions)
 		p->instructions = copy_format("%s/%s.system.jsonl", c->scratch,
 					      c->cli_id);
-	f = create(p->instructions, e);
-	if (!f)
-		return false;
-	if (c->system)
-		fwrite(c->system, 1, c->system_len, f);
-	return finish(f, p->instructions, e);
+	return c->executor->write(c->executor, p->instructions,
+				  (struct str){ c->system, c->system_len }, e);
 }
 
 void
@@ -261,9 +233,9 @@ pi_remove_files(struct conversation *c)
 	struct pi *p = c->own;
 
 	if (p->past)
-		(void)unlink(p->past);
+		c->executor->remove(c->executor, p->past);
 	if (p->instructions)
-		(void)unlink(p->instructions);
+		c->executor->remove(c->executor, p->instructions);
 	free(p->past);
 	free(p->instructions);
 	p->past = p->instructions = NULL;

@@ -45,7 +45,7 @@ add_own_instructions(const struct conversation *c, struct words *argv,
 			  : NULL;
 
 	if (c->instance->loads == LOADS_NOTHING || !path ||
-	    access(path, R_OK) != 0)
+	    !c->executor->look(c->executor, path, NULL))
 		return;
 	words_add(argv, "--append-system-prompt");
 	words_add(argv, path);

@@ -1,4 +1,4 @@
-#include "workers/io/program.h"
+#include "workers/executor/program.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -378,9 +378,10 @@ close_theirs(const struct spawn *s)
 }
 
 static void
-cli_init(struct program *c, struct loop *loop)
+program_init(struct program *c, struct executor *x, struct loop *loop)
 {
 	c->loop = loop;
+	c->executor = x;
 	c->process = PROCESS_INIT;
 	c->in = c->out = c->err = -1;
 	c->writable = c->readable = c->complaining = WATCH_INIT;
@@ -394,16 +395,16 @@ cli_init(struct program *c, struct loop *loop)
 }
 
 bool
-program_start(struct program *c, struct loop *loop, const struct spawn *how,
-	      struct error *e)
+program_start(struct program *c, struct executor *x, struct loop *loop,
+	      const struct spawn *how, struct error *e)
 {
 	struct spawn s = *how;
 	bool ok;
 
-	cli_init(c, loop);
+	program_init(c, x, loop);
 	s.in = s.out = s.err = s.pass = -1;
 	ok = make_pipes(c, &s, e) &&
-	     process_start(&c->process, loop, &s, on_exit_of, e);
+	     x->start(x, &c->process, loop, &s, on_exit_of, e);
 	close_theirs(&s);
 	ok = ok && read_on(c, e) &&
 	     loop_watch(loop, &c->complaining, c->err, EPOLLIN, on_complaint,
@@ -414,9 +415,15 @@ program_start(struct program *c, struct loop *loop, const struct spawn *how,
 }
 
 void
+program_signal(const struct program *c, int signal)
+{
+	c->executor->signal(c->executor, &c->process, signal);
+}
+
+void
 program_kill(struct program *c)
 {
-	process_signal(&c->process, SIGKILL);
+	program_signal(c, SIGKILL);
 }
 
 void
@@ -424,7 +431,7 @@ program_fini(struct program *c)
 {
 	if (!c->loop)
 		return;
-	process_fini(&c->process);
+	c->executor->end(c->executor, &c->process);
 	loop_unset(c->loop, &c->resume);
 	loop_unset(c->loop, &c->give_up);
 	hang_up(c, &c->writable, &c->in);

@@ -2,10 +2,10 @@
 /*
  * program - a program whose input is written and whose output is read by lines
  *
- * Standard input is written as fast as the program reads it, standard output
- * is cut into lines, and the end of standard error is kept.  The program gets
- * a process group and a mark (proto/sweep.h) of its own, so that every process
- * that it starts can be found and killed with it.
+ * It runs in an executor.  Standard input is written as fast as the program
+ * reads it, standard output is cut into lines, and the end of standard error is
+ * kept.  The program gets a process group and a mark (proto/sweep.h) of its
+ * own, so that every process that it starts can be found and killed with it.
  *
  * The output of a program that floods it is read slowly, so that the program
  * has to wait, and its neighbours get their share of the machine.
@@ -17,11 +17,12 @@
  * the callback.
  */
 #include "proto/buf.h"
-#include "proto/spawn.h"
+#include "workers/executor/executor.h"
 #include "workers/io/lines.h"
 
 struct program {
 	struct loop *loop; /* NULL: not started, or ended with program_fini() */
+	struct executor *executor;
 	struct process process;
 	int in, out, err; /* our ends of its pipes; -1: closed */
 	struct watch writable, readable, complaining;
@@ -40,8 +41,12 @@ struct program {
 };
 
 /* `in`, `out`, `err` and `pass` of the spawn are not looked at. */
-must_check bool program_start(struct program *, struct loop *,
-			      const struct spawn *, struct error *);
+must_check bool program_start(struct program *, struct executor *,
+			      struct loop *, const struct spawn *,
+			      struct error *);
+
+/* To the whole process group. */
+void program_signal(const struct program *, int signal);
 
 /* Kills its process group; a sweep finds processes that have left the group.
  * `ended` follows. */

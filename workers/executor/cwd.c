@@ -1,4 +1,4 @@
-#include "workers/cli/cwd.h"
+#include "workers/executor/cwd.h"
 
 #include <errno.h>
 #include <fcntl.h>
