@@ -86,11 +86,20 @@ test('real Claude Code answers, and stays warm', async t => {
     assert.deepEqual(texts(cloud.requests.at(-1)), [['user', 'first'], ['assistant', 'answer'], ['user', 'second']]);
   });
 
-  await t.test('usage has cached tokens', async () => {
-    cloud.next({ usage: { input_tokens: 11, cache_read_input_tokens: 400, cache_creation_input_tokens: 0 } });
+  await t.test('usage is OpenAI\'s, with what caches had and what it costs, streamed or not', async () => {
+    const usage = { input_tokens: 11, cache_read_input_tokens: 400, cache_creation_input_tokens: 30, output_tokens: 5 };
+    cloud.next({ usage }, { usage });
     const { json } = await bridge.answers('claude', 'go');
-    assert.equal(json.usage.prompt_tokens_details.cached_tokens, 400);
-    assert.equal(json.usage.prompt_tokens, 411);
+    const { cost_usd: cost, ...numbers } = json.usage;
+    assert.deepEqual(numbers, {
+      prompt_tokens: 441, completion_tokens: 5, total_tokens: 446,
+      prompt_tokens_details: { cached_tokens: 400, cache_write_tokens: 30 },
+      completion_tokens_details: { reasoning_tokens: 0 },
+      cost_source: 'claude_code_list_price',
+    });
+    assert.ok(cost > 0 && cost < 1, `${cost}`);
+    const client = await bridge.streams('claude', 'go', { stream_options: { include_usage: true } }).finishes();
+    assert.deepEqual(client.usage, json.usage);
   });
 
   await t.test('an image goes upstream', async () => {

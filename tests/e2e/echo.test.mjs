@@ -35,8 +35,17 @@ test('echo says what it is told', async t => {
     const client = await bridge.streams('echo', 'hi', { stream_options: { include_usage: true } }).finishes();
     const last = client.chunks.at(-1);
     assert.deepEqual(last.choices, []);
-    assert.equal(typeof last.usage.total_tokens, 'number');
+    assert.deepEqual(Object.keys(last.usage), ['prompt_tokens', 'completion_tokens', 'total_tokens']);
+    assert.equal(last.usage.total_tokens, last.usage.prompt_tokens + last.usage.completion_tokens);
     assert.ok(client.chunks.slice(0, -1).every(chunk => chunk.usage === null));
+    assert.deepEqual((await bridge.answers('echo', 'hi')).json.usage, last.usage);
+  });
+
+  await t.test('what is written in a dialect that no CLI reads is refused by name', async () => {
+    const { status, json } = await bridge.post('/v1/embeddings', { model: 'echo', input: 'hi' });
+    assert.equal(status, 400);
+    assert.equal(json.error.code, 'unsupported_parameter');
+    assert.equal(json.error.message, 'echo answers no requests to /v1/embeddings');
   });
 
   await t.test('headers and a first comment come at once, and comments while it is silent', async () => {

@@ -191,11 +191,21 @@ conversation_lost(struct conversation *c)
 	note("lost");
 }
 
-static const char *
-in_words(struct amount a, char text[24])
+static void
+add_amount(struct buf *b, struct amount a)
 {
-	snprintf(text, 24, "%ju", (uintmax_t)a.count);
-	return a.is_known ? text : "?";
+	if (a.is_known)
+		buf_print(b, "%ju", (uintmax_t)a.count);
+	else
+		buf_print(b, "?");
+}
+
+/* What is known and not 0. */
+static void
+add_part(struct buf *b, struct amount a, const char *what)
+{
+	if (a.count)
+		buf_print(b, ", %ju %s", (uintmax_t)a.count, what);
 }
 
 void
@@ -204,12 +214,19 @@ conversation_finish(struct conversation *c, enum finish_reason reason,
 {
 	static const struct usage not_known = { 0 };
 	const struct usage *u = usage ? usage : &not_known;
-	char input[24], output[24];
+	struct buf used = BUF_INIT(512);
 
-	note("finish %s, %s + %s tokens, by %s", finish_reason_chat(reason),
-	     in_words(u->input, input), in_words(u->output, output),
-	     model ? model : "?");
-	notes.usage = *u;
+	add_amount(&used, u->input);
+	buf_print(&used, " + ");
+	add_amount(&used, u->output);
+	buf_print(&used, " tokens");
+	add_part(&used, u->cached, "from a cache");
+	add_part(&used, u->written, "into a cache");
+	add_part(&used, u->reasoning, "for reasoning");
+	add_part(&used, u->cost, "nanodollars");
+	note("finish %s, " STR_FMT ", by %s", finish_reason_chat(reason),
+	     STR_ARG(buf_str(&used)), model ? model : "?");
+	buf_fini(&used);
 	notes.has_spoken = false;
 }
 

@@ -16,9 +16,8 @@ struct notes {
 	char last;	    /* the kind of what was heard last */
 	bool has_spoken;
 	bool input_ended;
-	bool counts_uuids;  /* each new UUID ends with the next number */
-	unsigned uuids;	    /* that were made */
-	struct usage usage; /* of the turn that finished last */
+	bool counts_uuids; /* each new UUID ends with the next number */
+	unsigned uuids;	   /* that were made */
 };
 
 extern struct notes notes;

@@ -119,6 +119,26 @@ an_answer_without_a_word_is_no_answer(void **state_)
 	must_have_heard_only("text yes\nfinish stop, ? + ? tokens, by ?\n");
 }
 
+/* Those of its sub-agents, too; and what a cache has is part of the input. */
+static void
+the_tokens_of_all_its_answers_count(void **state_)
+{
+	forget();
+	must(hear(STR("{\"type\":\"assistant\",\"message\":{\"usage\":{"
+		      "\"input_tokens\":10,\"output_tokens\":2,"
+		      "\"cache_read_input_tokens\":400}}}\n"
+		      "{\"type\":\"assistant\",\"parent_tool_use_id\":\"t\","
+		      "\"message\":{\"usage\":{\"input_tokens\":1,"
+		      "\"output_tokens\":3,"
+		      "\"cache_creation_input_tokens\":30}}}\n"
+		      "{\"type\":\"result\",\"is_error\":false,\"result\":"
+		      "\"yes\"}\n"),
+		  &e));
+	must_have_heard_only(
+		"text yes\nfinish stop, 441 + 5 tokens, 400 from a "
+		"cache, 30 into a cache, by ?\n");
+}
+
 static void
 it_is_not_waited_for_a_login(void **state_)
 {
@@ -239,6 +259,7 @@ main(void)
 		cmocka_unit_test(another_version_of_it_is_no_worse),
 		cmocka_unit_test(a_line_that_is_damaged_is_not_passed_over),
 		cmocka_unit_test(an_answer_without_a_word_is_no_answer),
+		cmocka_unit_test(the_tokens_of_all_its_answers_count),
 		cmocka_unit_test(it_is_not_waited_for_a_login),
 		cmocka_unit_test(what_it_died_of_is_told_from_its_words),
 		cmocka_unit_test(a_session_is_a_thread_that_is_continued),

@@ -273,6 +273,7 @@ codex_on_usage(struct conversation *c, const json_t *params)
 	static const struct usage_names names = {
 		.input = "inputTokens",
 		.cached = "cachedInputTokens",
+		.written = "cacheWriteInputTokens",
 		.output = "outputTokens",
 		.reasoning = "reasoningOutputTokens",
 	};
