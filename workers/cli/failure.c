@@ -278,10 +278,12 @@ stands_alone(const char *words, const char *number)
 {
 	const char *after = number + 3;
 
-	return (number == words || !(isalnum((unsigned char)number[-1]) ||
-				     strchr("_-.,#", number[-1]))) &&
-	       !isalnum((unsigned char)*after) &&
-	       (!*after || !strchr("_-%", *after)) &&
+	if (number > words &&
+	    (isalnum((unsigned char)number[-1]) || strchr("_-.,#", number[-1])))
+		return false;
+	if (!*after)
+		return true;
+	return !isalnum((unsigned char)*after) && !strchr("_-%", *after) &&
 	       !(strchr(".,", *after) && isdigit((unsigned char)after[1]));
 }
 
