@@ -308,10 +308,12 @@ at_rest[INSTANCE_STATES][INSTANCE_EVENTS] = {
 static void
 walk(enum instance_state state, enum instance_event event, bool works)
 {
-	struct conversation c = busy_conversation();
-	struct instance *inst = in_state(state, works ? &c : NULL);
+	static struct conversation c; /* outlives this: teardown() ends it */
 	enum instance_state to = (works ? at_work : at_rest)[state][event];
+	struct instance *inst;
 
+	c = busy_conversation();
+	inst = in_state(state, works ? &c : NULL);
 	did.exits = 0;
 	instance_event(inst, event, &why);
 	if (inst->state != to)
