@@ -2,12 +2,9 @@
  * What workers/cli promises of a pool with its instances and conversations: the
  * whole life of a turn, with real code from the pool down to program.c and a
  * CLI that is a script in a fake executor.
- *
- * The CLI reads and writes a word a line.  In a shared process each word of a
- * conversation is preceded by its id.
  */
-#include "fake_executor.h"
 #include "waits.h"
+#include "word_harness.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -15,111 +12,6 @@
 #include "workers/cli/eviction.h"
 #include "workers/cli/pool.h"
 #include "workers/cli/spares.h"
-
-/* ---- a harness ---- */
-
-static bool
-command(struct conversation *c, struct words *argv, struct words *env,
-	struct error *e)
-{
-	return true;
-}
-
-static bool
-instance_command(struct instance *inst, struct words *argv, struct words *env,
-		 struct error *e)
-{
-	return true;
-}
-
-static void
-tell(struct conversation *c, const char *word)
-{
-	auto_free char *text = c->pool->harness->shares
-				       ? copy_format("%s %s\n", c->cli_id, word)
-				       : copy_format("%s\n", word);
-
-	conversation_write(c, str_of(text));
-}
-
-static void
-handshake(struct conversation *c)
-{
-	tell(c, c->resumed ? "resume" : "open");
-}
-
-static void
-say(struct conversation *c)
-{
-	tell(c, "say");
-}
-
-static void
-interrupt(struct conversation *c)
-{
-	tell(c, "stop");
-}
-
-static void
-close_it(struct conversation *c)
-{
-	tell(c, "close");
-}
-
-static bool
-hear(struct conversation *c, struct str word, struct error *e)
-{
-	struct error stopped = { 0 };
-
-	fail_with(&stopped, ERR_HARNESS, "it was stopped");
-	if (str_is(word, "ready"))
-		conversation_ready(c);
-	else if (str_is(word, "lost"))
-		conversation_lost(c);
-	else if (str_is(word, "end"))
-		conversation_finish(c, FINISH_STOP, NULL, NULL);
-	else if (str_is(word, "stopped"))
-		conversation_fail(c, &stopped);
-	else if (str_is(word, "alone"))
-		conversation_speaks_alone(c);
-	else if (str_is(word, "silent"))
-		conversation_falls_silent(c);
-	else if (str_is(word, "nonsense"))
-		return fail_with(e, ERR_HARNESS, "it speaks nonsense");
-	else
-		conversation_text(c, word);
-	return true;
-}
-
-static void
-instance_handshake(struct instance *inst)
-{
-	instance_write(inst, STR("hello\n"));
-}
-
-static bool
-instance_line(struct instance *inst, struct str line, struct error *e)
-{
-	struct str word, id = str_cut(line, ' ', &word);
-	auto_free char *cli_id = copy(id);
-	struct conversation *c = instance_conversation(inst, cli_id);
-
-	if (str_is(line, "up"))
-		instance_ready(inst);
-	else if (c)
-		return hear(c, word, e);
-	return true;
-}
-
-static const char *const none[] = { NULL };
-static const char *const modes[] = { "default", NULL };
-static struct harness harness;
-
-const struct harness *
-harness_of(const char *name, struct error *e)
-{
-	return &harness;
-}
 
 /* ---- turns, which take note of what they are told ---- */
 
@@ -212,21 +104,6 @@ static struct fake_executor fake;
 static struct pool pool;
 static const struct process no_prober;
 
-/* A CLI that is ready as soon as it is asked. */
-static void
-opens_at_once(struct fake_cli *cli, struct str line)
-{
-	struct str word, id = str_cut(line, ' ', &word);
-	auto_free char *ready = copy_format(STR_FMT " ready", STR_ARG(id));
-
-	if (str_is(line, "open") || str_is(line, "resume"))
-		fake_cli_says(cli, "ready");
-	else if (str_is(line, "hello"))
-		fake_cli_says(cli, "up");
-	else if (str_is(word, "open"))
-		fake_cli_says(cli, ready);
-}
-
 static int
 begins(void **state)
 {
@@ -243,18 +120,11 @@ begins(void **state)
 		.max_idle = 8,
 		.shares = 4,
 	};
-	harness = (struct harness){ .permission_modes = modes,
-				    .models = none,
-				    .loads = LOADS_EVERYTHING,
-				    .command = command,
-				    .handshake = handshake,
-				    .say = say,
-				    .interrupt = interrupt,
-				    .line = hear };
+	word_harness_is(false);
 	first = second = (struct asked){ 0 };
 	must(loop_init(&worker.loop, &e));
 	fake_executor_init(&fake, &worker.loop);
-	fake.script = opens_at_once;
+	fake.script = word_cli_opens;
 	pool = (struct pool){ .executor = &fake.executor,
 			      .other = &no_prober,
 			      .ready = on_ready,
@@ -273,16 +143,6 @@ ends(void **state)
 	fake_executor_fini(&fake);
 	loop_fini(&worker.loop);
 	return 0;
-}
-
-static void
-conversations_share_processes(void)
-{
-	harness.shares = 4;
-	harness.instance_command = instance_command;
-	harness.instance_handshake = instance_handshake;
-	harness.instance_line = instance_line;
-	harness.close = close_it;
 }
 
 /* ---- what a test says and waits for ---- */
@@ -477,7 +337,7 @@ a_conversation_that_the_cli_has_lost_is_over(void **state)
 	assert_null(pool_find(&pool, "s", 0));
 	assert_int_equal(fake.clis[0].kills, 1);
 
-	fake.script = opens_at_once;
+	fake.script = word_cli_opens;
 	begin("s", "new", &second);
 	hears(&fake.clis[1], "open\nsay\n");
 	fake_cli_says(&fake.clis[1], "end");
@@ -684,7 +544,7 @@ what_an_ended_process_has_left_is_swept_and_no_other(void **state)
 static void
 conversations_of_a_shared_process_do_not_hear_each_other(void **state)
 {
-	conversations_share_processes();
+	word_harness_is(true);
 	begin("s", "a", &first);
 	begin("t", "b", &second);
 	hears(&fake.clis[0], "b say\n");
@@ -704,7 +564,7 @@ conversations_of_a_shared_process_do_not_hear_each_other(void **state)
 static void
 the_crash_of_a_shared_process_fails_each_of_its_turns_once(void **state)
 {
-	conversations_share_processes();
+	word_harness_is(true);
 	begin("s", "a", &first);
 	begin("t", "b", &second);
 	hears(&fake.clis[0], "b say\n");
