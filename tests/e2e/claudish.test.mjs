@@ -68,7 +68,9 @@ async function startLine(cloud, url) {
   };
 }
 
-const environment = url => ({ CLAUDISH_BIN: CLAUDE_BIN, CLAUDISH_URL: url, CLAUDISH_ENV_IS_SANDBOX: '1', CLAUDISH_ENV_ANTHROPIC_MODEL: MODEL });
+const environment = url => ({
+  CLAUDISH_BIN: CLAUDE_BIN, CLAUDISH_URL: url, CLAUDISH_ENV_IS_SANDBOX: '1', CLAUDISH_ENV_ANTHROPIC_MODEL: MODEL, CLAUDISH_MODELS: `${MODEL}, ll@fake-small`,
+});
 
 const cli = {
   ...clis.claudish,
@@ -97,8 +99,7 @@ test('a name with "@" and "/" goes through untouched, and costs no request of it
   assert.deepEqual(cloud.sideRequests, []);
 
   const { data } = (await bridge.get('/v1/models')).json;
-  assert.ok(data.some(({ id }) => id === 'claudish/openrouter@deepseek/deepseek-r1'));
-  assert.ok(data.every(({ id }) => !id.includes('sonnet')), 'none of Anthropic\'s');
+  assert.deepEqual(data.map(({ id }) => id), ['claudish/default', `claudish/${MODEL}`, 'claudish/ll@fake-small'], 'those that the operator has named');
 
   const refused = await bridge.refuses(404, 'model_not_found', 'claudish/nobody@nothing', 'hi');
   assert.match(refused.json.error.message, /could not be routed/);
@@ -146,7 +147,8 @@ test('no account of the user\'s reaches the proxy', async t => {
 test('without a model that it is to take, one must be named', async t => {
   const proxy = await startAnthropic();
   t.after(() => proxy.close());
-  const bridge = await startBridge(t, { backends: ['claudish'], env: { ...environment(proxy.url), CLAUDISH_ENV_ANTHROPIC_MODEL: '' } });
+  const bridge = await startBridge(t, { backends: ['claudish'], env: { ...environment(proxy.url), CLAUDISH_ENV_ANTHROPIC_MODEL: '', CLAUDISH_MODELS: '' } });
+  assert.deepEqual((await bridge.get('/v1/models')).json.data, []);
   const { json } = await bridge.refuses(404, 'model_not_found', 'claudish', 'hi');
   assert.match(json.error.message, /claudish\/openrouter@deepseek/);
   assert.deepEqual([...proxy.requests, ...proxy.sideRequests].filter(({ method }) => method === 'POST'), []);

@@ -14,6 +14,7 @@ suite({
   cli,
   logIn: /codex login/,
   install: /npm install -g @openai\/codex/,
+  shares: true,
   model: { id: 'fake-small' },
   rules: 'said',
 });

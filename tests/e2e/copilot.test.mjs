@@ -8,6 +8,7 @@ suite({
   cli: clis.copilot,
   logIn: /run copilot login/,
   install: /npm install -g @github\/copilot/,
+  shares: true,
   rules: 'said',
   lacks: ['cuts', 'history', 'forgetting', 'delays'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,

@@ -26,6 +26,7 @@ suite({
   logIn: /run gemini and log in/,
   install: /npm install -g @google\/gemini-cli/,
   model: { id: 'gemini-2.5-flash' },
+  shares: true,
   rules: 'said',
   lacks: ['cuts', 'history', 'forgetting', 'delays', 'results'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,

@@ -39,6 +39,7 @@ suite({
   logIn: /run kimi login/,
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
+  shares: true,
   rules: 'said',
   lacks: ['cuts', 'history', 'forgetting', 'delays'],
 });

@@ -15,6 +15,7 @@ suite({
   logIn: /opencode auth login/,
   install: /npm install -g opencode-ai/,
   model: { id: 'fake/fake-small', upstream: 'fake-small' },
+  shares: true,
   lacks: ['cuts', 'forgetting'], // a session is deleted, but its words are still in the free pages of a database
 });
 

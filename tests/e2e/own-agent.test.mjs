@@ -3,6 +3,7 @@
 import { clis } from './clis.mjs';
 import { harnessOf } from './suite/harness.mjs';
 import { recordsChecks } from './suite/records.mjs';
+import { requestChecks } from './suite/requests.mjs';
 import { termsChecks } from './suite/terms.mjs';
 
 const NAME = 'mine';
@@ -15,7 +16,8 @@ const cli = {
   },
 };
 
-const harness = harnessOf({ name: NAME, cli, rules: 'said', lacks: ['cuts'] });
+const harness = harnessOf({ name: NAME, cli, shares: true, rules: 'said', lacks: ['cuts', 'failures'] });
 
 termsChecks(harness);
 recordsChecks(harness);
+requestChecks(harness);

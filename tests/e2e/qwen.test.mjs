@@ -31,6 +31,7 @@ suite({
   model: { id: 'fake-small' },
   rules: 'said',
   loads: ['nothing'],
+  shares: true,
   lacks: ['cuts', 'history', 'forgetting', 'delays', 'haste'],
 });
 

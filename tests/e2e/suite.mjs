@@ -7,9 +7,10 @@
 //     logIn: /codex login/,            what is said to one that is not logged in
 //     install: /npm i/,                and to one that is not installed
 //     model: { id: 'fake-small' },     one that is not the default, and what the vendor gets, if that is another name
+//     shares: true,                    one process holds many conversations
 //     loads: ['nothing', 'project'],   what <NAME>_LOADS can keep to beside everything
 //     lacks: ['images', 'usage'],      what of images, usage, reasoning, deltas, history, forgetting, warmth, results
-//                                      of its tools, delays that it was told, haste to
+//                                      of its tools, failures of its vendor's that are no answer, delays that it was told, haste to
 //                                      give up on a vendor, cuts of its records that it
 //                                      notices it cannot do
 //     rules: 'said',                   later instructions are a message of the conversation, behind the former ones;
@@ -29,6 +30,7 @@ import { conversationChecks } from './suite/conversations.mjs';
 import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
 import { messageChecks } from './suite/messages.mjs';
 import { recordsChecks } from './suite/records.mjs';
+import { requestChecks } from './suite/requests.mjs';
 import { termsChecks } from './suite/terms.mjs';
 
 const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
@@ -391,6 +393,7 @@ export function suite(description) {
   messageChecks(harness);
   termsChecks(harness);
   recordsChecks(harness);
+  requestChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {

@@ -346,11 +346,11 @@ a_system_prompt_is_told_once(void **state_)
 }
 
 static void
-default_is_no_name_of_a_model(void **state_)
+the_default_model_is_said_only_after_another(void **state_)
 {
 	open_session("qwen");
 	state.default_model = copy(STR("usual"));
-	talk.model = "default";
+	talk.model = NULL;
 	say("hi");
 	assert_int_equal(prompts_written(), 1);
 	acp_forget_turn(&state);
@@ -360,7 +360,6 @@ default_is_no_name_of_a_model(void **state_)
 	forget();
 	open_session("copilot");
 	state.choice = ACP_NO_CHOICE;
-	talk.model = "default";
 	say("hi");
 	assert_int_equal(prompts_written(), 1);
 	forget();
@@ -470,7 +469,7 @@ main(void)
 		cmocka_unit_test(
 			a_prompt_that_the_agent_would_not_take_is_not_sent),
 		cmocka_unit_test(a_system_prompt_is_told_once),
-		cmocka_unit_test(default_is_no_name_of_a_model),
+		cmocka_unit_test(the_default_model_is_said_only_after_another),
 		cmocka_unit_test(which_ones_lose_a_session_elsewhere),
 		cmocka_unit_test(what_is_said_twice_is_heard_once),
 		cmocka_unit_test(gemini_opens_a_session_under_another_name),

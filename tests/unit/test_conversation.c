@@ -707,6 +707,19 @@ one_that_is_stale_ends_with_its_work_in_the_background(void **state)
 	assert_int_equal(did.retires, 1);
 }
 
+static void
+the_name_default_is_no_model(void **state_)
+{
+	struct conversation c = { 0 };
+
+	conversation_take_model(&c, "small");
+	assert_string_equal(c.model, "small");
+	conversation_take_model(&c, "default");
+	assert_null(c.model);
+	conversation_take_model(&c, NULL);
+	assert_null(c.model);
+}
+
 int
 main(void)
 {
@@ -730,6 +743,7 @@ main(void)
 		TEST(a_turn_that_was_said_is_not_put_at_risk_by_an_interrupt),
 		TEST(the_end_of_a_stopped_turn_moves_no_mark),
 		TEST(too_much_between_turns_is_cut),
+		TEST(the_name_default_is_no_model),
 		TEST(a_spare_may_be_ready_before_it_is_taken),
 		TEST(its_own_turn_has_a_limit_even_if_silence_has_none),
 		TEST(the_end_of_its_own_turn_does_not_lengthen_its_life),

@@ -517,7 +517,6 @@ static void
 a_model_is_named_by_its_provider(void **state_)
 {
 	asked_for(NULL, NULL);
-	asked_for("default", NULL);
 	asked_for("fake/org/slashed", "\"model\":{\"providerID\":\"fake\","
 				      "\"modelID\":\"org/slashed\"}");
 	asked_for("opencode/free", "\"model\":{\"providerID\":\"opencode\","

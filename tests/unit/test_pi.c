@@ -323,7 +323,7 @@ a_model_is_told_before_the_message(void **state_)
 	must_have_written("{\"provider\":\"p\",\"modelId\":\"c\"");
 	open_it((struct conversation){ .model = "q/org/b" });
 	must_have_written("{\"provider\":\"q\",\"modelId\":\"org/b\"");
-	open_it((struct conversation){ .model = "default" });
+	open_it((struct conversation){ .model = NULL });
 	must_not_have_written("set_model");
 	must_have_written("hello");
 }

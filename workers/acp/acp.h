@@ -201,9 +201,6 @@ bool acp_names_models(void);
 /* models.c: from the answer that opened the session. */
 void acp_read_models(struct conversation *, const json_t *opened);
 
-/* The model that the turn names; NULL: the agent's own default. */
-const char *acp_model_of(const struct conversation *);
-
 /* Asks for the turn's model.  False if the session has it already. */
 bool acp_ask_model(struct conversation *);
 

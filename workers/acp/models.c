@@ -157,13 +157,6 @@ acp_read_models(struct conversation *c, const json_t *opened)
 	json_decref(list.rows);
 }
 
-/* "default" is not a name: it is what the agent takes if it is told nothing. */
-const char *
-acp_model_of(const struct conversation *c)
-{
-	return c->model && strcmp(c->model, "default") ? c->model : NULL;
-}
-
 static bool
 is_unknown_method(const json_t *error)
 {
@@ -242,7 +235,7 @@ bool
 acp_ask_model(struct conversation *c)
 {
 	struct acp *own = c->own;
-	const char *model = acp_model_of(c);
+	const char *model = c->model;
 	const char *id = model ? id_of(own, model) : own->default_model;
 	const char *has = own->model   ? own->model
 			  : c->resumed ? NULL

@@ -213,8 +213,7 @@ finish(struct conversation *c, enum finish_reason reason)
 	own->preface = NULL;
 	acp_forget_turn(own);
 	own->may_speak = true;
-	conversation_finish(c, reason, &usage,
-			    *model ? model : acp_model_of(c));
+	conversation_finish(c, reason, &usage, *model ? model : c->model);
 }
 
 /* An agent that has swallowed an error of its vendor's ends a turn like this,

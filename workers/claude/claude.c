@@ -203,9 +203,10 @@ static void
 say(struct conversation *c)
 {
 	struct claude *own = c->own;
+	const char *model = c->model ? c->model : own->usual_model;
 	char id[32];
 
-	if (own->needs_model && !c->model) {
+	if (own->needs_model && !model) {
 		claudish_ask_for_model(c);
 		return;
 	}
@@ -214,17 +215,16 @@ say(struct conversation *c)
 	own->resets_at = 0;
 	free(own->prompt);
 	own->prompt = prompt_of(c);
-	if (!own->is_asked_for_model && same_model(c->model, own->said_model)) {
+	if (!own->is_asked_for_model && same_model(model, own->said_model)) {
 		claude_send_prompt(c);
 		return;
 	}
 	free(own->asked_model);
-	own->asked_model = copy(str_of(c->model));
+	own->asked_model = copy(str_of(model));
 	own->is_asked_for_model = true;
 	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++own->asked);
 	ask(c, id,
-	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model",
-		      c->model));
+	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model", model));
 }
 
 void
@@ -300,6 +300,7 @@ clear(struct conversation *c)
 
 	history_remove(c);
 	free(own->said_model);
+	free(own->usual_model);
 	free(own->asked_model);
 	free(own->prompt);
 	memset(own, 0, sizeof *own);
@@ -370,7 +371,7 @@ static const struct harness claude = {
 };
 
 /* There is no trial: it would list Anthropic's models and not the proxy's. */
-static const struct harness claudish = {
+static struct harness claudish = {
 	.tested = "2.1.330",
 	.own = sizeof(struct claude),
 	.may_see = may_see,
@@ -391,11 +392,14 @@ static const struct harness claudish = {
 	.ended = ended,
 	.rewinds = true,
 	.recalls = true,
-	.models = claudish_models,
 };
 
 const struct harness *
 harness_of(const char *name, struct error *e)
 {
-	return !strcmp(name, "claudish") ? &claudish : &claude;
+	if (strcmp(name, "claudish"))
+		return &claude;
+	if (!claudish.models)
+		claudish.models = claudish_models();
+	return &claudish;
 }

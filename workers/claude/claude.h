@@ -50,7 +50,9 @@ struct claude {
 	char model[MAX_MODEL];	      /* who answers, as the vendor calls it */
 	struct paragraphs paragraphs; /* of this turn */
 	bool gave_up;		      /* the CLI gave up the answer under way */
-	bool needs_model; /* there is no default: a turn must name one */
+	bool needs_model;  /* there is no default: a turn must name one */
+	char *usual_model; /* that the CLI begins with and does not go back to
+			    * by itself; NULL: not known */
 	char failure[MAX_NAME +
 		     1];   /* the CLI's word for what went wrong; "": none */
 	int64_t resets_at; /* Unix seconds; 0: not told */
@@ -109,4 +111,7 @@ bool claudish_add(struct conversation *, struct words *argv, struct words *env,
 /* Fails a turn that names no model. */
 void claudish_ask_for_model(struct conversation *);
 
-extern const char *const claudish_environment[], *const claudish_models[];
+extern const char *const claudish_environment[];
+
+/* Names as in harness.h, until the next call. */
+const char *const *claudish_models(void);

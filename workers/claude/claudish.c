@@ -38,13 +38,6 @@ const char *const claudish_environment[] = {
 	NULL,
 };
 
-const char *const claudish_models[] = {
-	"openrouter@deepseek/deepseek-r1",
-	"google@gemini-2.0-flash",
-	"zai@glm-4.6",
-	NULL,
-};
-
 /* The variables that name the server and the account. */
 static const char *const identity[] = {
 	"ANTHROPIC_BASE_URL",	   "ANTHROPIC_AUTH_TOKEN",
@@ -91,6 +84,29 @@ add_settings(struct conversation *c, struct words *argv,
 	return true;
 }
 
+/*
+ * Only the operator knows for which vendors the proxy has keys.  So the models
+ * are the default one, if there is one, and those that CLAUDISH_MODELS names.
+ */
+const char *const *
+claudish_models(void)
+{
+	static struct words models;
+	static const char *const none[] = { NULL };
+	struct str usual = variable_value("CLAUDISH_ENV_ANTHROPIC_MODEL");
+	struct str name, rest = variable_value("CLAUDISH_MODELS");
+
+	words_fini(&models);
+	if (usual.len) {
+		words_add(&models, "default");
+		words_print(&models, STR_FMT, STR_ARG(usual));
+	}
+	while (str_word(&rest, &name))
+		if (!str_same(name, usual))
+			words_print(&models, STR_FMT, STR_ARG(name));
+	return models.ptr ? (const char *const *)models.ptr : none;
+}
+
 /* Claude Code's default model is one of Anthropic's. */
 void
 claudish_ask_for_model(struct conversation *c)
@@ -98,8 +114,8 @@ claudish_ask_for_model(struct conversation *c)
 	struct error e = { 0 };
 
 	fail_with(&e, ERR_NO_MODEL,
-		  "claudish: name a model, such as \"claudish/%s\"",
-		  claudish_models[0]);
+		  "claudish: name a model, such as "
+		  "\"claudish/openrouter@deepseek/deepseek-r1\"");
 	conversation_fail(c, &e);
 }
 
@@ -112,7 +128,10 @@ add_model(struct conversation *c, struct words *argv, const struct words *env)
 {
 	struct claude *own = c->own;
 
-	own->needs_model = !*value_of(env, "ANTHROPIC_MODEL");
+	own->needs_model = true;
+	own->usual_model = copy(str_of(words_value(env, "ANTHROPIC_MODEL")));
+	if (!c->model)
+		own->said_model = copy(str_of(own->usual_model));
 	if (!c->model || !is_plain_model(c->model))
 		return;
 	words_print(argv, "--model=%s", c->model);

@@ -71,6 +71,10 @@ bool conversation_is_free(const struct conversation *);
  * be over when this returns. */
 void conversation_give(struct conversation *, struct turn *);
 
+/* What its next turn is for; NULL or "default": what the CLI takes by itself.
+ */
+void conversation_take_model(struct conversation *, const char *model);
+
 /* Says the messages of its turn to the CLI.  Called by pool->ready only. */
 void conversation_say(struct conversation *, const char *model,
 		      const json_t *messages, size_t from);

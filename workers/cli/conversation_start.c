@@ -59,7 +59,7 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
 	c->knows_system = plan->knows_system;
-	c->model = copy(str_of(plan->model));
+	conversation_take_model(c, plan->model);
 	c->position = copy(str_of(plan->position));
 	c->resumed = plan->resumed;
 	c->is_rewound = plan->is_rewound;

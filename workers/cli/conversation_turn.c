@@ -27,13 +27,22 @@ conversation_give(struct conversation *c, struct turn *t)
 	conversation_event(c, ON_TURN, NULL);
 }
 
+/* A harness need not know that its prefix and <prefix>/default are the same. */
+void
+conversation_take_model(struct conversation *c, const char *model)
+{
+	bool is_default = model && !strcmp(model, "default");
+
+	free((char *)c->model);
+	c->model = is_default ? NULL : copy(str_of(model));
+}
+
 void
 conversation_say(struct conversation *c, const char *model,
 		 const json_t *messages, size_t from)
 {
-	free((char *)c->model);
+	conversation_take_model(c, model);
 	free((char *)c->position);
-	c->model = copy(str_of(model));
 	c->position = NULL; /* until this turn has one */
 	c->messages = messages;
 	c->from = from;

@@ -142,7 +142,7 @@ struct conversation {
 				* has returned. */
 
 	/* For say(); the model is also there before. */
-	const char *model;	/* NULL: the default */
+	const char *model;	/* NULL: the default; never "default" */
 	const json_t *messages; /* all that the caller has sent... */
 	/* ...of which the CLI must hear those from here on, all the user's */
 	size_t from;

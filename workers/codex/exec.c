@@ -55,7 +55,7 @@ add_model(const struct conversation *c, struct words *argv, struct error *e)
 {
 	struct str model, provider = str_cut(str_of(c->model), '/', &model);
 
-	if (!c->model || !strcmp(c->model, "default"))
+	if (!c->model)
 		return true;
 	if (!is_plain_model(c->model))
 		return fail_with(e, ERR_NO_MODEL, "codex: no such model: %s",

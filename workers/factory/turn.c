@@ -80,8 +80,7 @@ wanted_model(const struct conversation *c)
 {
 	const struct factory *f = c->own;
 
-	if (c->model && strcmp(c->model, "default") != 0 &&
-	    strcmp(c->model, "droid") != 0)
+	if (c->model && strcmp(c->model, "droid") != 0)
 		return c->model;
 	return f->default_model;
 }

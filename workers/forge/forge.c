@@ -13,7 +13,7 @@ add_model(const struct conversation *c, struct words *env, struct error *e)
 	auto_free char *provider = NULL, *model = NULL;
 	struct str rest, name;
 
-	if (!c->model || !strcmp(c->model, "default"))
+	if (!c->model)
 		return true;
 	name = str_cut(str_of(c->model), '/', &rest);
 	if (!is_plain_model(c->model) || !name.len || !rest.len)

@@ -88,7 +88,7 @@ model_of(const struct conversation *c, json_t **model, struct error *e)
 	const struct opencode *o = c->own;
 
 	*model = NULL;
-	if (c->model && strcmp(c->model, "default"))
+	if (c->model)
 		*model = model_named(s, c->model);
 	else if (!o->has_default && s->first_model)
 		*model = model_named(s, s->first_model);

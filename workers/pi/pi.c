@@ -214,9 +214,7 @@ wanted_model(const struct conversation *c)
 {
 	const struct pi *p = c->own;
 
-	if (c->model && strcmp(c->model, "default") != 0)
-		return c->model;
-	return p->default_model;
+	return c->model ? c->model : p->default_model;
 }
 
 /* `model` is "provider/model", and may have further slashes.  Without a

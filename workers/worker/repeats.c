@@ -260,10 +260,13 @@ join(struct turn *t, const struct msg_submit *m)
 			  t->listeners.len);
 	else
 		(void)has_room_for(t->worker, &t->story, &e);
-	if (e.code)
+	if (e.code) {
 		listener_refuse(t->worker, m, &e);
-	else
-		turn_join(t, m);
+		return;
+	}
+	log_info("order %ju: turn %ju, which asks for the same, answers it",
+		 (uintmax_t)m->turn, (uintmax_t)t->id);
+	turn_join(t, m);
 }
 
 /* What is told of the failure of an earlier order, and when it will be run. */

@@ -1,0 +1,18 @@
+// What a request may count on beside its answer: the model that it names, one run, and peace from its neighbours.
+// One bridge serves all of these checks, because a CLI takes seconds to start.
+import { test } from '../bridge.mjs';
+import { modelChecks } from './models.mjs';
+import { neighbourChecks } from './neighbours.mjs';
+import { repeatChecks } from './repeats.mjs';
+
+export function requestChecks(harness) {
+  const { name, shares, start } = harness;
+
+  test(`${name}: its models can be asked for, and a turn runs once and costs its neighbours nothing`, async t => {
+    const started = await start(t);
+    await modelChecks(t, harness, started);
+    await repeatChecks(t, harness, started);
+    if (shares)
+      await neighbourChecks(t, harness, started);
+  });
+}
