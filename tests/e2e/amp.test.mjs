@@ -17,6 +17,7 @@ const cli = {
   setUp: (home, cloud) => ({ AMP_BIN: fake(home, 'amp'), AMP_ENV_AMP_URL: cloud.url, AMP_ENV_AMP_API_KEY: 'sgamp-loopback' }),
   install: () => ({ AMP_BIN: REAL }),
   shell: command => ({ name: 'Bash', input: { cmd: command } }),
+  background: command => ({ name: 'Bash', input: { cmd: `(${command}) >/dev/null 2>&1 &` } }),
   reads: { user: '.config/amp/AGENTS.md', project: 'AGENTS.md' },
 };
 
@@ -26,7 +27,7 @@ suite({
   install: /npm install -g @ampcode\/cli/,
   model: { id: 'low', upstream: 'fake-small' },
   rules: 'said',
-  lacks: ['cuts', 'images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
+  lacks: ['cuts', 'background', 'images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
 });
 
 const start = (t, env) => startBridge(t, { backends: ['amp'], env: { AMP_BIN: REAL, AMP_ENV_AMP_URL: UNREACHABLE, ...env } });

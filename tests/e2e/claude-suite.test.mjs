@@ -4,5 +4,5 @@ import { suite } from './suite.mjs';
 
 suite({
   name: 'claude', cli: clis.claude, install: /npm/, logIn: /\/login/,
-  model: { id: 'claude-haiku-4-5' }, loads: ['nothing', 'project'],
+  model: { id: 'claude-haiku-4-5' }, loads: ['nothing', 'project'], goesOn: 'aloud',
 });

@@ -86,7 +86,7 @@ const cli = {
 
 suite({
   name: 'claudish', cli, install: /CLAUDISH_URL is not set/, logIn: /CLAUDISH_URL/,
-  model: { id: 'll@fake-small', upstream: 'fake-small' }, loads: ['nothing', 'project'],
+  model: { id: 'll@fake-small', upstream: 'fake-small' }, loads: ['nothing', 'project'], goesOn: 'aloud',
 });
 
 test('a name with "@" and "/" goes through untouched, and costs no request of its own', async t => {

@@ -43,15 +43,19 @@ const script = (name, path, runtime = NODE) => home => wrapper(home, name, runti
 // A stand-in for a program itself.
 export const fake = (home, name) => wrapper(home, name, NODE, `../fakes/${name}.mjs`);
 
+// A command that nobody waits for, of a shell that has no other word for it.
+const inBackground = command => `(${command}) >/dev/null 2>&1 &`;
+
 // Lists of models that are asked for unasked are no turns.
 const asksForModels = ({ method }) => method === 'GET';
 const openai = isSide => () => startOpenAI({ isSide: asked => asksForModels(asked) || isSide?.(asked) });
 
 // program(home) is where it is; configure(home, cloud) writes what it reads, and returns its environment.
-// shell(command) is a call of its own tool for commands: a behaviour's toolUse.  reads names the files that
-// it takes instructions from, of its user's (in the home) and of a project's.  once(text) is how to ask it by
-// hand, all permissions given, and quiet what it needs then that the bridge gives it by itself.  full is what its
-// vendor answers when the conversation does not fit into the model's context.
+// shell(command) is a call of its own tool for commands: a behaviour's toolUse; background(command) is one that goes
+// on when its turn is over.  reads names the files that it takes instructions from, of its user's (in the home) and
+// of a project's.  once(text) is how to ask it by hand, all permissions given, and quiet what it needs then that the
+// bridge gives it by itself.  full is what its vendor answers when the conversation does not fit into the model's
+// context.
 const known = {
   claude: {
     start: () => startAnthropic(),
@@ -61,6 +65,7 @@ const known = {
       IS_SANDBOX: '1', // it refuses to run as root without being asked about it, anywhere else
     }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
+    background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },
     full: 'prompt is too long: 213462 tokens > 200000 maximum',
     once: text => ['--dangerously-skip-permissions', '-p', text],
@@ -84,6 +89,7 @@ wire_api = "responses"
       return { FAKE_API_KEY: 'sk-loopback' };
     },
     shell: cmd => ({ name: 'exec_command', input: { cmd } }),
+    background: cmd => ({ name: 'exec_command', input: { cmd, yield_time_ms: 250 } }),
     reads: { user: '.codex/AGENTS.md', project: 'AGENTS.md' },
     full: 'Your input exceeds the context window of this model. Please adjust your input and try again.',
     once: text => ['exec', '--disable', 'plugins', '--dangerously-bypass-approvals-and-sandbox', '--skip-git-repo-check', text],
@@ -112,6 +118,7 @@ wire_api = "responses"
       return {};
     },
     shell: command => ({ name: 'bash', input: { command } }),
+    background: command => ({ name: 'bash', input: { command: inBackground(command) } }),
     reads: { user: '.config/opencode/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['run', '--format', 'json', text],
@@ -132,6 +139,7 @@ wire_api = "responses"
       return { GEMINI_API_KEY: 'gk-loopback', GOOGLE_GEMINI_BASE_URL: cloud.url };
     },
     shell: command => ({ name: 'run_shell_command', input: { command } }),
+    background: command => ({ name: 'run_shell_command', input: { command, is_background: true } }),
     reads: { user: '.gemini/GEMINI.md', project: 'GEMINI.md' },
     full: 'The input token count (1196265) exceeds the maximum number of tokens allowed (1048576).',
     once: text => ['-m', 'gemini-2.5-flash', '--skip-trust', '--yolo', '-p', text],
@@ -146,6 +154,7 @@ wire_api = "responses"
       return { OPENAI_API_KEY: 'sk-loopback', OPENAI_BASE_URL: `${cloud.url}/v1`, OPENAI_MODEL: 'fake-large' };
     },
     shell: command => ({ name: 'run_shell_command', input: { command, is_background: false, description: 'run it' } }),
+    background: command => ({ name: 'run_shell_command', input: { command, is_background: true, description: 'run it' } }),
     reads: { user: '.qwen/QWEN.md', project: 'QWEN.md' },
     full: '<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]',
     once: text => ['--yolo', '-p', text],
@@ -160,6 +169,7 @@ wire_api = "responses"
       KIMI_MODEL_PROVIDER_TYPE: 'kimi', KIMI_MODEL_CAPABILITIES: 'image_in,thinking,tool_use',
     }),
     shell: command => ({ name: 'Bash', input: { command } }),
+    background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
     reads: { user: '.kimi-code/AGENTS.md', project: 'AGENTS.md' },
     full: 'Invalid request: Your request exceeded model token limit: 262144 (requested: 270000)',
     once: text => ['-p', text],
@@ -174,6 +184,7 @@ wire_api = "responses"
       COPILOT_MODEL: 'fake-large',
     }),
     shell: command => ({ name: 'bash', input: { command, description: 'run it' } }),
+    background: command => ({ name: 'bash', input: { command, description: 'run it', mode: 'async' } }),
     reads: { user: '.copilot/copilot-instructions.md', project: 'AGENTS.md' },
     full: 'prompt token count of 130000 exceeds the limit of 128000',
     once: text => ['--allow-all-tools', '-p', text],
@@ -194,6 +205,10 @@ wire_api = "responses"
     shell: command => ({
       name: 'Execute',
       input: { command, summary: 'Run what was asked for', riskLevel: 'low', riskLevelReason: 'It changes nothing.' },
+    }),
+    background: command => ({
+      name: 'Execute',
+      input: { command, summary: 'Run what was asked for', riskLevel: 'low', riskLevelReason: 'It changes nothing.', fireAndForget: true },
     }),
     reads: { user: '.factory/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
@@ -217,6 +232,7 @@ wire_api = "responses"
       return {};
     },
     shell: command => ({ name: 'bash', input: { command } }),
+    background: command => ({ name: 'bash', input: { command: inBackground(command) } }),
     reads: { user: '.pi/agent/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['-p', text],
@@ -230,6 +246,7 @@ wire_api = "responses"
       LITELLM_BASE_URL: cloud.url, LITELLM_API_KEY: 'sk-loopback', CLAUDE_PATH: CLAUDE, IS_SANDBOX: '1',
     }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
+    background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['--models-skip-update', '--no-auto-approve', '--dangerously-skip-permissions', '--model', 'll@fake-large', '-p', text],

@@ -9,7 +9,7 @@ suite({
   logIn: /run copilot login/,
   install: /npm install -g @github\/copilot/,
   shares: true,
-  rules: 'said',
+  rules: 'said', goesOn: 'in the turn',
   lacks: ['cuts', 'history', 'forgetting', 'delays'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,
 });

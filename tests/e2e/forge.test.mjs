@@ -18,6 +18,7 @@ const cli = {
   },
   install: home => ({ FORGE_BIN: fake(home, 'forge') }),
   shell: command => ({ name: 'shell', input: { command } }),
+  background: command => ({ name: 'shell', input: { command: `(${command}) >/dev/null 2>&1 &` } }),
   reads: { user: '.forge/AGENTS.md', project: 'AGENTS.md' },
 };
 
@@ -27,7 +28,7 @@ suite({
   install: /forgecode\.dev/,
   model: { id: 'openai/fake-small', upstream: 'fake-small' },
   rules: 'said',
-  lacks: ['cuts', 'images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
+  lacks: ['cuts', 'background', 'images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
 });
 
 async function start(t, env = {}) {

@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { goesOnAlone } from './alone.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -40,11 +39,6 @@ suite({
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
   shares: true,
-  rules: 'said',
+  rules: 'said', goesOn: 'aloud',
   lacks: ['cuts', 'history', 'forgetting', 'delays'],
-});
-
-goesOnAlone({
-  name: 'kimi', cli,
-  inBackground: command => ({ name: 'Bash', input: { command, description: 'wait', run_in_background: true } }),
 });

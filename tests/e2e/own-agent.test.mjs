@@ -1,6 +1,7 @@
 // An agent of the operator's own keeps its conversations as those do that are known by name: here it is a real one,
 // Copilot's, of which the bridge knows nothing but its command.  acp.test.mjs has one that does wrong.
 import { clis } from './clis.mjs';
+import { backgroundChecks } from './suite/background.mjs';
 import { harnessOf } from './suite/harness.mjs';
 import { recordsChecks } from './suite/records.mjs';
 import { requestChecks } from './suite/requests.mjs';
@@ -16,8 +17,9 @@ const cli = {
   },
 };
 
-const harness = harnessOf({ name: NAME, cli, shares: true, rules: 'said', lacks: ['cuts', 'failures'] });
+const harness = harnessOf({ name: NAME, cli, shares: true, rules: 'said', goesOn: 'in the turn', lacks: ['cuts', 'failures'] });
 
+backgroundChecks(harness);
 termsChecks(harness);
 recordsChecks(harness);
 requestChecks(harness);

@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { goesOnAlone } from './alone.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
 
@@ -29,13 +28,8 @@ suite({
   logIn: /run qwen and log in/,
   install: /npm install -g @qwen-code\/qwen-code/,
   model: { id: 'fake-small' },
-  rules: 'said',
+  rules: 'said', goesOn: 'aloud',
   loads: ['nothing'],
   shares: true,
   lacks: ['cuts', 'history', 'forgetting', 'delays', 'haste'],
-});
-
-goesOnAlone({
-  name: 'qwen', cli,
-  inBackground: command => ({ name: 'run_shell_command', input: { command, is_background: true, description: 'wait' } }),
 });

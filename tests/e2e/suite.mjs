@@ -12,9 +12,11 @@
 //     lacks: ['images', 'usage'],      what of images, usage, reasoning, deltas, history, forgetting, warmth, results
 //                                      of its tools, failures of its vendor's that are no answer, delays that it was told, haste to
 //                                      give up on a vendor, cuts of its records that it
-//                                      notices it cannot do
+//                                      notices, commands in the background it cannot do
 //     rules: 'said',                   later instructions are a message of the conversation, behind the former ones;
 //                                      otherwise they take their place
+//     goesOn: 'aloud',                 when a command in the background has ended it asks its model again by itself;
+//                                      'in the turn': its turn ends only then; otherwise it does not
 //     inert: text => text,             what it makes of a text so that it is not taken for more
 //     env: {},                         further environment of the bridge
 //   });
@@ -26,6 +28,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
+import { backgroundChecks } from './suite/background.mjs';
 import { conversationChecks } from './suite/conversations.mjs';
 import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
 import { messageChecks } from './suite/messages.mjs';
@@ -394,6 +397,7 @@ export function suite(description) {
   termsChecks(harness);
   recordsChecks(harness);
   requestChecks(harness);
+  backgroundChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {
