@@ -97,6 +97,31 @@ test('a client that leaves does not stop what it does by itself', async t => {
   assert.ok(cloud.requests.every(asked => !JSON.stringify(asked.body).includes('never said')));
 });
 
+test('of the processes that work by themselves the one whose last turn ended first is ended when there are too many', async t => {
+  const its = await start(t, { BRIDGE_MAX_IDLE: '1' });
+  const { bridge } = its;
+
+  await leavesACommand(its);
+  const [first] = clis(bridge);
+  its.cloud.reset().next(waitsFor('end', { run_in_background: true }), { text: 'begun' });
+  await bridge.answers('claude', 'begin', { session_id: 'second', cwd: its.cwd });
+  await isGone(() => [first].filter(isThere), { within: 10_000 });
+  await waitFor('the other one works on', async () => (await bridge.get('/health')).json.backends[0].background === 1);
+});
+
+test('a request that waits for what does not end goes on in a new process, also without a limit of silence', async t => {
+  const its = await start(t, { CLI_TIMEOUT_MS: '0', BRIDGE_IDLE_MS: '1000', BRIDGE_BACKGROUND_MS: '8000' });
+  const { cloud, bridge, happens } = its;
+  const session = await leavesACommand(its), pids = clis(bridge);
+  const n = cloud.requests.length;
+
+  happens('end');
+  await beginsAlone(cloud, n);
+  assert.equal((await bridge.answers('claude', QUESTION, session)).content, 'the answer');
+  assert.deepEqual(clis(bridge).filter(pid => pids.includes(pid)), []);
+  assert.match(JSON.stringify(cloud.requests.at(-1).body.messages), /begin/);
+});
+
 // Claude Code then begins with a result that belongs to no turn.
 test('a session whose process was killed while a command ran in the background goes on', async t => {
   const its = await start(t);
