@@ -107,8 +107,8 @@ init(struct worker *w, struct error *e)
 	self->pool.ready = job_ready;
 	self->pool.spoke = job_spoke;
 	self->pool.over = job_over;
-	health_init(&self->health, &self->pool, w);
 	self->pool.executor = executor_new(w->name, w->settings.data_dir, e);
+	health_init(&self->health, &self->pool, w);
 	if (!self->pool.executor || !path ||
 	    !sessions_open(&self->sessions, path, e) ||
 	    !pool_init(&self->pool, w, e))
