@@ -21,3 +21,6 @@ typedef int command_fn(const struct order *);
 
 command_fn command_status, command_start, command_stop, command_restart;
 command_fn command_shutdown, command_verify;
+
+/* Asks no daemon. */
+command_fn command_capabilities;

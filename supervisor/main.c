@@ -20,6 +20,8 @@ static const char help[] =
 	"  status [name...]    which processes there are, and how they are\n"
 	"  verify [name...]    have each harness checked: installed, logged "
 	"in\n"
+	"  capabilities [name...]\n"
+	"                      what each harness can do, and what it lacks\n"
 	"  start name...       start what was stopped, or has been given up\n"
 	"  stop name...        let it finish what it does, then stop it; not "
 	"the\n"
@@ -29,7 +31,7 @@ static const char help[] =
 	"  version, help\n"
 	"\n"
 	"  --env-file FILE     more settings, instead of those in ./.env\n"
-	"  --json              status and verify for programs\n"
+	"  --json              status, verify and capabilities for programs\n"
 	"\n"
 	"Settings are environment variables: BRIDGE_PORT, BRIDGE_BEARER, ...\n"
 	"SIGHUP makes the daemon read them again.\n"
@@ -66,6 +68,7 @@ static const struct command {
 	{ "serve",    NULL,             NO_NAMES,        false },
 	{ "status",   command_status,   ALL_IF_NO_NAMES, true },
 	{ "verify",   command_verify,   ALL_IF_NO_NAMES, true },
+	{ "capabilities", command_capabilities, ALL_IF_NO_NAMES, true },
 	{ "start",    command_start,    NAMES,           false },
 	{ "stop",     command_stop,     NAMES,           false },
 	{ "restart",  command_restart,  NAMES,           false },
@@ -99,7 +102,8 @@ check_order(const struct command *c, const struct order *o)
 	else if (c->names == NAMES && !first)
 		log_tell("cli-bridge: %s needs a name, or all", o->command);
 	else if (o->json && !c->has_json)
-		log_tell("cli-bridge: --json is for status and verify");
+		log_tell("cli-bridge: --json is for status, verify and "
+			 "capabilities");
 	else
 		return true;
 	return false;

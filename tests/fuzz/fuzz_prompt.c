@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	compare((struct str){ (const char *)data, len });
 	if (len && data[len - 1] == '}')
-		recipient.takes = TAKES_IMAGES | TAKES_IMAGE_URLS;
+		recipient.can = CAN_IMAGES | CAN_IMAGE_URLS;
 	if (!prompt_read(&c, (struct str){ (const char *)data, len },
 			 &recipient, &e)) {
 		if (e.code == ERR_NONE || !e.text[0])

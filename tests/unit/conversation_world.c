@@ -281,7 +281,8 @@ setup(void **state)
 	worker = (struct worker){ .loop = LOOP_INIT, .name = "test" };
 	worker.harness.timeout_ms = worker.harness.start_ms = 1000;
 	worker.harness.idle_ms = worker.harness.cancel_ms = 1000;
-	harness = (struct harness){ .handshake = handshake,
+	harness = (struct harness){ .can = CAN_WARMTH,
+				    .handshake = handshake,
 				    .say = say,
 				    .interrupt = interrupt,
 				    .interrupt_own = interrupt_own,

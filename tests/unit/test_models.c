@@ -2,13 +2,16 @@
 #include "tests/unit/unit.h"
 
 #include "proto/buf.h"
+#include "workers/capabilities.h"
 #include "workers/cli/models.h"
+
+#define CAN ",\"capabilities\":[\"images\",\"cwd\"]"
 
 /* Takes `told`. */
 static void
 is(json_t *told, const char *want)
 {
-	json_t *row = models_row("cli", told);
+	json_t *row = models_row("cli", CAN_IMAGES | CAN_CWD, told);
 	auto_free char *got = row ? json_dumps(row, JSON_COMPACT) : NULL;
 
 	if (want)
@@ -24,7 +27,7 @@ an_id_alone_is_a_row(void **state)
 {
 	static const char want[] =
 		"{\"id\":\"cli/a/b\",\"object\":\"model\",\"created\":0,"
-		"\"owned_by\":\"cli\"}";
+		"\"owned_by\":\"cli\"" CAN "}";
 
 	is(json_string("a/b"), want);
 	is(json_pack("{s:s}", "id", "a/b"), want);
@@ -36,7 +39,7 @@ what_is_known_is_told(void **state)
 	is(json_pack("{s:s, s:s, s:i, s:i}", "id", "a", "name", "A One",
 		     "context_length", 200000, "created", 1700000000),
 	   "{\"id\":\"cli/a\",\"object\":\"model\",\"created\":1700000000,"
-	   "\"owned_by\":\"cli\",\"name\":\"A One\","
+	   "\"owned_by\":\"cli\"" CAN ",\"name\":\"A One\","
 	   "\"context_length\":200000}");
 }
 
@@ -46,7 +49,7 @@ what_makes_no_sense_is_left_out(void **state)
 	is(json_pack("{s:s, s:s, s:f, s:i, s:s}", "id", "a", "name", "",
 		     "context_length", 1.5, "created", -1, "object", "x"),
 	   "{\"id\":\"cli/a\",\"object\":\"model\",\"created\":0,"
-	   "\"owned_by\":\"cli\"}");
+	   "\"owned_by\":\"cli\"" CAN "}");
 	is(json_pack("{s:i}", "id", 1), NULL);
 	is(json_string(""), NULL);
 	is(json_integer(1), NULL);

@@ -53,7 +53,7 @@ a_turn_behind_one_of_the_clis_own_is_taken_back(void **state)
 {
 	struct conversation *c = in_state(QUEUED);
 
-	harness.recalls = true;
+	harness.can |= CAN_RECALL;
 	conversation_stop(c, &why);
 	assert_int_equal(did.interrupts, 1);
 	assert_int_equal(turn.told, 1);

@@ -9,7 +9,7 @@
 static struct prompt c;
 
 /* A harness that takes everything. */
-static const struct recipient any = { "any", TAKES_IMAGES | TAKES_IMAGE_URLS };
+static const struct recipient any = { "any", CAN_IMAGES | CAN_IMAGE_URLS };
 
 static int
 fini(void **state)
@@ -127,7 +127,7 @@ an_error_names_the_place(void **state)
 		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
 		"{\"role\":\"robot\",\"content\":\"hi\"}]}");
 	refuses(ERR_UNSUPPORTED,
-		"messages[0].content[1].type is not supported: text, "
+		"messages[0].content[1].type \"video\" is not supported: text, "
 		"image_url, input_text and input_image are",
 		"{\"messages\":[{\"role\":\"user\",\"content\":"
 		"[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"video\"}]}]}");
@@ -506,7 +506,7 @@ what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 	"[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;" \
 	"base64,iVBORw0KGgo=\"}}]"
 	static const struct recipient text = { "forge", 0 };
-	static const struct recipient bytes = { "pi", TAKES_IMAGES };
+	static const struct recipient bytes = { "pi", CAN_IMAGES };
 
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[0].content[0]: forge takes no images",
@@ -536,6 +536,71 @@ what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 				"{\"role\":\"assistant\",\"content\":" WEB_IMAGE
 				"}")),
 			&any, &e));
+}
+
+static void
+what_no_harness_takes_is_refused_by_its_place(void **state)
+{
+#define ONLY(type)                                                        \
+	"{\"messages\":[{\"role\":\"user\",\"content\":[\"x\",{\"type\":" \
+	"\"" type "\"}]}]}"
+	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no files",
+		ONLY("file"));
+	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no files",
+		ONLY("document"));
+	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no audio",
+		ONLY("input_audio"));
+}
+
+/* A request for one that takes no images at all is not told that it could send
+ * them in another way. */
+static void
+a_link_to_an_image_is_an_image(void **state)
+{
+	static const struct recipient text = { "forge", 0 };
+
+	must_fail(ERR_UNSUPPORTED,
+		  "messages[2].content[1]: forge takes no images",
+		  prompt_read(&c,
+			      STR(BODY(CALLING("c", "f")
+					       ANSWERING("c", WEB_IMAGE))),
+			      &text, &e));
+}
+
+static void
+a_part_may_say_text_and_a_refusal(void **state)
+{
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+	      "\"text\",\"text\":\"a\",\"refusal\":\"b\"}]}]}");
+	assert_int_equal(json_array_size(json_object_get(
+				 json_array_get(c.messages, 0), "content")),
+			 2);
+}
+
+/* No name is left out because a header cannot have it, or for want of room. */
+static void
+every_field_that_is_ignored_is_named(void **state)
+{
+	struct buf body = BUF_INIT(64 << 10);
+
+	reads("{\"n\":2,\"sn\xc3\xb6 %\":1,"
+	      "\"stream_options\":{\"include_usage\":true,"
+	      "\"include_obfuscation\":true},"
+	      "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+	assert_string_equal(c.ignored, "n, sn%C3%B6%20%25, "
+				       "stream_options.include_obfuscation");
+	prompt_fini(&c);
+	buf_put(&body,
+		STR("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]"));
+	for (int i = 0; i < 1000; i++)
+		buf_print(&body, ",\"field_%d\":1", i);
+	buf_put(&body, STR("}"));
+	must(prompt_read(&c, buf_str(&body), &any, &e));
+	assert_true(strlen(c.ignored) < MAX_DETAIL);
+	assert_non_null(strstr(c.ignored, "field_20, "));
+	assert_non_null(strstr(c.ignored, ", and "));
+	assert_non_null(strstr(c.ignored, " others"));
+	buf_fini(&body);
 }
 
 static void
@@ -589,6 +654,12 @@ main(void)
 		cmocka_unit_test(
 			what_a_harness_does_not_take_is_refused_by_its_place),
 		cmocka_unit_test_teardown(a_field_that_is_not_read_is_named,
+					  fini),
+		cmocka_unit_test(what_no_harness_takes_is_refused_by_its_place),
+		cmocka_unit_test(a_link_to_an_image_is_an_image),
+		cmocka_unit_test_teardown(a_part_may_say_text_and_a_refusal,
+					  fini),
+		cmocka_unit_test_teardown(every_field_that_is_ignored_is_named,
 					  fini),
 		cmocka_unit_test(
 			a_question_of_ours_is_not_expected_from_the_caller),

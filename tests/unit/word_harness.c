@@ -107,7 +107,8 @@ harness_of(const char *name, struct error *e)
 void
 word_harness_is(bool shared)
 {
-	harness = (struct harness){ .permission_modes = modes,
+	harness = (struct harness){ .can = CAN_WARMTH,
+				    .permission_modes = modes,
 				    .models = none,
 				    .loads = LOADS_EVERYTHING,
 				    .command = command,

@@ -335,13 +335,11 @@ harness_of(const char *name, struct error *e)
 		return &made.harness;
 	made.harness = (struct harness){
 		.tested = kind->tested,
+		.can = kind->can,
 		.own = sizeof(struct acp),
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),
-		.takes = TAKES_IMAGES,
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
-		.has_trial = true,
-		.keeps_cwd = kind->keeps_cwd,
 		.handshake = acp_greet,
 		.say = acp_say,
 		.interrupt = acp_interrupt,

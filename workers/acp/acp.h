@@ -66,9 +66,10 @@ struct acp_kind {
 	/* It tells in an update that a background command has ended. */
 	bool tells_of_background;
 
-	/* A session that is opened again in another working directory is not
-	 * found, or goes on in the old one. */
-	bool keeps_cwd;
+	/* Its row in capabilities.def.  Without CAN_CWD, a session that is
+	 * opened again in another working directory is not found, or goes on in
+	 * the old one. */
+	unsigned can;
 
 	/* A failed turn looks like a good one: see record.c.  The directory of
 	 * its records is in this variable, or has this name in the home. */

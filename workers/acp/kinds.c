@@ -34,6 +34,7 @@ read_own(const char *name, struct error *e)
 		.arguments = copy(rest),
 		.log_in = copy_format("run %s and log in", name),
 		.modes = "allow= reject=",
+		.can = OWN_AGENT_CAN,
 	};
 	return true;
 }

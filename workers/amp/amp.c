@@ -144,6 +144,7 @@ static const char *const permission_modes[] = { "dangerously-allow-all", NULL };
 /* amp has no option to leave out AGENTS.md, skills and plugins. */
 static const struct harness amp = {
 	.tested = "0.0.1790142911",
+	.can = AMP_CAN,
 	.own = sizeof(struct amp),
 	.may_see = may_see,
 	.environment = environment,
@@ -152,7 +153,6 @@ static const struct harness amp = {
 	.version = version,
 	.credentials = credentials,
 	.log_in = "set AMP_ENV_AMP_API_KEY, or run amp login",
-	.one_shot = true,
 	.command = command,
 	.handshake = handshake,
 	.say = say,

@@ -347,16 +347,15 @@ static const char *const permission_modes[] = {
  */
 static const struct harness claude = {
 	.tested = "2.1.330",
+	.can = CLAUDE_CAN,
 	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
-	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.version = version,
 	.logged_in = logged_in,
 	.log_in = "run claude and type /login",
-	.has_trial = true,
 	.command = command,
 	.handshake = handshake,
 	.say = say,
@@ -365,20 +364,18 @@ static const struct harness claude = {
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,
-	.rewinds = true,
-	.recalls = true,
 	.models = models,
 };
 
 /* There is no trial: it would list Anthropic's models and not the proxy's. */
 static struct harness claudish = {
 	.tested = "2.1.330",
+	.can = CLAUDISH_CAN,
 	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = claudish_environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
-	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.version = version,
 	.log_in = "run claudish serve with its vendor's key, and set "
 		  "CLAUDISH_URL to where it listens",
@@ -390,8 +387,6 @@ static struct harness claudish = {
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,
-	.rewinds = true,
-	.recalls = true,
 };
 
 const struct harness *

@@ -9,6 +9,12 @@
 #include "proto/variables.h"
 #include "workers/executor/cwd.h"
 
+static bool
+harness_can(const struct turn *t, enum capability capability)
+{
+	return self_of(t)->pool.harness->can & capability;
+}
+
 static void
 set_text(char **to, const char *text, size_t len)
 {
@@ -52,13 +58,13 @@ may_change_cwd(const struct turn *t, struct error *e)
 	const struct terms *terms = &job_of(t)->on.session.terms;
 
 	if (!job_of(t)->on.is_known || !t->cwd || !terms->cwd ||
-	    !strcmp(t->cwd, terms->cwd) || !self_of(t)->pool.harness->keeps_cwd)
+	    !strcmp(t->cwd, terms->cwd) || harness_can(t, CAN_CWD))
 		return true;
 	return fail_about(e, ERR_CONFLICT,
-			  "cwd: the session works in %s, and %s cannot take a "
-			  "conversation to another directory: leave cwd out, "
-			  "or use another session_id",
-			  terms->cwd, t->worker->name);
+			  "cwd: the session works in %s, and %s %s: leave cwd "
+			  "out, or use another session_id",
+			  terms->cwd, t->worker->name,
+			  capability_refusal(CAN_CWD));
 }
 
 /*
@@ -122,7 +128,7 @@ job_decide(struct turn *t, struct error *e)
 		.sessions = &self_of(t)->sessions,
 		.session = t->session,
 		.prompt = &job->prompt,
-		.can_rewind = self_of(t)->pool.harness->rewinds,
+		.can_rewind = harness_can(t, CAN_REWIND),
 		.number = t->lane,
 		.live = live,
 	};
@@ -164,7 +170,7 @@ job_accept(struct turn *t, struct acceptance *a, struct error *e)
 		return pool_fail_missing(&self_of(t)->pool, e);
 	if (!prompt_read(&job->prompt, t->body,
 			 &(struct recipient){ t->worker->name,
-					      self_of(t)->pool.harness->takes },
+					      self_of(t)->pool.harness->can },
 			 e))
 		return false;
 	if (!job_decide(t, e))

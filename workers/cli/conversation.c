@@ -133,17 +133,17 @@ rest(struct conversation *c)
 static bool
 ends_with_turn(const struct conversation *c)
 {
-	return c->pool->harness->one_shot || !c->session || c->is_dismissed ||
-	       !instance_takes_turns(c->instance);
+	return !(c->pool->harness->can & CAN_WARMTH) || !c->session ||
+	       c->is_dismissed || !instance_takes_turns(c->instance);
 }
 
-/* A process that is one_shot ends by itself after its turn. */
+/* A process that reads one turn ends by itself after its turn. */
 static void
 end_with_turn(struct conversation *c)
 {
 	c->state = CONVERSATION_LEAVING;
 	deadline_clear(c);
-	if (!c->pool->harness->one_shot)
+	if (c->pool->harness->can & CAN_WARMTH)
 		depart(c);
 	else if (!c->instance->program.was_ended)
 		instance_retire(c->instance);
@@ -206,7 +206,7 @@ stop(struct conversation *c)
 static void
 stop_queued(struct conversation *c)
 {
-	if (c->pool->harness->recalls)
+	if (c->pool->harness->can & CAN_RECALL)
 		stop(c);
 	else
 		leave(c);

@@ -68,7 +68,8 @@ list_models(struct engine_self *self, struct rows *to)
 
 	if (can_work(self))
 		json_array_foreach (models, i, told) {
-			row = models_row(self->worker->name, told);
+			row = models_row(self->worker->name,
+					 self->pool.harness->can, told);
 			if (row && !add_model(to, row))
 				break;
 		}

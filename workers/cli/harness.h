@@ -28,6 +28,7 @@
 #include "proto/error.h"
 #include "proto/loop.h"
 #include "proto/str.h"
+#include "workers/capabilities.h"
 #include "workers/cli/parts.h"
 #include "workers/cli/usage.h"
 #include "workers/io/json.h"
@@ -199,9 +200,27 @@ struct harness {
 	/* MUST be set: every enum loads that the CLI can be held to, or'ed. */
 	unsigned loads;
 
-	/* Which parts of messages it takes beside text, calls and results:
-	 * enum takes, or'ed.  A request with others is refused. */
-	unsigned takes;
+	/* MUST be set: its row in capabilities.def.  The engine itself goes by
+	 * these; the others are promises to callers, which the harness keeps.
+	 *
+	 * CAN_IMAGES, ...  the parts of messages that say() takes beside text,
+	 *                  calls and results; a request with others is refused
+	 * CAN_CWD          a conversation can be resumed in another working
+	 *                  directory; otherwise such a turn is refused
+	 * CAN_REWIND       a conversation can be resumed at the position of any
+	 *                  of its answers, and knows nothing of what came after
+	 * CAN_WARMTH       otherwise the process reads one turn, up to the end
+	 *                  of its input, and exits
+	 * CAN_RECALL       while the CLI has a turn of its own under way,
+	 *                  interrupt() takes the turn that was said back and
+	 *                  lets the CLI's go on.  What follows is
+	 *                  conversation_fail(), or conversation_speaks_alone()
+	 *                  if the CLI's turn still is under way
+	 * CAN_MODELS       a conversation becomes ready without the vendor, and
+	 *                  has listed its models by then: a trial is begun, and
+	 *                  ended, to see that the CLI works
+	 */
+	unsigned can;
 
 	/*
 	 * How to find out whether the CLI is logged in without asking its
@@ -223,27 +242,6 @@ struct harness {
 	 * it is an older version, which `fallback` can talk with. */
 	const char *const *needs;
 	const struct harness *fallback;
-
-	/* A conversation becomes ready without the vendor, and has listed its
-	 * models by then: a trial is begun, and ended, to see that the CLI
-	 * works. */
-	bool has_trial;
-
-	/* The process reads one turn, up to the end of its input, and exits. */
-	bool one_shot;
-
-	/* A conversation can be resumed at the position of any of its answers,
-	 * and knows nothing of what came after it. */
-	bool rewinds;
-
-	/* A conversation cannot be resumed in another working directory. */
-	bool keeps_cwd;
-
-	/* While the CLI has a turn of its own under way, interrupt() takes the
-	 * turn that was said back and lets the CLI's go on.  What follows is
-	 * conversation_fail(), or conversation_speaks_alone() if the CLI's turn
-	 * still is under way. */
-	bool recalls;
 
 	/* MUST be set if each conversation has an instance: appends arguments
 	 * and NAME=value.  Nothing of the caller's may be in the arguments,
@@ -281,7 +279,8 @@ struct harness {
 	void (*clear)(struct conversation *);
 
 	/* MAY be NULL: the CLI has ended by itself: explains why, if it was no
-	 * crash.  One that is one_shot may call conversation_finish() here. */
+	 * crash.  One without CAN_WARMTH may call conversation_finish() here.
+	 */
 	void (*ended)(struct conversation *, int status, struct str last_words,
 		      struct error *);
 
@@ -321,7 +320,7 @@ void conversation_write(struct conversation *, struct str);
 /* One JSON value on a line of its own.  Takes `json`. */
 void conversation_write_json(struct conversation *, json_t *json);
 
-/* Closes the input, for a CLI that is one_shot. */
+/* Closes the input, for a CLI without CAN_WARMTH. */
 void conversation_end_input(struct conversation *);
 
 /* The conversation is open, and has this id at the CLI: before

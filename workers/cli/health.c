@@ -209,7 +209,7 @@ on_found(struct prober *p, enum health health, const char *detail)
 		h->trial.next_at = h->trial.failures = 0;
 		tell(h, e.code ? HEALTH_UNAVAILABLE : health,
 		     e.code ? e.text : detail);
-	} else if (!h->pool->harness->has_trial) {
+	} else if (!(h->pool->harness->can & CAN_MODELS)) {
 		tell_ready(h);
 	} else if (h->trial.is_asked_for || loop_now() >= h->trial.next_at) {
 		begin_trial(h);
@@ -301,7 +301,7 @@ on_refresh(struct timer *t)
 
 	loop_set(&worker_of(h)->loop, t, worker_of(h)->harness.models_ms,
 		 on_refresh);
-	if (h->pool->harness->has_trial)
+	if (h->pool->harness->can & CAN_MODELS)
 		worker_probe(worker_of(h), true);
 }
 

@@ -1,6 +1,7 @@
 #include "workers/cli/message.h"
 
 #include "proto/buf.h"
+#include "proto/log.h"
 #include "workers/cli/message_call.h"
 #include "workers/cli/message_image.h"
 #include "workers/cli/parts.h"
@@ -18,13 +19,15 @@ add_text(json_t *parts, json_t *text)
 static bool
 read_text(struct reading *r, json_t *parts, const json_t *part, struct error *e)
 {
-	json_t *text = json_object_get(part, "text");
+	static const char *const fields[] = { "text", "refusal" };
 
-	if (!json_is_string(text))
-		text = json_object_get(part, "refusal");
-	if (text && !json_is_string(text) && !json_is_null(text))
-		return reading_fail(r, ".text must be a string", e);
-	add_text(parts, text);
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		json_t *text = json_object_get(part, fields[i]);
+
+		if (text && !json_is_string(text) && !json_is_null(text))
+			return reading_fail(r, ".text must be a string", e);
+		add_text(parts, text);
+	}
 	return true;
 }
 
@@ -79,6 +82,16 @@ static const struct {
 	{ "reasoning", pass_over, NULL },
 };
 
+/* What no harness can be told yet. */
+static const struct {
+	const char *type;
+	enum capability needs;
+} refused_types[] = {
+	{ "file", CAN_FILES },	      { "input_file", CAN_FILES },
+	{ "document", CAN_FILES },    { "container_upload", CAN_FILES },
+	{ "input_audio", CAN_AUDIO }, { "audio", CAN_AUDIO },
+};
+
 static void
 note_unread_of_part(struct reading *r, const json_t *part, const char *fields)
 {
@@ -88,12 +101,19 @@ note_unread_of_part(struct reading *r, const json_t *part, const char *fields)
 }
 
 static bool
-fail_type(const struct reading *r, struct error *e)
+fail_type(const struct reading *r, const json_t *part, struct error *e)
 {
-	reading_fail(r,
-		     ".type is not supported: text, image_url, input_text and "
-		     "input_image are",
-		     e);
+	const char *type = json_text(part, "type");
+	auto_free char *what = copy_format(
+		".type %s is not supported: text, image_url, input_text and "
+		"input_image are",
+		type ? log_quote(str_of(type)) : "(none)");
+
+	for (size_t i = 0;
+	     type && i < sizeof refused_types / sizeof *refused_types; i++)
+		if (!strcmp(type, refused_types[i].type))
+			return reading_refuse(r, refused_types[i].needs, e);
+	reading_fail(r, what, e);
 	e->code = ERR_UNSUPPORTED;
 	return false;
 }
@@ -118,7 +138,7 @@ read_part(struct reading *r, json_t *parts, json_t *part, struct error *e)
 						    part_types[i].fields);
 			return part_types[i].read(r, parts, part, e);
 		}
-	return fail_type(r, e);
+	return fail_type(r, part, e);
 }
 
 bool

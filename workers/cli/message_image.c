@@ -43,8 +43,8 @@ add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
 	media_type = image_type(type, bytes, &problem);
 	if (!media_type)
 		return reading_fail(r, problem, e);
-	if (!(r->recipient.takes & TAKES_IMAGES))
-		return reading_refuse(r, "images", e);
+	if (!(r->recipient.can & CAN_IMAGES))
+		return reading_refuse(r, CAN_IMAGES, e);
 	json_array_append_new(parts,
 			      json_pack("{s:s, s:s, s:s%}", "type", "image",
 					"media_type", media_type, "data",
@@ -96,10 +96,10 @@ read_image_url(struct reading *r, json_t *parts, struct str url,
 				e);
 		if (r->is_assistants)
 			return fail_assistants(r, e);
-		if (!(r->recipient.takes & TAKES_IMAGE_URLS))
-			return reading_refuse(
-				r, "images by their URL, only as data: URLs",
-				e);
+		if (!(r->recipient.can & CAN_IMAGES))
+			return reading_refuse(r, CAN_IMAGES, e);
+		if (!(r->recipient.can & CAN_IMAGE_URLS))
+			return reading_refuse(r, CAN_IMAGE_URLS, e);
 		json_array_append_new(parts,
 				      json_pack("{s:s, s:s%}", "type", "image",
 						"url", url.ptr, url.len));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "workers/capabilities.h"
 #include "workers/io/json.h"
 
 static void
@@ -25,7 +26,7 @@ keep_count(json_t *row, const json_t *told, const char *field)
 
 /* `created` never is the time of asking: a model is not new each time. */
 json_t *
-models_row(const char *harness, const json_t *told)
+models_row(const char *harness, unsigned can, const json_t *told)
 {
 	struct str id = json_str(told, "id");
 	json_t *row;
@@ -35,9 +36,10 @@ models_row(const char *harness, const json_t *told)
 				   json_string_length(told) };
 	if (!id.len)
 		return NULL;
-	row = json_pack("{s:o, s:s, s:i, s:s}", "id",
+	row = json_pack("{s:o, s:s, s:i, s:s, s:o}", "id",
 			json_sprintf("%s/" STR_FMT, harness, STR_ARG(id)),
-			"object", "model", "created", 0, "owned_by", harness);
+			"object", "model", "created", 0, "owned_by", harness,
+			"capabilities", capabilities_in(can));
 	keep_text(row, told, "name");
 	keep_count(row, told, "created");
 	keep_count(row, told, "context_length");

@@ -10,9 +10,10 @@
 
 /*
  * The row of a model, of which the CLI has told an id or an object: see
- * conversation_models().  NULL: it has no id.
+ * conversation_models().  NULL: it has no id.  `can` are the capabilities of
+ * the harness, which are told by their names.
  */
-json_t *models_row(const char *harness, const json_t *told);
+json_t *models_row(const char *harness, unsigned can, const json_t *told);
 
 /* "2025-05-14", "2025-05" or "2025" in Unix time; 0 for anything else. */
 json_int_t models_date(const char *date);

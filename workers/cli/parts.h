@@ -16,19 +16,13 @@
  * "is_error" is there only if it is true.
  *
  * Whoever says parts names a handler for each kind of them, so that none can
- * be passed over.  The reader of a request refuses what the harness does not
- * take (enum takes); if a kind without a handler comes nevertheless, the turn
- * fails.
+ * be passed over.  The reader of a request refuses what the harness has no
+ * capability for (capabilities.def); if a kind without a handler comes
+ * nevertheless, the turn fails.
  */
 #include <jansson.h>
 
 #include "proto/error.h"
-
-/* What a harness takes beside text, calls and results. */
-enum takes {
-	TAKES_IMAGES = 1, /* whose bytes are in the request */
-	TAKES_IMAGE_URLS = 2,
-};
 
 typedef bool part_fn(void *to, const json_t *part, struct error *);
 

@@ -1,7 +1,6 @@
 #include "workers/cli/prompt.h"
 
-#include <stdio.h>
-
+#include "workers/cli/ignored.h"
 #include "workers/cli/mended_json.h"
 #include "workers/cli/message.h"
 #include "workers/cli/message_call.h"
@@ -276,62 +275,6 @@ read_messages(struct prompt *p, const json_t *body,
 	return ok;
 }
 
-/*
- * What is neither honoured nor without influence on the answer.  A value that
- * is the default asks for nothing.
- */
-static bool
-is_ignored(const char *key, const json_t *value)
-{
-	static const char *const understood[] = {
-		"model",      "messages",  "stream", "stream_options",
-		"session_id", "resume_id", "cwd",    "user",
-		"metadata",
-	};
-
-	if (json_is_null(value))
-		return false;
-	for (size_t i = 0; i < sizeof understood / sizeof *understood; i++)
-		if (!strcmp(key, understood[i]))
-			return false;
-	if (!strcmp(key, "n"))
-		return json_number_value(value) != 1;
-	return !json_is_array(value) || json_array_size(value) > 0;
-}
-
-static void
-note_ignored(json_t *ignored, const json_t *body)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)body, key, value)
-		if (is_ignored(key, value))
-			json_object_set_new_nocheck(ignored, key, json_true());
-}
-
-/* Only names that can be names; the list is for a header. */
-static void
-list_ignored(struct prompt *p, const json_t *ignored)
-{
-	char names[MAX_DETAIL];
-	const char *name;
-	json_t *value;
-	size_t n = 0;
-
-	json_object_foreach ((json_t *)ignored, name, value) {
-		size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-					  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-."
-					  "0123456789");
-
-		if (name[len] || n + len + 3 > sizeof names)
-			continue;
-		n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
-				      n ? ", " : "", name);
-	}
-	p->ignored = n ? copy((struct str){ names, n }) : NULL;
-}
-
 bool
 prompt_read(struct prompt *p, struct str body,
 	    const struct recipient *recipient, struct error *e)
@@ -345,10 +288,10 @@ prompt_read(struct prompt *p, struct str body,
 	     fail_with(e, ERR_INVALID, "the body is not JSON: %s",
 		       root ? "it is no object" : why.text);
 	if (ok) {
-		note_ignored(ignored, root);
+		ignored_note(ignored, root);
 		ok = read_messages(p, root, recipient, ignored, e);
 	}
-	list_ignored(p, ignored);
+	p->ignored = ignored_list(ignored);
 	json_decref(ignored);
 	json_decref(root);
 	if (!ok)

@@ -35,10 +35,10 @@ reading_fail(const struct reading *r, const char *what, struct error *e)
 }
 
 bool
-reading_refuse(const struct reading *r, const char *takes_no, struct error *e)
+reading_refuse(const struct reading *r, enum capability needed, struct error *e)
 {
-	auto_free char *what =
-		copy_format(": %s takes no %s", r->recipient.name, takes_no);
+	auto_free char *what = copy_format(": %s %s", r->recipient.name,
+					   capability_refusal(needed));
 
 	reading_fail(r, what, e);
 	e->code = ERR_UNSUPPORTED;

@@ -11,11 +11,12 @@
 
 #include "proto/error.h"
 #include "proto/str.h"
+#include "workers/capabilities.h"
 
 /* Who is to hear the messages. */
 struct recipient {
 	const char *name; /* of the harness */
-	unsigned takes;	  /* enum takes, or'ed */
+	unsigned can;	  /* its capabilities */
 };
 
 /* How far the reading of a request has come. */
@@ -36,8 +37,9 @@ void reading_fini(struct reading *);
 /* Fails with ERR_INVALID; the text begins with the place. */
 bool reading_fail(const struct reading *, const char *what, struct error *);
 
-/* The harness does not take what stands here: fails with ERR_UNSUPPORTED. */
-bool reading_refuse(const struct reading *, const char *takes_no,
+/* What stands here needs a capability that the harness lacks: fails with
+ * ERR_UNSUPPORTED. */
+bool reading_refuse(const struct reading *, enum capability needed,
 		    struct error *);
 
 /* Notes that "<where>.<name>" is passed over. */

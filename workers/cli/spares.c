@@ -76,7 +76,8 @@ wants_spare(struct pool *p, bool kept)
 {
 	const struct harness_settings *s = &p->worker->harness;
 
-	if (!p->wants_spare[kept] || !s->spares || p->harness->one_shot ||
+	if (!p->wants_spare[kept] || !s->spares ||
+	    !(p->harness->can & CAN_WARMTH) ||
 	    (p->harness->shares && p->instances.len))
 		return false;
 	if (count_spares(p, kept) >= s->spares)

@@ -414,6 +414,7 @@ static const char *const credentials[] = { "$CODEX_HOME/auth.json",
 
 const struct harness codex_exec = {
 	.tested = "0.169.0",
+	.can = CODEX_EXEC_CAN,
 	.own = sizeof(struct execution),
 	.may_see = may_see,
 	.permission_modes = permission_modes,
@@ -421,7 +422,6 @@ const struct harness codex_exec = {
 	.version = version,
 	.credentials = credentials,
 	.log_in = "run codex login",
-	.one_shot = true,
 	.command = command,
 	.handshake = handshake,
 	.say = say,

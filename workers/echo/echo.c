@@ -157,9 +157,9 @@ static const char *const permission_modes[] = { "all", NULL };
 static const char *const models[] = { "echo", NULL };
 
 static const struct harness echo = {
+	.can = ECHO_CAN,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
-	.takes = TAKES_IMAGES | TAKES_IMAGE_URLS,
 	.command = command,
 	.handshake = handshake,
 	.say = say,

@@ -407,21 +407,19 @@ static const char *const models[] = { "default", NULL };
  */
 const struct harness factory = {
 	.tested = "0.225.2",
+	.can = FACTORY_CAN,
 	.own = sizeof(struct factory),
 	.instance_own = sizeof(struct conversation *),
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_EVERYTHING,
-	.takes = TAKES_IMAGES,
 	.version = version,
 	.log_in = "run droid and type /login, set "
 		  "FACTORY_ENV_FACTORY_API_KEY, or name customModels in "
 		  "~/.factory/settings.json",
-	.has_trial = true,
 	.command = command,
 	.handshake = handshake,
 	.say = factory_say,
-	.keeps_cwd = true, /* its tools stay where the session began */
 	.interrupt = factory_interrupt,
 	.line = line,
 	.clear = clear,

@@ -201,6 +201,7 @@ static const char *const permission_modes[] = { "unrestricted", "restricted",
 /* forge has no option to leave out AGENTS.md and its user's agents and skills.
  */
 static const struct harness forge = {
+	.can = FORGE_CAN,
 	.own = sizeof(struct forge),
 	.may_see = may_see,
 	.environment = environment,
@@ -209,7 +210,6 @@ static const struct harness forge = {
 	.version = version,
 	.credentials = credentials,
 	.log_in = "run forge provider login",
-	.one_shot = true,
 	.command = command,
 	.handshake = handshake,
 	.say = say,

@@ -338,17 +338,15 @@ static const char *const models[] = { "default", NULL };
  * at its first start. */
 const struct harness pi = {
 	.tested = "0.87.1",
+	.can = PI_CAN,
 	.own = sizeof(struct pi),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
-	.takes = TAKES_IMAGES,
 	.version = version,
 	.log_in = "run pi and type /login, or set a provider's key, such as "
 		  "PI_ENV_ANTHROPIC_API_KEY",
-	.has_trial = true,
-	.keeps_cwd = true, /* its records are found by their directory */
 	.command = command,
 	.handshake = handshake,
 	.say = say,

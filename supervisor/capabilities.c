@@ -1,0 +1,76 @@
+/* capabilities - the command that tells what each harness can do */
+#include "workers/capabilities.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor/commands.h"
+#include "supervisor/report.h"
+
+static bool
+is_wanted(const struct order *o, const char *name)
+{
+	bool any = false;
+
+	for (char **n = o->names; *n; n++) {
+		if (!strcmp(*n, name) || !strcmp(*n, "all"))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
+static bool
+is_known(const char *name)
+{
+	for (const struct harness_can *h = harnesses_can; h->name; h++)
+		if (!strcmp(h->name, name))
+			return true;
+	return !strcmp(name, "all");
+}
+
+static void
+print_names(const char *before, unsigned set)
+{
+	json_t *names = capabilities_in(set), *name;
+	size_t i;
+
+	printf("%-13s", before);
+	json_array_foreach (names, i, name)
+		printf(" %s", json_string_value(name));
+	printf("\n");
+	json_decref(names);
+}
+
+int
+command_capabilities(const struct order *o)
+{
+	json_t *list = json_array();
+	int code = EXIT_SUCCESS;
+
+	for (const struct harness_can *h = harnesses_can; h->name; h++) {
+		if (!is_wanted(o, h->name))
+			continue;
+		if (!o->json) {
+			print_names(h->name, h->can);
+			print_names("  lacks", capabilities_all() & ~h->can);
+			continue;
+		}
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:o}", "name", h->name,
+					"capabilities", capabilities_in(h->can),
+					"lacks",
+					capabilities_in(capabilities_all() &
+							~h->can)));
+	}
+	for (char **name = o->names; *name; name++)
+		if (!is_known(*name)) {
+			fprintf(stderr, "%s: ERROR (no such harness)\n", *name);
+			code = EXIT_NO_DAEMON;
+		}
+	if (o->json)
+		report_print_json(list);
+	else
+		json_decref(list);
+	return code;
+}
