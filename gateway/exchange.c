@@ -453,8 +453,9 @@ exchange_started(struct exchange *x, const struct msg_started *m)
 
 	if (!is_in_order(x, true))
 		return;
-	if (m->ignored.ptr)
-		set_text(&x->ignored, m->ignored);
+	if (m->ignored.ptr && renew_text(&x->ignored, m->ignored) &&
+	    x->answer->ignored)
+		x->answer->ignored(x);
 	if (!m->how.ptr)
 		return;
 	is_new |= renew_text(&x->session, m->session);

@@ -18,12 +18,14 @@
 
 struct exchange;
 
-/* All but `note` and `meanwhile` MUST be set.  `finish` and `failed` give the
- * request its answer. */
+/* All but `ignored`, `note` and `meanwhile` MUST be set.  `finish` and `failed`
+ * give the request its answer. */
 struct answer {
 	void (*accepted)(struct exchange *);
 	void (*started)(struct exchange *); /* its standing has changed since
 					       ACCEPTED */
+	void (*ignored)(struct exchange *); /* there is more of it than
+					       ACCEPTED has said */
 	void (*text)(struct exchange *, enum delta, struct str);
 	void (*tool)(struct exchange *, struct str json);
 	void (*meanwhile)(struct exchange *, struct str text);
@@ -56,7 +58,7 @@ struct exchange {
 	bool accepted;
 	bool is_repeated; /* it gets the answer of an earlier request */
 	char *session, *how, *reason; /* its standing; NULL: not known */
-	char *ignored;
+	char *ignored;		      /* names, with commas; NULL: none */
 	size_t unpaid; /* bytes that were heard and not yet given back as CREDIT
 			*/
 

@@ -58,6 +58,7 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 		.reasoning = buf_str(&x->reasoning),
 		.tools = buf_str(&x->tools),
 		.standing = exchange_standing(x),
+		.ignored = str_of(x->ignored),
 		.meanwhile = buf_str(&x->meanwhile),
 		.finish = m,
 	};

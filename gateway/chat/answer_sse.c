@@ -124,6 +124,20 @@ on_started(struct exchange *x)
 	end_event(b);
 }
 
+/* Likewise: a large request is read when its turn begins, and then the head may
+ * be out. */
+static void
+on_ignored(struct exchange *x)
+{
+	struct buf *b;
+
+	if (!x->headed)
+		return;
+	b = begin_event(x);
+	chat_ignored(b, &x->stamp, str_of(x->ignored));
+	end_event(b);
+}
+
 /*
  * While much waits to be sent, what follows is put into the last event: many
  * small events would take much more room than what they say.
@@ -239,6 +253,7 @@ on_failed(struct exchange *x, const struct error *e)
 const struct answer answer_sse = {
 	.accepted = on_accepted,
 	.started = on_started,
+	.ignored = on_ignored,
 	.text = on_text,
 	.tool = on_tool,
 	.meanwhile = on_meanwhile,

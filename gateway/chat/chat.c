@@ -309,6 +309,28 @@ chat_standing(struct buf *b, const struct stamp *s, const struct standing *st)
 	end_chunk(b, s);
 }
 
+/* "n, seed" becomes ["n","seed"]. */
+static void
+add_ignored(struct buf *b, struct str names)
+{
+	ADD(b, "\"ignored\":[");
+	for (const char *comma = ""; names.len; comma = ",") {
+		buf_put(b, str_of(comma));
+		quote(b, str_trim(str_cut(names, ',', &names)));
+	}
+	ADD(b, "]");
+}
+
+void
+chat_ignored(struct buf *b, const struct stamp *s, struct str names)
+{
+	add_chunk(b, s, "{}", FINISH_NONE);
+	ADD(b, ",\"bridge\":{");
+	add_ignored(b, names);
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
 static void
 add_meanwhile(struct buf *b, struct str text)
 {
@@ -373,6 +395,10 @@ add_bridge(struct buf *b, const struct completion *c)
 		quote(b, c->finish->model);
 	else
 		ADD(b, "null");
+	if (c->ignored.len) {
+		ADD(b, ",");
+		add_ignored(b, c->ignored);
+	}
 	if (c->meanwhile.len) {
 		ADD(b, ",");
 		add_meanwhile(b, c->meanwhile);

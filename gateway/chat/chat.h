@@ -60,6 +60,8 @@ enum delta { DELTA_TEXT, DELTA_REASONING };
 void chat_role(struct buf *, const struct stamp *);
 void chat_tool(struct buf *, const struct stamp *, struct str json);
 void chat_standing(struct buf *, const struct stamp *, const struct standing *);
+/* The names of what the request asked for in vain, with commas between. */
+void chat_ignored(struct buf *, const struct stamp *, struct str names);
 /* What the harness has said by itself, which is no part of the answer. */
 void chat_meanwhile(struct buf *, const struct stamp *, struct str text);
 void chat_finish(struct buf *, const struct stamp *, enum finish_reason);
@@ -75,6 +77,7 @@ struct completion {
 	struct str text, reasoning; /* reasoning: absent if there was none */
 	struct str tools;	    /* JSON objects, with commas */
 	struct standing standing;
+	struct str ignored;   /* as of chat_ignored(); absent: nothing */
 	struct str meanwhile; /* absent: nothing */
 	const struct msg_finish *finish;
 };

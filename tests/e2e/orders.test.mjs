@@ -155,6 +155,14 @@ test('a large request that is wrong is told so, and what is ignored is named', a
   const answer = await post(bridge, ignoring);
   assert.equal(answer.status, 200, answer.text);
   assert.match(answer.headers['x-bridge-ignored'], /seed/);
+  assert.deepEqual(answer.json.bridge.ignored, ['seed']);
+});
+
+test('what is ignored of a large request is named in its stream, if the head was out', async t => {
+  const bridge = await startBridge(t, { env: { BRIDGE_HEAD_MS: '0' } });
+  const client = await bridge.streams('echo/text:5', 'x'.repeat(2 * MB), { seed: 7, n: 2 }).finishes();
+  assert.equal(client.headers['x-bridge-ignored'], undefined);
+  assert.deepEqual(client.chunks.flatMap(chunk => chunk.bridge?.ignored ?? []).sort(), ['n', 'seed']);
 });
 
 test('a worker that hears late takes the turn then', async t => {

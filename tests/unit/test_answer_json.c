@@ -25,6 +25,7 @@ ends(void)
 	free(x.worker->name);
 	free(x.worker);
 	free(x.session);
+	free(x.ignored);
 	buf_fini(&x.text);
 	buf_fini(&x.reasoning);
 	buf_fini(&x.tools);
@@ -101,6 +102,27 @@ its_headers_say_what_became_of_its_session(void **state)
 }
 
 static void
+what_is_ignored_is_named_in_the_answer(void **state)
+{
+	const char *first, *second;
+	json_t *answer;
+
+	begins();
+	x.ignored = copy(STR("n, messages.content.a-b"));
+	finishes("stop");
+	answer = answers_json();
+	assert_int_equal(json_unpack(answer, "{s:{s:[s, s!]}}", "bridge",
+				     "ignored", &first, &second),
+			 0);
+	assert_string_equal(first, "n");
+	assert_string_equal(second, "messages.content.a-b");
+	assert_string_equal(answers_header(&request, "X-Bridge-Ignored"),
+			    "n, messages.content.a-b");
+	json_decref(answer);
+	ends();
+}
+
+static void
 a_failure_gives_nothing_of_what_was_said(void **state)
 {
 	struct error e = { 0 };
@@ -124,6 +146,7 @@ main(void)
 		cmocka_unit_test(pieces_become_one_answer),
 		cmocka_unit_test(an_answer_of_nothing_is_still_one),
 		cmocka_unit_test(its_headers_say_what_became_of_its_session),
+		cmocka_unit_test(what_is_ignored_is_named_in_the_answer),
 		cmocka_unit_test(a_failure_gives_nothing_of_what_was_said),
 	};
 
