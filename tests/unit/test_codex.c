@@ -635,7 +635,7 @@ what_is_said_otherwise_is_never_worse_than_lost(void **state_)
 
 static const char with_everything[] =
 	"[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"ask\"},"
-	"{\"type\":\"image\",\"url\":\"https://a/b\"}]},"
+	"{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"BBBB\"}]},"
 	"{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
 	"\"look\"},"
 	"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"arguments\":"
@@ -658,7 +658,8 @@ a_history_has_every_part_in_it(void **state_)
 	static const char want[] =
 		"[{\"type\":\"message\",\"role\":\"user\",\"content\":["
 		"{\"type\":\"input_text\",\"text\":\"ask\"},"
-		"{\"type\":\"input_image\",\"image_url\":\"https://a/b\"}]},"
+		"{\"type\":\"input_image\",\"image_url\":\"data:image/"
+		"png;base64,BBBB\"}]},"
 		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":["
 		"{\"type\":\"output_text\",\"text\":\"look\"}]},"
 		"{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\","

@@ -28,7 +28,8 @@ input_text(const json_t *text)
 			 "text_elements");
 }
 
-/* The caller frees it. */
+/* Of a part, or of an input of Codex's: Codex takes data: URLs only.  The
+ * caller frees it. */
 static char *
 url_of(const json_t *part)
 {
@@ -64,7 +65,6 @@ codex_input(const struct conversation *c)
 	static const struct part_handlers handlers = {
 		.text = input_words,
 		.image = input_image,
-		.image_url = input_image,
 	};
 	json_t *input = json_array(), *question = transcript_question(c);
 	struct error e = { 0 };
@@ -274,7 +274,6 @@ item_result(void *to, const json_t *part, struct error *e)
 	static const struct part_handlers handlers = {
 		.text = item_text,
 		.image = item_image,
-		.image_url = item_image,
 	};
 	struct message *m = to;
 	struct message output = { .role = "user", .content = json_array() };
@@ -298,7 +297,6 @@ item_result(void *to, const json_t *part, struct error *e)
 static const struct part_handlers items_of = {
 	.text = item_text,
 	.image = item_image,
-	.image_url = item_image,
 	.call = item_call,
 	.result = item_result,
 };
