@@ -26,8 +26,6 @@ suite({
   logIn: /AMP_ENV_AMP_API_KEY.*amp login/,
   install: /npm install -g @ampcode\/cli/,
   model: { id: 'low', upstream: 'fake-small' },
-  rules: 'said',
-  lacks: ['cuts', 'background', 'images', 'deltas', 'history', 'forgetting', 'warmth', 'delays'],
 });
 
 const start = (t, env) => startBridge(t, { backends: ['amp'], env: { AMP_BIN: REAL, AMP_ENV_AMP_URL: UNREACHABLE, ...env } });

@@ -16,7 +16,6 @@ suite({
   install: /npm install -g @openai\/codex/,
   shares: true,
   model: { id: 'fake-small' },
-  rules: 'said',
 });
 
 function write(path, text, mode) {

@@ -9,7 +9,6 @@ suite({
   logIn: /run copilot login/,
   install: /npm install -g @github\/copilot/,
   shares: true,
-  rules: 'said', goesOn: 'in the turn',
-  lacks: ['cuts', 'history', 'forgetting', 'delays'],
+  goesOn: 'in the turn',
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,
 });

@@ -13,8 +13,6 @@ suite({
   cli: clis.droid,
   logIn: /\/login/,
   install: /npm install -g @factory\/cli/,
-  rules: 'said',
-  lacks: ['cuts'],
   model: { id: 'custom:fake-small', upstream: 'fake-small' },
 });
 

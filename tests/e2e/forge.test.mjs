@@ -27,8 +27,6 @@ suite({
   logIn: /forge provider login/,
   install: /forgecode\.dev/,
   model: { id: 'openai/fake-small', upstream: 'fake-small' },
-  rules: 'said',
-  lacks: ['cuts', 'background', 'images', 'usage', 'deltas', 'history', 'forgetting', 'warmth', 'results', 'delays'],
 });
 
 async function start(t, env = {}) {

@@ -27,7 +27,5 @@ suite({
   install: /npm install -g @google\/gemini-cli/,
   model: { id: 'gemini-2.5-flash' },
   shares: true,
-  rules: 'said',
-  lacks: ['cuts', 'history', 'forgetting', 'delays', 'results'],
   inert: text => text.startsWith('/') ? `The user says:\n\n${text}` : text,
 });

@@ -39,6 +39,5 @@ suite({
   install: /npm install -g @moonshot-ai\/kimi-code/,
   model: { id: 'fake-small' },
   shares: true,
-  rules: 'said', goesOn: 'aloud',
-  lacks: ['cuts', 'history', 'forgetting', 'delays'],
+  goesOn: 'aloud',
 });

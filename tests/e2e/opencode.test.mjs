@@ -16,7 +16,6 @@ suite({
   install: /npm install -g opencode-ai/,
   model: { id: 'fake/fake-small', upstream: 'fake-small' },
   shares: true,
-  lacks: ['cuts', 'forgetting'], // a session is deleted, but its words are still in the free pages of a database
 });
 
 function write(path, text) {

@@ -17,7 +17,7 @@ const cli = {
   },
 };
 
-const harness = harnessOf({ name: NAME, cli, shares: true, rules: 'said', goesOn: 'in the turn', lacks: ['cuts', 'failures'] });
+const harness = harnessOf({ name: NAME, cli, shares: true, goesOn: 'in the turn' });
 
 backgroundChecks(harness);
 termsChecks(harness);

@@ -15,7 +15,6 @@ suite({
   install: /npm install -g @earendil-works\/pi-coding-agent/,
   model: { id: 'fake/fake-small', upstream: 'fake-small' },
   loads: ['nothing'],
-  lacks: ['cuts'],
 });
 
 function write(path, text) {

@@ -28,8 +28,7 @@ suite({
   logIn: /run qwen and log in/,
   install: /npm install -g @qwen-code\/qwen-code/,
   model: { id: 'fake-small' },
-  rules: 'said', goesOn: 'aloud',
+  goesOn: 'aloud',
   loads: ['nothing'],
   shares: true,
-  lacks: ['cuts', 'history', 'forgetting', 'delays', 'haste'],
 });

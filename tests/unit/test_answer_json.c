@@ -109,7 +109,7 @@ what_is_ignored_is_named_in_the_answer(void **state)
 
 	begins();
 	x.ignored = copy(STR("n, messages.content.a-b"));
-	finishes("stop");
+	finishes(FINISH_STOP);
 	answer = answers_json();
 	assert_int_equal(json_unpack(answer, "{s:{s:[s, s!]}}", "bridge",
 				     "ignored", &first, &second),

@@ -1,15 +1,16 @@
 // What the checks of the suite share: a harness under test, and words for what is said and heard.
 //
-//   const harness = harnessOf({ name: 'codex', cli: clis.codex, lacks: [], ... });      see suite.mjs
+//   const harness = harnessOf({ name: 'codex', cli: clis.codex, ... });      see suite.mjs
 //   const { cloud, bridge, cwd } = await harness.start(t);
 //   await bridge.answers(harness.name, 'hello', { cwd });
 //   await harness.killsIts(bridge);
 //   countIn(cloud.requests.at(-1), 'hello');
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { isGone, isThere, startBridge } from '../bridge.mjs';
+import { BUILD, isGone, isThere, startBridge } from '../bridge.mjs';
 
 export const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
@@ -51,8 +52,20 @@ export function isRefused({ status, json, text }, words) {
   assert.match(json.error.message, words);
 }
 
-export function harnessOf({ name, cli, lacks = [], env: further = {}, ...rest }) {
-  const can = skill => !lacks.includes(skill);
+// What the program says that its harnesses can do.
+const declared = JSON.parse(execFileSync(join(BUILD, 'cli-bridge'), ['capabilities', '--json'], { cwd: '/' }));
+
+const OWN_AGENT = 'an ACP agent of your own'; // a harness of the operator's
+
+const declaredOf = name => declared.find(row => row.name === name) ?? declared.find(row => row.name === OWN_AGENT);
+export const capabilitiesOf = name => declaredOf(name).capabilities;
+
+export function harnessOf({ name, cli, env: further = {}, ...rest }) {
+  const { capabilities, lacks } = declaredOf(name);
+  const can = capability => {
+    assert.ok(capabilities.includes(capability) || lacks.includes(capability), `${capability} is a capability`);
+    return capabilities.includes(capability);
+  };
   const pids = bridge => bridge.clisOf(name).map(({ pid }) => pid);
 
   // A bridge with the CLI, the stand-in it talks to, and a project with instructions and a secret.
