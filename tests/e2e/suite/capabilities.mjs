@@ -8,7 +8,7 @@ import { capabilitiesOf, countIn, withSystem } from './harness.mjs';
 
 const RULE = 'the-rule-of-the-elm', LINK = 'https://127.0.0.1:9/the-picture.png';
 const WORK = 'the-work-of-42'; // what the shell makes of:
-const WORKING = 'echo the-work-of-$((40+2))';
+const WORKING = "printf 'the-work-%s\\n' of-42";
 
 const PARTS = {
   image_urls: { type: 'image_url', image_url: { url: LINK } },
