@@ -98,7 +98,8 @@ must_check bool codex_private_home(const struct instance *, struct words *env,
 
 /* rollout.c: whether the end of a turn that Codex knows to be completed is not
  * in the file of its thread. */
-bool codex_rollout_is_cut(const char *path, const char *turn);
+bool codex_rollout_is_cut(struct executor *, const char *path,
+			  const char *turn);
 
 /* settings.c: params of thread/start and thread/resume. */
 json_t *codex_settings(const struct conversation *);

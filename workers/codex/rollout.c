@@ -1,6 +1,5 @@
 #include "workers/codex/codex.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,9 +49,9 @@ find_traces(struct str text, const char *turn)
 
 /* The end of the file; an empty one cannot be read. */
 static void
-read_tail(const char *path, struct buf *tail, bool *is_all)
+read_tail(struct executor *x, const char *path, struct buf *tail, bool *is_all)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = x->open(x, path);
 	struct error e = { 0 };
 	struct stat st;
 	ssize_t n = -1;
@@ -74,14 +73,14 @@ read_tail(const char *path, struct buf *tail, bool *is_all)
 /* What cannot be read, or is written in a way that we do not know, is taken to
  * be whole. */
 bool
-codex_rollout_is_cut(const char *path, const char *turn)
+codex_rollout_is_cut(struct executor *x, const char *path, const char *turn)
 {
 	struct buf tail = BUF_INIT(MAX_LOOK_BACK);
 	struct traces found;
 	bool is_all = false;
 
 	if (path && *turn)
-		read_tail(path, &tail, &is_all);
+		read_tail(x, path, &tail, &is_all);
 	found = find_traces(buf_str(&tail), turn);
 	buf_fini(&tail);
 	return !found.end && (found.start || (is_all && !found.any));

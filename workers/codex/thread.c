@@ -144,7 +144,8 @@ read_position(struct conversation *c, const json_t *result)
 		       &instructions, &process);
 
 	own->is_told_anew = n > 1 && instructions != own->instructions;
-	if (n > 2 && process != a->id && codex_rollout_is_cut(path, turn))
+	if (n > 2 && process != a->id &&
+	    codex_rollout_is_cut(c->executor, path, turn))
 		return false;
 	if (!id || strcmp(turn, id) != 0)
 		snprintf(own->last, sizeof own->last, "%s", turn);
