@@ -82,6 +82,12 @@ instance_fail(struct instance *inst, const struct error *e)
 	note("agent fail %s %s", error_name(e->code), e->text);
 }
 
+void
+instance_close(struct instance *inst)
+{
+	note("agent close");
+}
+
 struct conversation *
 instance_conversation(struct instance *inst, const char *cli_id)
 {

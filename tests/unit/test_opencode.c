@@ -54,6 +54,7 @@ start(const char *models)
 	assert_true(http_notes_line(STR("data: {\"payload\":{\"type\":"
 					"\"server.connected\"}}")));
 	assert_true(http_notes_answer(200, str_of(models)));
+	json_object_set_new(server.prepared, "/w", json_true());
 }
 
 static void
@@ -685,6 +686,61 @@ a_post_that_is_refused_fails_the_turn(void **state_)
 		"abort HARNESS opencode: Session not found (404)\n");
 }
 
+static void
+tells(const char *type, const char *properties)
+{
+	auto_free char *line = copy_format(
+		"data: {\"payload\":{\"type\":\"%s\",\"properties\":"
+		"{\"sessionID\":\"ses_1\",%s}}}",
+		type, properties);
+
+	assert_true(http_notes_line(str_of(line)));
+}
+
+static void
+tells_of_message(const char *role, const char *id)
+{
+	auto_free char *info = copy_format(
+		"\"info\":{\"id\":\"%s\",\"role\":\"%s\"}", id, role);
+
+	tells("message.updated", info);
+}
+
+/* An abort before that would spoil the directory for every later turn. */
+static void
+a_stop_waits_until_the_directory_is_prepared(void **state_)
+{
+	open_session("ses_1");
+	json_object_clear(server.prepared);
+	say("hi");
+	notes_clear();
+	assert_true(http_notes_answer(204, STR("")));
+	harness()->interrupt(&talk);
+	tells_of_message("user", state.prompt);
+	assert_int_equal(notes.heard.len, 0);
+	tells_of_message("assistant", "msg_answer");
+	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n");
+	json_object_set_new(server.prepared, "/w", json_true());
+}
+
+/* Something in the process is broken, for every turn. */
+static void
+a_process_that_ends_a_turn_without_a_message_gets_no_other(void **state_)
+{
+	open_session("ses_1");
+	say("hi");
+	assert_true(http_notes_answer(204, STR("")));
+	tells_of_message("user", state.prompt);
+	notes_clear();
+	tells("session.idle", "\"x\":0");
+	assert_true(http_notes_answer(200, STR("{}")));
+	must_have_heard_only(
+		"agent close\n"
+		"ask POST /session/ses_1/revert?directory=/w\n"
+		"fail HARNESS opencode: the answer is empty (no stream "
+		"output)\n");
+}
+
 /* An abort that overtakes the post would stop nothing. */
 static void
 a_stop_waits_until_the_post_is_answered(void **state_)
@@ -817,6 +873,8 @@ main(void)
 		test(a_history_with_tools_is_told_as_text),
 		test(a_post_that_is_refused_fails_the_turn),
 		test(a_stop_waits_until_the_post_is_answered),
+		test(a_stop_waits_until_the_directory_is_prepared),
+		test(a_process_that_ends_a_turn_without_a_message_gets_no_other),
 		test(a_turn_that_is_busy_still_is_stopped_again),
 		test(closing_leaves_nothing_running_and_nothing_behind),
 		test(closing_stops_the_turn_first),

@@ -394,6 +394,10 @@ void instance_write_json(struct instance *,
 			 json_t *); /* as conversation_write_json() */
 void instance_ready(struct instance *);
 
+/* The process is not trusted any more: turns that are under way in it may end,
+ * and no other begins. */
+void instance_close(struct instance *);
+
 /* The instance cannot be used: its conversations fail, and it is killed. */
 void instance_fail(struct instance *, const struct error *);
 

@@ -62,10 +62,6 @@ void instance_kill(struct instance *);
 /* Asks the process to end, and kills it if it does not. */
 void instance_retire(struct instance *);
 
-/* The process is not trusted any more: turns that are under way in it may
- * end, and no other begins. */
-void instance_close(struct instance *);
-
 /* Further turns may begin in it: it is neither closed nor stale, and was not
  * asked to end. */
 bool instance_takes_turns(const struct instance *);

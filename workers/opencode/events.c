@@ -72,6 +72,7 @@ on_new_message(struct conversation *c, const json_t *info, const char *id)
 		o->failure = (struct error){ 0 };
 	if (provider && model && !o->is_aside)
 		snprintf(o->model, sizeof o->model, "%s/%s", provider, model);
+	turn_is_prepared(c);
 }
 
 static void

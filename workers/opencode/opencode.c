@@ -94,6 +94,7 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 		return false;
 	list_init(&s->requests);
 	s->children = json_object();
+	s->prepared = json_object();
 	s->origin = copy_format("http://127.0.0.1:%u", port);
 	s->password = new_uuid();
 	words_add(argv, "serve");

@@ -38,6 +38,7 @@ struct server {
 	struct http_call *stream; /* of its events */
 	struct list requests;
 	json_t *children; /* sessions of sub-agents, and their parents */
+	json_t *prepared; /* directories in which a turn has got to an answer */
 
 	/* The models, as told at the start. */
 	json_t *models;	   /* of all who are logged in, "provider/model" */
@@ -83,7 +84,8 @@ struct opencode {
 	} phase;
 	bool is_accepted;		  /* the post was answered... */
 	bool is_stopping;		  /* it must end... */
-	bool is_stopped;		  /* ...and the server has agreed */
+	bool was_aborted;		  /* ...the server was told so... */
+	bool is_stopped;		  /* ...and has agreed */
 	unsigned attempts;		  /* to take it back */
 	char prompt[MAX_OPENCODE_ID + 1]; /* its message */
 	char assistant[MAX_OPENCODE_ID +
@@ -158,6 +160,9 @@ void turn_interrupt(struct conversation *);
 void turn_idle(struct conversation *);
 void turn_stop(struct conversation *, const struct error *why);
 void turn_is_orphan(struct request *);
+
+/* A message that answers the turn has begun. */
+void turn_is_prepared(struct conversation *);
 
 /* events.c: one line of the stream. */
 void events_line(struct instance *, struct str line);

@@ -252,6 +252,7 @@ server_clear(struct instance *inst)
 	if (s->holds)
 		close(s->holder);
 	json_decref(s->children);
+	json_decref(s->prepared);
 	json_decref(s->models);
 	json_decref(s->defaults);
 	free(s->first_model);

@@ -10,6 +10,13 @@
  *
  * A turn that fails is taken back, so that the next turn does not find half of
  * it in the conversation.
+ *
+ * The server prepares a directory while the first turn in it begins.  If that
+ * turn is aborted meanwhile, opencode 1.18 keeps the interrupted preparation:
+ * every later turn in that directory ends at once, with nothing, as long as the
+ * process lives.  So a turn is aborted only when some turn in its directory has
+ * come as far as a message that answers it, and a process in which a turn ends
+ * without one gets no further turns.
  */
 
 enum {
@@ -96,6 +103,35 @@ on_stopped(struct request *x, int status, const json_t *answer)
 		turn_idle(x->conversation);
 }
 
+static bool
+is_prepared(const struct conversation *c)
+{
+	const struct server *s = c->instance->own;
+
+	return json_object_get(s->prepared, directory_of(c)) != NULL;
+}
+
+static void
+abort_if_due(struct conversation *c)
+{
+	struct opencode *o = c->own;
+
+	if (!o->is_stopping || !o->is_accepted || o->was_aborted ||
+	    !is_prepared(c))
+		return;
+	o->was_aborted = true;
+	session_ask(c, "POST", "/abort", NULL, on_stopped);
+}
+
+void
+turn_is_prepared(struct conversation *c)
+{
+	struct server *s = c->instance->own;
+
+	json_object_set_new(s->prepared, directory_of(c), json_true());
+	abort_if_due(c);
+}
+
 static void
 on_asked(struct request *x, int status, const json_t *answer)
 {
@@ -112,9 +148,8 @@ on_asked(struct request *x, int status, const json_t *answer)
 	if (!server_agrees(status, answer, &e)) {
 		o->phase = AT_REST;
 		conversation_abort(x->conversation, &e);
-	} else if (o->is_stopping) {
-		session_ask(x->conversation, "POST", "/abort", NULL,
-			    on_stopped);
+	} else {
+		abort_if_due(x->conversation);
 	}
 }
 
@@ -122,7 +157,8 @@ static void
 begin(struct opencode *o)
 {
 	o->phase = ASKED;
-	o->is_accepted = o->is_stopping = o->is_stopped = false;
+	o->is_accepted = o->is_stopping = false;
+	o->was_aborted = o->is_stopped = false;
 	o->is_aside = o->is_complete = o->has_text = false;
 	o->step_spoke = o->step_called = false;
 	o->assistant[0] = o->part[0] = o->finish[0] = o->model[0] = '\0';
@@ -250,8 +286,11 @@ turn_idle(struct conversation *c)
 		finish(c, reason);
 		return;
 	}
-	if (!o->failure.code)
+	if (!o->failure.code) {
 		explain(o, conversation_has_spoken(c), &o->failure);
+		if (!o->assistant[0] && !o->was_aborted)
+			instance_close(c->instance);
+	}
 	take_back(c);
 }
 
@@ -265,8 +304,7 @@ turn_stop(struct conversation *c, const struct error *why)
 	if (why)
 		o->failure = *why;
 	o->is_stopping = true;
-	if (o->is_accepted)
-		session_ask(c, "POST", "/abort", NULL, on_stopped);
+	abort_if_due(c);
 }
 
 /* Stops the turn.  A turn that has failed by itself is about to say so. */
