@@ -166,6 +166,19 @@ async function furtherSessions(name, { bridge, turn }, row) {
   row.further = (memoryOf(bridge.clisOf(name)) - before) / FURTHER;
 }
 
+// As a bridge is by default: a process is ready for the next new session, some time after the last one took it.
+async function spareSessions(cleanup, name, cloud, row) {
+  const home = temporaryDirectory(cleanup);
+  const env = name === 'claudish' ? await setUpClaudish(cleanup, home, cloud) : cliOf(name).setUp(home, cloud, name);
+  const bridge = await bridgeFor(cleanup, { backends: [name], env: { ...env, HOME: home, BRIDGE_SPARES: undefined } });
+  for (let n = 0; n <= FURTHER; n++) {
+    const took = await within(bridgeTurn(bridge, oneshots[name].model ?? name, `spare-${n}`), 'the bridge');
+    if (n)
+      row.spare.push(took);
+    await sleep(SETTLED);
+  }
+}
+
 async function measure(cleanup, name, row) {
   const cloud = await startStandIn(cleanup, oneshots[name].cli ?? name);
   const place = coldPlace(cleanup, name, cloud), oneshot = oneshots[name];
@@ -188,11 +201,13 @@ async function measure(cleanup, name, row) {
   pair.direct.ends();
   await sleep(SETTLED);
   await furtherSessions(name, pair, row);
+  await pair.bridge.stops();
+  await spareSessions(cleanup, name, cloud, row);
 }
 
 async function measureOne(name) {
   const { version } = JSON.parse(readFileSync(join(modules, oneshots[name].from, 'package.json'), 'utf8'));
-  const row = { harness: name, version: version.split('-')[0], cold: [], direct: [], bridge: [], fresh: [], goal: oneshots[name].goal };
+  const row = { harness: name, version: version.split('-')[0], cold: [], direct: [], bridge: [], fresh: [], spare: [], goal: oneshots[name].goal };
   try {
     await cleanly(cleanup => measure(cleanup, name, row));
   } catch (problem) {
@@ -222,10 +237,10 @@ export function harnessTable(rows) {
   const number = value => value === undefined ? '' : show(value);
   const lines = rows.map(row => [
     row.harness, row.version, ms(row.cold) + (oneshots[row.harness].whole ? ' w' : ''), ms(row.bridge), number(row.ratio),
-    `>= ${row.goal}`, ms(row.fresh), ms(row.direct), number(row.added), number(row.memory), number(row.further),
+    `>= ${row.goal}`, ms(row.fresh), ms(row.spare), ms(row.direct), number(row.added), number(row.memory), number(row.further),
     row.remark ?? '',
   ]);
-  const heads = ['', 'version', 'cold', 'warm', 'cold/warm', 'goal', 'new session', 'by a script', 'added', 'memory', 'a further one', ''];
+  const heads = ['', 'version', 'cold', 'warm', 'cold/warm', 'goal', 'new session', 'with a spare', 'by a script', 'added', 'memory', 'a further one', ''];
   return `first word, ms (medians of ${ROUNDS} cold and ${ROUNDS * TURNS_A_ROUND} warm turns); memory, MB of PSS; ` +
     `w: tells whole messages only\n\n${grid(heads, lines)}`;
 }
