@@ -720,7 +720,32 @@ a_stop_waits_until_the_directory_is_prepared(void **state_)
 	assert_int_equal(notes.heard.len, 0);
 	tells_of_message("assistant", "msg_answer");
 	must_have_heard_only("ask POST /session/ses_1/abort?directory=/w\n");
-	json_object_set_new(server.prepared, "/w", json_true());
+}
+
+/* No other event tells the end of such a turn. */
+static void
+a_turn_that_cannot_begin_is_stopped_in_any_directory(void **state_)
+{
+	static const char error[] =
+		"\"error\":{\"name\":\"UnknownError\",\"data\":"
+		"{\"message\":\"no such model\"}}";
+
+	for (int stopped = 0; stopped < 2; stopped++) {
+		open_session("ses_1");
+		json_object_clear(server.prepared);
+		say("hi");
+		assert_true(http_notes_answer(204, STR("")));
+		if (stopped)
+			harness()->interrupt(&talk);
+		notes_clear();
+		tells("session.error", error);
+		must_have_heard_only(
+			"ask POST /session/ses_1/abort?directory=/w\n");
+		assert_true(http_notes_answer(200, STR("true")));
+		assert_true(http_notes_answer(200, STR("{}")));
+		assert_true(was_heard("fail HARNESS opencode: no such model"));
+		end();
+	}
 }
 
 /* Something in the process is broken, for every turn. */
@@ -874,6 +899,7 @@ main(void)
 		test(a_post_that_is_refused_fails_the_turn),
 		test(a_stop_waits_until_the_post_is_answered),
 		test(a_stop_waits_until_the_directory_is_prepared),
+		test(a_turn_that_cannot_begin_is_stopped_in_any_directory),
 		test(a_process_that_ends_a_turn_without_a_message_gets_no_other),
 		test(a_turn_that_is_busy_still_is_stopped_again),
 		test(closing_leaves_nothing_running_and_nothing_behind),

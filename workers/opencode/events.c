@@ -167,7 +167,7 @@ on_error(struct conversation *c, const json_t *about)
 
 	if (o->phase == BEGUN) {
 		on_failure(c, error);
-	} else if (o->phase == ASKED && !o->is_stopping) {
+	} else if (o->phase == ASKED) {
 		opencode_explain(error, &why);
 		turn_stop(c, &why);
 	}

@@ -14,9 +14,9 @@
  * The server prepares a directory while the first turn in it begins.  If that
  * turn is aborted meanwhile, opencode 1.18 keeps the interrupted preparation:
  * every later turn in that directory ends at once, with nothing, as long as the
- * process lives.  So a turn is aborted only when some turn in its directory has
- * come as far as a message that answers it, and a process in which a turn ends
- * without one gets no further turns.
+ * process lives.  So a turn is aborted only when it has failed by itself, or
+ * when some turn in its directory has come as far as a message that answers it,
+ * and a process in which a turn ends without one gets no further turns.
  */
 
 enum {
@@ -117,7 +117,7 @@ abort_if_due(struct conversation *c)
 	struct opencode *o = c->own;
 
 	if (!o->is_stopping || !o->is_accepted || o->was_aborted ||
-	    !is_prepared(c))
+	    (!o->failure.code && !is_prepared(c)))
 		return;
 	o->was_aborted = true;
 	session_ask(c, "POST", "/abort", NULL, on_stopped);
@@ -299,9 +299,9 @@ turn_stop(struct conversation *c, const struct error *why)
 {
 	struct opencode *o = c->own;
 
-	if (o->phase == AT_REST || o->phase == ENDING || o->is_stopping)
+	if (o->phase == AT_REST || o->phase == ENDING || o->was_aborted)
 		return;
-	if (why)
+	if (why && !o->failure.code)
 		o->failure = *why;
 	o->is_stopping = true;
 	abort_if_due(c);
