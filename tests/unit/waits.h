@@ -53,7 +53,18 @@ run_loop(struct loop *l, bool (*happened)(void), uint64_t ms)
 	} while (0)
 
 static inline void
+stop_waiting(struct timer *t)
+{
+	loop_stop(waiter.loop);
+}
+
+/* Timers that are due earlier have fired then, however busy the machine is. */
+static inline void
 wait_ms(struct loop *l, uint64_t ms)
 {
-	(void)run_loop(l, NULL, ms);
+	waiter = (struct waiter){ .loop = l };
+	l->stopping = false;
+	loop_set(l, &waiter.step, ms, stop_waiting);
+	must(loop_run(l, &e));
+	loop_unset(l, &waiter.step);
 }
