@@ -57,7 +57,13 @@ const ways = {
     }, 20);
     stops.set(id, () => { clearInterval(timer); done('cancelled'); });
   },
-  aside(id, _, done) { say(id, 'said'); done('end_turn'); say(id, 'by the way'); },
+  aside(id, _, done) {
+    say(id, 'said');
+    process.stdout.cork(); // both at once: its client may ask again as soon as it has heard the end
+    done('end_turn');
+    say(id, 'by the way');
+    process.stdout.uncork();
+  },
   deaf(id) { say(id, 'deaf'); },
   wait(id, _, done) { say(id, 'waiting'); stops.set(id, () => done('cancelled')); },
   crash() { process.exit(3); },
