@@ -1,7 +1,6 @@
 #include "tests/unit/opencode_world.h"
 
 #include "tests/unit/http_notes.h"
-#include "workers/io/lines.h"
 
 const char providers[] =
 	"{\"providers\":[{\"id\":\"opencode\",\"options\":{\"apiKey\":"

@@ -9,10 +9,8 @@
 #include "tests/unit/opencode_world.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "tests/unit/http_notes.h"
-#include "workers/io/lines.h"
 
 /* Transcripts */
 

@@ -24,9 +24,7 @@ static struct waiter {
 static void
 look_again(struct timer *t)
 {
-	if (waiter.happened && waiter.happened())
-		loop_stop(waiter.loop);
-	else if (loop_now() >= waiter.until)
+	if (waiter.happened() || loop_now() >= waiter.until)
 		loop_stop(waiter.loop);
 	else
 		loop_set(waiter.loop, t, STEP, look_again);
@@ -43,7 +41,7 @@ run_loop(struct loop *l, bool (*happened)(void), uint64_t ms)
 	loop_set(l, &waiter.step, 0, look_again);
 	must(loop_run(l, &e));
 	loop_unset(l, &waiter.step);
-	return happened && happened();
+	return happened();
 }
 
 #define wait_until(l, happened)                                             \
