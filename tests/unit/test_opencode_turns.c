@@ -224,6 +224,21 @@ a_turn_that_cannot_begin_is_stopped_in_any_directory(void **state_)
 	}
 }
 
+static void
+the_first_cause_of_a_failure_is_told(void **state_)
+{
+	open_session("ses_1");
+	say("hi");
+	tells("session.error", "\"error\":{\"name\":\"UnknownError\",\"data\":"
+			       "{\"message\":\"no such model\"}}");
+	tells("session.error", "\"error\":{\"name\":\"UnknownError\",\"data\":"
+			       "{\"message\":\"no such turn\"}}");
+	assert_true(http_notes_answer(204, STR("")));
+	assert_true(http_notes_answer(200, STR("true")));
+	assert_true(http_notes_answer(200, STR("{}")));
+	assert_true(was_heard("fail HARNESS opencode: no such model"));
+}
+
 /* Something in the process is broken, for every turn. */
 static void
 a_process_that_ends_a_turn_without_a_message_gets_no_other(void **state_)
@@ -354,6 +369,7 @@ main(void)
 		test(a_stop_waits_until_the_post_is_answered),
 		test(a_stop_waits_until_the_directory_is_prepared),
 		test(a_turn_that_cannot_begin_is_stopped_in_any_directory),
+		test(the_first_cause_of_a_failure_is_told),
 		test(a_process_that_ends_a_turn_without_a_message_gets_no_other),
 		test(a_turn_that_is_busy_still_is_stopped_again),
 		test(closing_leaves_nothing_running_and_nothing_behind),
