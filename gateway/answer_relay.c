@@ -121,7 +121,7 @@ pass_headers(struct exchange *x, struct str json, struct error *e)
 	bool ok = pass_each(x, all, pass_essential);
 
 	if (ok) {
-		exchange_add_headers(x);
+		exchange_add_headers(x, NULL);
 		if (x->is_events)
 			request_add(x->request, "X-Accel-Buffering", STR("no"));
 		ok = pass_each(x, all, pass_useful) &&

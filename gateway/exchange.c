@@ -1,6 +1,7 @@
 #include "gateway/exchange.h"
 
 #include "gateway/admission.h"
+#include "gateway/chat/usage.h"
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
 #include "proto/log.h"
@@ -66,6 +67,10 @@ exchange_end(struct exchange *x)
 	free(x->wanted_session);
 	free(x->cwd);
 	free(x->key);
+	free(x->headers);
+	free(x->cache);
+	free(x->mode);
+	free(x->profile);
 	free(x->session);
 	free(x->how);
 	free(x->reason);
@@ -73,6 +78,7 @@ exchange_end(struct exchange *x)
 	buf_fini(&x->text);
 	buf_fini(&x->reasoning);
 	buf_fini(&x->tools);
+	buf_fini(&x->calls_json);
 	buf_fini(&x->meanwhile);
 	free(x);
 }
@@ -92,7 +98,7 @@ exchange_failed(struct exchange *x, const struct error *e)
 {
 	x->request->why = error_slug(e->code);
 	if (x->is_repeated && !x->accepted)
-		exchange_add_headers(x);
+		exchange_add_headers(x, NULL);
 	x->answer->failed(x, e);
 	exchange_end(x);
 }
@@ -235,6 +241,7 @@ send_submit(struct exchange *x)
 		.session = str_of(x->wanted_session),
 		.cwd = str_of(x->cwd),
 		.key = str_of(x->key),
+		.headers = str_of(x->headers),
 		.retry = x->is_retry,
 		.streamed = x->streamed,
 		.window = WINDOW_BYTES,
@@ -353,6 +360,7 @@ keep_question(struct exchange *x, const struct question *q)
 	x->wanted_session = copy(q->session);
 	x->cwd = copy(q->cwd);
 	x->key = copy(q->key);
+	x->headers = copy(str_of(q->headers));
 	x->is_retry = q->is_retry;
 	x->order.bytes = q->body.len;
 	x->order.session = x->wanted_session;
@@ -368,7 +376,8 @@ exchange_start(struct gateway *g, struct request *r, const struct question *q)
 	x->request = r;
 	x->id = g->last_turn += 1 + (g->last_turn == UINT64_MAX);
 	x->answer = q->streamed ? &answer_sse : &answer_whole;
-	x->text = x->reasoning = x->tools = x->meanwhile = BUF_INIT(MAX_ANSWER);
+	x->text = x->reasoning = x->tools = x->calls_json = x->meanwhile =
+		BUF_INIT(MAX_ANSWER);
 	stamp_init(&x->stamp, x->id, q->chat->model, q->chat->include_usage);
 	list_append(bucket(g, x->id), &x->node);
 	g->exchange_count++;
@@ -384,18 +393,22 @@ exchange_start(struct gateway *g, struct request *r, const struct question *q)
 struct standing
 exchange_standing(const struct exchange *x)
 {
-	return (struct standing){ x->session, x->how, x->reason };
+	return (struct standing){ x->session, x->how, x->reason, x->cache };
 }
 
 void
-exchange_add_headers(struct exchange *x)
+exchange_add_headers(struct exchange *x, const struct msg_finish *m)
 {
 	struct request *r = x->request;
+	auto_free char *cache =
+		x->cache ? usage_cache_header(x->cache, m) : NULL;
 
 	request_add(r, "X-Bridge-Harness", str_of(x->worker->name));
 	request_add(r, "X-Session-Id", str_of(x->session));
 	request_add(r, "X-Bridge-Session", str_of(x->how));
 	request_add(r, "X-Bridge-Session-Reason", str_of(x->reason));
+	request_add(r, "X-Bridge-Cache", str_of(cache));
+	request_add(r, "X-Bridge-Mode", str_of(x->mode));
 	request_add(r, "X-Bridge-Ignored", str_of(x->ignored));
 	if (x->is_repeated)
 		request_add(r, "X-Bridge-Repeated", STR("true"));
@@ -428,6 +441,9 @@ exchange_accepted(struct exchange *x, const struct msg_accepted *m)
 	set_text(&x->session, m->session);
 	set_text(&x->how, m->how);
 	set_text(&x->reason, m->reason);
+	set_text(&x->cache, m->cache);
+	set_text(&x->mode, m->mode);
+	set_text(&x->profile, m->profile);
 	set_text(&x->ignored, m->ignored);
 	x->is_repeated = m->repeated;
 	if (m->relay)
@@ -453,11 +469,17 @@ exchange_started(struct exchange *x, const struct msg_started *m)
 
 	if (!is_in_order(x, true))
 		return;
+	if (m->mode.ptr)
+		set_text(&x->mode, m->mode);
+	if (m->profile.ptr && renew_text(&x->profile, m->profile) &&
+	    x->answer->profile)
+		x->answer->profile(x);
 	if (m->ignored.ptr && renew_text(&x->ignored, m->ignored) &&
 	    x->answer->ignored)
 		x->answer->ignored(x);
 	if (!m->how.ptr)
 		return;
+	set_text(&x->cache, m->cache);
 	is_new |= renew_text(&x->session, m->session);
 	is_new |= renew_text(&x->how, m->how);
 	is_new |= renew_text(&x->reason, m->reason);
@@ -479,6 +501,50 @@ exchange_tool(struct exchange *x, struct str json)
 	x->unpaid += json.len + EVENT_COST;
 	if (is_in_order(x, true) && is_within_limits(x))
 		x->answer->tool(x, json);
+}
+
+/* What is relayed has its calls in it, and what a call is made with comes
+ * behind it. */
+static bool
+may_call(struct exchange *x, bool has_begun)
+{
+	struct error e = { 0 };
+
+	if (x->answer->call && (x->calls || !has_begun))
+		return true;
+	fail_with(&e, ERR_PROTOCOL, "%s tells a call where none can be",
+		  x->worker->name);
+	exchange_abort(x, &e);
+	return false;
+}
+
+void
+exchange_call(struct exchange *x, struct str json)
+{
+	json_t *said = json_loadb(json.ptr, json.len, 0, NULL);
+	struct call call = { .index = x->calls };
+	struct error e = { 0 };
+
+	x->unpaid += json.len + EVENT_COST;
+	if (json_unpack(said, "{s:s, s:s}", "id", &call.id, "name",
+			&call.name) != 0) {
+		fail_with(&e, ERR_PROTOCOL, "%s tells a call without a name",
+			  x->worker->name);
+		exchange_abort(x, &e);
+	} else if (is_in_order(x, true) && is_within_limits(x) &&
+		   may_call(x, false)) {
+		x->calls++;
+		x->answer->call(x, &call);
+	}
+	json_decref(said);
+}
+
+void
+exchange_arguments(struct exchange *x, struct str text)
+{
+	x->unpaid += text.len + EVENT_COST;
+	if (is_in_order(x, true) && is_within_limits(x) && may_call(x, true))
+		x->answer->arguments(x, text);
 }
 
 void

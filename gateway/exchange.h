@@ -18,16 +18,19 @@
 
 struct exchange;
 
-/* All but `ignored`, `note` and `meanwhile` MUST be set.  `finish` and `failed`
- * give the request its answer. */
+/* All but `ignored`, `note`, `meanwhile`, `call` and `arguments` MUST be set.
+ * `finish` and `failed` give the request its answer. */
 struct answer {
 	void (*accepted)(struct exchange *);
 	void (*started)(struct exchange *); /* its standing has changed since
 					       ACCEPTED */
 	void (*ignored)(struct exchange *); /* there is more of it than
 					       ACCEPTED has said */
+	void (*profile)(struct exchange *); /* likewise */
 	void (*text)(struct exchange *, enum delta, struct str);
 	void (*tool)(struct exchange *, struct str json);
+	void (*call)(struct exchange *, const struct call *);
+	void (*arguments)(struct exchange *, struct str text);
 	void (*meanwhile)(struct exchange *, struct str text);
 	void (*note)(struct exchange *, struct str text);
 	void (*finish)(struct exchange *, const struct msg_finish *);
@@ -42,6 +45,7 @@ struct exchange {
 	struct worker_link *worker;
 	struct request *request;
 	uint64_t id, seq;
+	unsigned calls;	       /* of the caller's tools, so far */
 	struct timer deadline; /* of waiting for room, then for the worker's
 				  first event */
 	struct order order;
@@ -51,14 +55,17 @@ struct exchange {
 	enum dialect dialect;
 	bool streamed;
 	/* What SUBMIT says; NULL: absent in struct question. */
-	char *prefix, *wanted_model, *wanted_session, *cwd, *key;
+	char *prefix, *wanted_model, *wanted_session, *cwd, *key, *headers;
 	bool is_retry;
 	const struct answer *answer;
 	struct stamp stamp;
 	bool accepted;
 	bool is_repeated; /* it gets the answer of an earlier request */
-	char *session, *how, *reason; /* its standing; NULL: not known */
-	char *ignored;		      /* names, with commas; NULL: none */
+	char *session, *how, *reason, *cache; /* its standing; NULL: not known
+					       */
+	char *mode;    /* that the turn runs under; NULL: not known */
+	char *profile; /* what has become of it, as JSON; NULL: there is none */
+	char *ignored; /* names, with commas; NULL: none */
 	size_t unpaid; /* bytes that were heard and not yet given back as CREDIT
 			*/
 
@@ -72,7 +79,7 @@ struct exchange {
 	enum delta last;
 
 	/* Of answer_json. */
-	struct buf text, reasoning, tools, meanwhile;
+	struct buf text, reasoning, tools, calls_json, meanwhile;
 
 	/* Of answer_sse and answer_relay. */
 	bool headed; /* its head has been given to the client */
@@ -90,6 +97,7 @@ struct question {
 	struct destination to;
 	struct str session, cwd; /* absent: the request does not say */
 	struct str key;		 /* its Idempotency-Key; absent: none */
+	char *headers;		 /* of options.def, as JSON; NULL: none */
 	struct str body;
 	bool streamed;
 	bool is_retry; /* the client says that it sends the request again */
@@ -111,6 +119,8 @@ void exchange_accepted(struct exchange *, const struct msg_accepted *);
 void exchange_started(struct exchange *, const struct msg_started *);
 void exchange_text(struct exchange *, enum delta, struct str);
 void exchange_tool(struct exchange *, struct str json);
+void exchange_call(struct exchange *, struct str json);
+void exchange_arguments(struct exchange *, struct str text);
 void exchange_meanwhile(struct exchange *, struct str text);
 void exchange_note(struct exchange *, struct str text);
 void exchange_head(struct exchange *, const struct msg_head *);
@@ -142,8 +152,9 @@ void exchange_abort(struct exchange *, const struct error *);
 void exchange_pay(struct exchange *);
 struct standing exchange_standing(const struct exchange *);
 
-/* Adds the headers by which a client learns what became of its session. */
-void exchange_add_headers(struct exchange *);
+/* Adds the headers by which a client learns what became of its session; with
+ * its end, if that is known. */
+void exchange_add_headers(struct exchange *, const struct msg_finish *);
 
 /* For answer_relay: frees an exchange whose answer has been given. */
 void exchange_end(struct exchange *);

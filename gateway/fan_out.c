@@ -10,6 +10,7 @@ fan_out_free(struct fan_out *g)
 	for (size_t i = 0; i < MAX_CHILDREN; i++)
 		ask_drop(&g->asks[i].ask);
 	json_decref(g->rows);
+	json_decref(g->backends);
 	free(g->wanted);
 	free(g);
 }
@@ -47,6 +48,7 @@ on_answered(struct ask *a, const struct msg *reply, const struct error *e)
 	if (e) {
 		log_debug("left out: %s", e->text);
 		g->is_partial = true;
+		g->why = *e;
 	} else
 		g->take(g, reply);
 	if (--g->waiting == 0)

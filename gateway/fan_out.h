@@ -24,10 +24,12 @@ struct fan_out {
 	/* Answers the request; the fan_out is freed afterwards. */
 	void (*done)(struct fan_out *);
 	json_t *rows;
+	json_t *backends; /* owned: as a checkup has them; NULL: not needed */
 	uint64_t count;
 	bool has_more; /* some worker has more rows than its answer has room for
 			*/
-	bool is_partial; /* some worker was left out */
+	bool is_partial;  /* some worker was left out */
+	struct error why; /* of the last that did not answer */
 	size_t limit;
 	char *wanted; /* NULL: everything */
 	struct fan_out_ask asks[MAX_CHILDREN];

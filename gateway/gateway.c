@@ -106,6 +106,24 @@ gateway_on_tool(struct gateway *g, const struct msg_tool *m)
 }
 
 static void
+gateway_on_call(struct gateway *g, const struct msg_call *m)
+{
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
+
+	if (x)
+		exchange_call(x, m->json);
+}
+
+static void
+gateway_on_arguments(struct gateway *g, const struct msg_arguments *m)
+{
+	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);
+
+	if (x)
+		exchange_arguments(x, m->text);
+}
+
+static void
 gateway_on_note(struct gateway *g, const struct msg_note *m)
 {
 	struct exchange *x = exchange_find(g, g->sender, m->turn, m->seq);

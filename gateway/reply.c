@@ -84,3 +84,9 @@ reply_json(struct request *r, int status, json_t *json)
 	json_decref(json);
 	reply_body(r, status, &body);
 }
+
+json_t *
+reply_text(struct str s)
+{
+	return s.ptr ? json_stringn(s.ptr, s.len) : json_null();
+}

@@ -15,3 +15,6 @@ void reply_error(struct request *, const struct error *, const char *param);
 
 /* For http: writes a refusal's body and headers, without answering. */
 void reply_explain(struct request *, const struct error *, struct buf *);
+
+/* A member of it; null if it is absent. */
+json_t *reply_text(struct str);

@@ -1,5 +1,9 @@
 #include "gateway/terms.h"
 
+#include <jansson.h>
+
+#include "gateway/http/http.h"
+#include "proto/buf.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
@@ -31,6 +35,36 @@ terms_key(struct str said, struct str *key, struct error *e)
 		return false;
 	*key = said.len ? said : (struct str){ 0 };
 	return true;
+}
+
+bool
+terms_headers(const struct request *r, char **headers, const char **where,
+	      struct error *e)
+{
+	static const char *const names[] = {
+#define OPTION(ID, kind, scope, by, name, field, alias, header, limit, unit, \
+	       doc)                                                          \
+	header,
+#include "proto/options.def"
+	};
+	json_t *said = json_object();
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names && ok; i++) {
+		const char *value =
+			names[i] ? request_header(r, names[i]) : NULL;
+
+		*where = names[i];
+		if (!value || !*value)
+			continue;
+		ok = utf8_valid(str_of(value)) ||
+		     fail_with(e, ERR_INVALID, "%s must be UTF-8", names[i]);
+		json_object_set_new(said, names[i], json_string(value));
+	}
+	*headers = ok && json_object_size(said) ? json_dumps(said, JSON_COMPACT)
+						: NULL;
+	json_decref(said);
+	return ok;
 }
 
 bool

@@ -10,6 +10,8 @@
 #include "proto/error.h"
 #include "proto/str.h"
 
+struct request;
+
 /* A session id as callers may choose them: not empty, printable, short. */
 must_check bool terms_check_session(struct str, struct error *);
 
@@ -35,6 +37,14 @@ must_check bool terms_cwd(const struct said *, size_t places, struct str *cwd,
  * characters.  Absent or empty: there is none.
  */
 must_check bool terms_key(struct str said, struct str *key, struct error *);
+
+/*
+ * The headers of options.def that the request has, as a JSON object of texts,
+ * which the caller frees; NULL: there are none.  On failure *where is the one
+ * at fault.
+ */
+must_check bool terms_headers(const struct request *, char **headers,
+			      const char **where, struct error *);
 
 /* Whether a count of retries, as SDKs send it, is more than 0. */
 bool terms_is_retry(struct str said);

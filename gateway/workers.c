@@ -6,7 +6,7 @@
 #include "proto/log.h"
 
 enum {
-	GREET_MS = 60000,      /* a busy worker may take long to answer */
+	GREET_MS = 15000,      /* a busy worker may take long to answer */
 	GREET_AGAIN_MS = 1000, /* after a failure */
 };
 
@@ -92,12 +92,15 @@ on_present(struct ask *a, const struct msg *reply, const struct error *e)
 	struct worker_link *m = container_of(a, struct worker_link, greeting);
 
 	/* When its process ends, GREET is sent again after the next connection.
-	 */
+	 * A connection that is there and over which nothing is answered may
+	 * never be of use: the next one is. */
 	if (e && !client_is_connected(&m->client))
 		return;
 	if (e || reply->type != MSG_PRESENT) {
 		log_warn("worker %s: %s", m->name, e ? e->text : "not PRESENT");
 		loop_set(m->workers->loop, &m->again, GREET_AGAIN_MS, on_again);
+		if (e && e->code == ERR_TIMEOUT)
+			client_renew(&m->client);
 		return;
 	}
 	m->id = reply->body.present.worker;

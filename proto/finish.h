@@ -31,6 +31,23 @@ amount_of(uint64_t count)
 	return (struct amount){ .is_known = true, .count = count };
 }
 
+/* The tokens of what one request of a turn has shown its model. */
+struct prompt_tokens {
+	struct amount all;    /* with those of caches */
+	struct amount cached; /* a part of all: read from a cache */
+};
+
+/*
+ * Whether a turn has found in its vendor's cache what its session had shown the
+ * model before.  All four are known, or none.
+ */
+struct cache_use {
+	struct amount expected; /* tokens of the session's last prompt */
+	struct amount cached; /* of the turn's first request: from a cache... */
+	struct amount fresh;  /* ...and not */
+	struct amount rebilled; /* 1: what was expected was charged anew; 0 */
+};
+
 /* What one turn has used.  Nothing is known of a zeroed one. */
 struct usage {
 	/* Tokens. */
@@ -43,4 +60,10 @@ struct usage {
 	struct amount cost;	 /* in nanodollars: 1e9 are one US dollar */
 	const char *cost_source; /* whose reckoning that is, for programs to
 				    read; static; NULL: no cost is known */
+
+	/* The prompts of the turn's first request and of its last one.  They
+	 * are not known of a CLI that tells only the sum of several. */
+	struct prompt_tokens first, last;
+
+	struct cache_use cache;
 };

@@ -336,6 +336,15 @@ client_dial(struct client *c, struct loop *loop, const char *url,
 }
 
 void
+client_renew(struct client *c)
+{
+	if (!c->loop)
+		return;
+	presence_renew(&c->server);
+	on_server(&c->server);
+}
+
+void
 client_fini(struct client *c)
 {
 	struct node *n;

@@ -91,6 +91,10 @@ must_check bool client_dial(struct client *, struct loop *, const char *url,
 			    enum role self, enum role peer,
 			    void (*changed)(struct client *), struct error *);
 
+/* Breaks the connection and dials again: requests under way are answered with
+ * ERR_WORKER_LOST. */
+void client_renew(struct client *);
+
 /* Drops requests under way, without an answer. */
 void client_fini(struct client *);
 

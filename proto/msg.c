@@ -113,7 +113,14 @@ skip_value(struct reader *r)
 static bool
 read_array(struct reader *r, size_t *size)
 {
-	if (r->at == r->end || *r->at < 0x90 || *r->at > 0x9f)
+	size_t left = (size_t)(r->end - r->at);
+
+	if (left >= 3 && *r->at == 0xdc) { /* of more than 15 */
+		*size = (size_t)r->at[1] << 8 | r->at[2];
+		r->at += 3;
+		return *size > 15;
+	}
+	if (!left || *r->at < 0x90 || *r->at > 0x9f)
 		return false;
 	*size = *r->at++ - 0x90u;
 	return true;

@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 
+#include "proto/address.h"
+
 bool
 provider_read_name(char name[MAX_NAME + 1], struct str variable,
 		   const char *suffix)
@@ -133,4 +135,24 @@ provider_check_key(const char *variable, struct str key, struct error *e)
 					 "have: copy the key again",
 					 variable);
 	return true;
+}
+
+/* "[::1]:80" is "[::1]", "localhost:80" is "localhost". */
+static struct str
+without_port(struct str host)
+{
+	const char *end = host.len && *host.ptr == '['
+				  ? memchr(host.ptr, ']', host.len)
+				  : NULL;
+	struct str port;
+
+	if (!end)
+		return str_cut(host, ':', &port);
+	return (struct str){ host.ptr, (size_t)(end - host.ptr) + 1 };
+}
+
+bool
+provider_is_local(struct str url)
+{
+	return host_is_loopback(without_port(provider_host(url)));
 }

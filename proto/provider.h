@@ -36,3 +36,6 @@ must_check bool provider_check_key(const char *variable, struct str key,
  * "api.openai.com:8080".
  */
 struct str provider_host(struct str url);
+
+/* It is on this machine, where no proxy leads to. */
+bool provider_is_local(struct str url);

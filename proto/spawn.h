@@ -16,6 +16,10 @@
 #include "proto/exit_code.h"
 #include "proto/loop.h"
 
+/* The pid of a process on a machine, or in a container, that gives it no number
+ * here. */
+#define PROCESS_ELSEWHERE ((pid_t)-1)
+
 struct process {
 	struct loop *loop;
 	pid_t pid;	     /* 0: not running */

@@ -6,6 +6,7 @@
 
 #include "supervisor/commands.h"
 #include "supervisor/report.h"
+#include "workers/description.h"
 
 static bool
 is_wanted(const struct order *o, const char *name)
@@ -30,7 +31,7 @@ is_known(const char *name)
 }
 
 static void
-print_names(const char *before, unsigned set)
+print_names(const char *before, uint64_t set)
 {
 	json_t *names = capabilities_in(set), *name;
 	size_t i;
@@ -40,6 +41,22 @@ print_names(const char *before, unsigned set)
 		printf(" %s", json_string_value(name));
 	printf("\n");
 	json_decref(names);
+}
+
+/* As GET /v1/capabilities has it, but for what is known only of a harness that
+ * runs. */
+static json_t *
+description_named(const char *name)
+{
+	struct ability a = { 0 };
+	json_t *row = json_pack("{s:s}", "harness", name), *description;
+
+	if (!ability_listed(&a, name))
+		return row;
+	description = description_of(&a);
+	json_object_update(row, description);
+	json_decref(description);
+	return row;
 }
 
 int
@@ -56,12 +73,7 @@ command_capabilities(const struct order *o)
 			print_names("  lacks", capabilities_all() & ~h->can);
 			continue;
 		}
-		json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o}", "name", h->name,
-					"capabilities", capabilities_in(h->can),
-					"lacks",
-					capabilities_in(capabilities_all() &
-							~h->can)));
+		json_array_append_new(list, description_named(h->name));
 	}
 	for (char **name = o->names; *name; name++)
 		if (!is_known(*name)) {

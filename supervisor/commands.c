@@ -6,6 +6,8 @@
 #include "proto/end_limit.h"
 #include "supervisor/control.h"
 #include "supervisor/report.h"
+#include "workers/io/json.h"
+#include "workers/options/profiles.h"
 
 enum { /* milliseconds */
        POLL_MS = 50,
@@ -417,8 +419,27 @@ show_health(struct control *c, const struct rows *rows, const struct order *o)
 	return complain_of_unknown(rows, o, code);
 }
 
+/* A file of the catalogue that is no profile. */
+static bool
+show_bad_profiles(void)
+{
+	json_t *faults = json_array(), *fault;
+	size_t i, n;
+
+	json_decref(profiles_list(faults));
+	n = json_array_size(faults);
+	json_array_foreach (faults, i, fault)
+		fprintf(stderr, "profile %s: %s\n", json_text(fault, "file"),
+			json_text(fault, "error"));
+	json_decref(faults);
+	return n > 0;
+}
+
 int
 command_verify(const struct order *o)
 {
-	return with_rows(o, show_health);
+	int code = with_rows(o, show_health);
+
+	return show_bad_profiles() && code == EXIT_SUCCESS ? EXIT_NOT_ALL_UP
+							   : code;
 }

@@ -22,5 +22,6 @@ typedef int command_fn(const struct order *);
 command_fn command_status, command_start, command_stop, command_restart;
 command_fn command_shutdown, command_verify;
 
-/* Asks no daemon. */
-command_fn command_capabilities;
+/* These ask no daemon.  command_login() returns only on failure: the process
+ * becomes the CLI. */
+command_fn command_capabilities, command_login;

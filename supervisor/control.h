@@ -5,6 +5,7 @@
  * A control sends one request after the other and waits for each answer, so
  * that a command reads from top to bottom.  Every wait has a time limit.
  */
+#include "workers/executor/places.h"
 #include "proto/link.h"
 #include "supervisor/instance.h"
 
@@ -21,7 +22,9 @@ struct control {
 /* A copy of a CHILD reply. */
 struct row {
 	char name[MAX_NAME + 1], state[MAX_NAME + 1];
-	uint64_t pid, since, starts, running, queued, warm, background, health;
+	uint64_t pid, since, starts, running, queued, warm, background, parked,
+		health;
+	struct place_counts slots;
 	bool is_worker, is_verifying;
 	char harness[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1], last_exit[MAX_DETAIL + 1];

@@ -20,6 +20,7 @@ static const char help[] =
 	"  status [name...]    which processes there are, and how they are\n"
 	"  verify [name...]    have each harness checked: installed, logged "
 	"in\n"
+	"  login name [slot]   have a CLI log in, on this terminal\n"
 	"  capabilities [name...]\n"
 	"                      what each harness can do, and what it lacks\n"
 	"  start name...       start what was stopped, or has been given up\n"
@@ -69,6 +70,7 @@ static const struct command {
 	{ "status",   command_status,   ALL_IF_NO_NAMES, true },
 	{ "verify",   command_verify,   ALL_IF_NO_NAMES, true },
 	{ "capabilities", command_capabilities, ALL_IF_NO_NAMES, true },
+	{ "login",    command_login,    NAMES,           false },
 	{ "start",    command_start,    NAMES,           false },
 	{ "stop",     command_stop,     NAMES,           false },
 	{ "restart",  command_restart,  NAMES,           false },

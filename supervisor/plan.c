@@ -13,6 +13,7 @@
 #include "proto/variables.h"
 #include "supervisor/listener.h"
 #include "supervisor/roster.h"
+#include "workers/executor/docker/settings.h"
 
 enum {
 	MAX_ROUTES = 64 << 10, /* bytes */
@@ -155,11 +156,32 @@ check_cwd(const char *name, const char *cwd, struct error *e)
 }
 
 static bool
+check_executor(const char *name, const struct harness_settings *settings,
+	       struct error *e)
+{
+	struct docker_settings docker = { 0 };
+	struct error wrong = { 0 };
+	auto_free char *socket = NULL;
+	bool ok = !docker_is_wanted(settings, name, &wrong) ||
+		  (docker_settings_read(&docker, settings, name, &wrong) &&
+		   (socket = docker_host_socket(
+			    variable_value("DOCKER_HOST").ptr, &wrong)));
+
+	docker_settings_fini(&docker);
+	if (wrong.code) {
+		*e = wrong;
+		e->code = ERR_INVALID;
+	}
+	return ok && !wrong.code;
+}
+
+static bool
 check_harness(const char *name, struct error *e)
 {
 	struct harness_settings settings;
 	bool ok = harness_settings_read(&settings, name, e) &&
-		  check_cwd(name, settings.cwd, e);
+		  check_cwd(name, settings.cwd, e) &&
+		  check_executor(name, &settings, e);
 
 	harness_settings_fini(&settings);
 	return ok;
@@ -566,19 +588,44 @@ planned_has_same_env(const struct planned *a, const struct planned *b)
 	return a->env_count == b->env_count;
 }
 
-/* Are the command and the models of an agent of the operator's own the same? */
 static bool
-has_same_agent(const struct planned *c, const struct planned *as)
+says_what_may_be_reached(struct str variable)
 {
+	static const struct str end = STR("_NET");
+
+	return variable.len > end.len &&
+	       str_eq(str_from(variable, variable.len - end.len), end);
+}
+
+/* A worker takes these over at its start only: the command and the models of an
+ * agent of the operator's own, and where CLIs run. */
+static bool
+counts_at_start(struct str variable)
+{
+	static const char *const parts[] = { "_EXECUTOR", "_DOCKER_",
+					     "DOCKER_HOST" };
 	char name[MAX_NAME + 1];
-	struct str value;
 	bool is_more;
+
+	if (roster_read_own(variable, name, &is_more) ||
+	    says_what_may_be_reached(variable))
+		return true;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (memmem(variable.ptr, variable.len, parts[i],
+			   strlen(parts[i])))
+			return true;
+	return false;
+}
+
+static bool
+starts_as(const struct planned *c, const struct planned *as)
+{
+	struct str value;
 
 	for (size_t i = 0; i < c->env_count; i++) {
 		struct str variable = str_cut(str_of(c->env[i]), '=', &value);
 
-		if (roster_read_own(variable, name, &is_more) &&
-		    !has_entry(as, c->env[i]))
+		if (counts_at_start(variable) && !has_entry(as, c->env[i]))
 			return false;
 	}
 	return true;
@@ -587,6 +634,6 @@ has_same_agent(const struct planned *c, const struct planned *as)
 bool
 planned_is_another(const struct planned *a, const struct planned *b)
 {
-	return strcmp(a->program, b->program) != 0 || !has_same_agent(a, b) ||
-	       !has_same_agent(b, a);
+	return strcmp(a->program, b->program) != 0 || !starts_as(a, b) ||
+	       !starts_as(b, a);
 }

@@ -24,6 +24,13 @@ add_uptime(struct buf *out, uint64_t ms)
 		  (uintmax_t)(s / 60 % 60), (uintmax_t)(s % 60));
 }
 
+/* Its CLIs run in a pool of containers. */
+static bool
+has_slots(const struct row *r)
+{
+	return r->slots.free || r->slots.busy || r->slots.warm || r->slots.dead;
+}
+
 static void
 add_counts(struct buf *out, const struct row *r)
 {
@@ -35,6 +42,12 @@ add_counts(struct buf *out, const struct row *r)
 	if (r->background)
 		buf_print(out, ", %ju in the background",
 			  (uintmax_t)r->background);
+	if (r->parked)
+		buf_print(out, ", %ju parked", (uintmax_t)r->parked);
+	if (has_slots(r))
+		buf_print(out, ", slots: %u free, %u busy, %u warm, %u dead",
+			  r->slots.free, r->slots.busy, r->slots.warm,
+			  r->slots.dead);
 	if (r->health != HEALTH_READY)
 		buf_print(out, ", %s", health_name((enum health)r->health));
 }
@@ -101,6 +114,14 @@ report_json(const struct row *r)
 	json_object_set_new(o, "warm", json_integer((json_int_t)r->warm));
 	json_object_set_new(o, "background",
 			    json_integer((json_int_t)r->background));
+	json_object_set_new(o, "parked", json_integer((json_int_t)r->parked));
+	json_object_set_new(o, "slots",
+			    has_slots(r) ? json_pack("{s:i, s:i, s:i, s:i}",
+						     "free", (int)r->slots.free,
+						     "busy", (int)r->slots.busy,
+						     "warm", (int)r->slots.warm,
+						     "dead", (int)r->slots.dead)
+					 : json_null());
 	json_object_set_new(o, "health",
 			    json_string(health_name((enum health)r->health)));
 	json_object_set_new(o, "version", text_or_null(r->harness));

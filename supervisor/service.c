@@ -36,6 +36,13 @@ keep_report(struct report *r, const struct msg_ready *m)
 	r->queued = m->queued;
 	r->warm = m->warm;
 	r->background = m->background;
+	r->parked = m->parked;
+	r->slots = (struct place_counts){
+		.free = (unsigned)m->free_slots,
+		.busy = (unsigned)m->busy_slots,
+		.warm = (unsigned)m->warm_slots,
+		.dead = (unsigned)m->dead_slots,
+	};
 	r->health = m->health;
 	r->probes = m->probes;
 	str_keep(r->harness, sizeof r->harness, m->harness);

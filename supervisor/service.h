@@ -11,12 +11,14 @@
 #include "supervisor/child.h"
 #include "supervisor/plan.h"
 #include "supervisor/progress.h"
+#include "workers/executor/places.h"
 
 struct supervisor;
 
 /* What a process reported in its last READY. */
 struct report {
-	uint64_t running, queued, warm, background, health, probes;
+	uint64_t running, queued, warm, background, parked, health, probes;
+	struct place_counts slots;
 	char harness[MAX_NAME + 1];
 	char detail[MAX_DETAIL + 1];
 };

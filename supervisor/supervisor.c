@@ -458,6 +458,11 @@ describe(const struct service *w, struct msg_child *m)
 	m->queued = r->queued;
 	m->warm = w->is_worker ? r->warm : 0;
 	m->background = w->is_worker ? r->background : 0;
+	m->parked = w->is_worker ? r->parked : 0;
+	m->free_slots = r->slots.free;
+	m->busy_slots = r->slots.busy;
+	m->warm_slots = r->slots.warm;
+	m->dead_slots = r->slots.dead;
 	m->health = r->health;
 	if (w->is_worker && service_is_verifying(w))
 		m->role = 2;

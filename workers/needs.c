@@ -25,6 +25,11 @@ static const struct url_row {
 #include "workers/harnesses.def"
 };
 
+static const struct needs_login logins[] = {
+#define LOGIN(harness, arguments, hint) { harness, arguments, hint },
+#include "workers/harnesses.def"
+};
+
 static const char *const keepers_of_keys[] = {
 #define NEEDS_KEY_PROVIDERS(name) name,
 #define NEEDS_KEY_CLI(name)
@@ -66,6 +71,15 @@ find_url(const char *harness)
 	return NULL;
 }
 
+const struct needs_login *
+needs_login(const char *harness)
+{
+	for (size_t i = 0; i < COUNT(logins); i++)
+		if (!strcmp(logins[i].harness, harness))
+			return &logins[i];
+	return NULL;
+}
+
 const char *
 needs_url(const char *harness)
 {
@@ -101,9 +115,8 @@ first_word(struct str s)
 	return (struct str){ s.ptr, len };
 }
 
-/* What is to be looked up in PATH; NULL: nobody says.  The caller frees it. */
-static char *
-program_name(const char *harness)
+char *
+needs_program_name(const char *harness)
 {
 	const struct cli_row *row = find_cli(harness);
 	auto_free char *bin = settings_variable("", harness, "BIN");
@@ -122,7 +135,7 @@ program_name(const char *harness)
 char *
 needs_program(const char *harness)
 {
-	auto_free char *name = program_name(harness), *path = NULL;
+	auto_free char *name = needs_program_name(harness), *path = NULL;
 
 	if (!name)
 		return NULL;
@@ -219,6 +232,20 @@ fail_without_key(struct error *e)
 	return false;
 }
 
+/* Its program is in the image of the containers that it runs in. */
+static bool
+runs_elsewhere(const char *harness)
+{
+	auto_free char *own = settings_variable("", harness, "EXECUTOR");
+	auto_free char *program = needs_program_name(harness);
+	struct str executor = variable_value(own);
+
+	if (!executor.len)
+		executor = variable_value("BRIDGE_DEFAULT_EXECUTOR");
+	return program && strncmp(program, OURS, strlen(OURS)) != 0 &&
+	       str_is(executor, "docker");
+}
+
 bool
 needs_are_met(const char *harness, struct error *e)
 {
@@ -230,6 +257,8 @@ needs_are_met(const char *harness, struct error *e)
 	if (url && !variable_value(url->variable).len)
 		return fail_with(e, ERR_NOT_SET_UP, "%s is not set: %s",
 				 url->variable, url->advice);
+	if (runs_elsewhere(harness))
+		return true;
 	program = needs_program(harness);
 	return program || fail_without_program(harness, e);
 }

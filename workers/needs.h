@@ -18,6 +18,19 @@ must_check bool needs_are_met(const char *harness, struct error *);
  * frees it. */
 char *needs_program(const char *harness);
 
+/* The program as it is to be looked up, such as "claude"; NULL: nobody says.
+ * The caller frees it. */
+char *needs_program_name(const char *harness);
+
+/* How the CLI of a harness logs in; see harnesses.def.  NULL: it has no command
+ * for that. */
+struct needs_login {
+	const char *harness, *arguments;
+	const char *hint; /* NULL: none */
+};
+
+const struct needs_login *needs_login(const char *harness);
+
 /* The variable with the address of something that must answer, or NULL. */
 const char *needs_url(const char *harness);
 

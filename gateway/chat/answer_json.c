@@ -12,7 +12,7 @@ static bool
 collect(struct exchange *x, struct buf *to, struct str s)
 {
 	size_t all = x->text.len + x->reasoning.len + x->tools.len +
-		     x->meanwhile.len;
+		     x->calls_json.len + x->meanwhile.len;
 	struct error e = { 0 };
 
 	if (all + s.len <= MAX_ANSWER && buf_add(to, s, &e)) {
@@ -41,6 +41,26 @@ on_tool(struct exchange *x, struct str json)
 }
 
 static void
+on_call(struct exchange *x, const struct call *call)
+{
+	struct buf json = BUF_INIT(MAX_WIRE);
+
+	chat_add_call(&json, call);
+	(void)collect(x, &x->calls_json, buf_str(&json));
+	buf_fini(&json);
+}
+
+static void
+on_arguments(struct exchange *x, struct str text)
+{
+	struct buf json = BUF_INIT(MAX_WIRE);
+
+	chat_escape(&json, text);
+	(void)collect(x, &x->calls_json, buf_str(&json));
+	buf_fini(&json);
+}
+
+static void
 on_meanwhile(struct exchange *x, struct str text)
 {
 	(void)collect(x, &x->meanwhile, text);
@@ -57,14 +77,16 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 		.text = buf_str(&x->text),
 		.reasoning = buf_str(&x->reasoning),
 		.tools = buf_str(&x->tools),
+		.calls = buf_str(&x->calls_json),
 		.standing = exchange_standing(x),
+		.profile = str_of(x->profile),
 		.ignored = str_of(x->ignored),
 		.meanwhile = buf_str(&x->meanwhile),
 		.finish = m,
 	};
 
 	chat_completion(&body, &x->stamp, &c);
-	exchange_add_headers(x);
+	exchange_add_headers(x, m);
 	reply_body(x->request, 200, &body);
 }
 
@@ -72,7 +94,7 @@ static void
 on_failed(struct exchange *x, const struct error *e)
 {
 	if (x->accepted)
-		exchange_add_headers(x);
+		exchange_add_headers(x, NULL);
 	reply_error(x->request, e, NULL);
 }
 
@@ -81,6 +103,8 @@ const struct answer answer_whole = {
 	.started = on_standing,
 	.text = on_text,
 	.tool = on_tool,
+	.call = on_call,
+	.arguments = on_arguments,
 	.meanwhile = on_meanwhile,
 	.finish = on_finish,
 	.failed = on_failed,

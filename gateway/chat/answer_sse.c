@@ -66,6 +66,15 @@ on_doubted(struct request *r)
 }
 
 static void
+tell_profile(struct exchange *x)
+{
+	struct buf *b = begin_event(x);
+
+	chat_profile(b, &x->stamp, str_of(x->profile));
+	end_event(b);
+}
+
+static void
 open_stream(struct exchange *x)
 {
 	struct request *r = x->request;
@@ -75,13 +84,15 @@ open_stream(struct exchange *x)
 	request_add(r, "Content-Type", STR("text/event-stream; charset=utf-8"));
 	request_add(r, "Cache-Control", STR("no-cache"));
 	request_add(r, "X-Accel-Buffering", STR("no"));
-	exchange_add_headers(x);
+	exchange_add_headers(x, NULL);
 	request_open(r, 200);
 	r->doubted = on_doubted;
 	buf_put(request_begin(r), STR(": ok\n\n"));
 	b = begin_event(x);
 	chat_role(b, &x->stamp);
 	end_event(b);
+	if (x->profile)
+		tell_profile(x);
 	loop_set(&x->gateway->loop, &x->beat, x->gateway->settings.heartbeat_ms,
 		 on_beat);
 }
@@ -126,6 +137,13 @@ on_started(struct exchange *x)
 
 /* Likewise: a large request is read when its turn begins, and then the head may
  * be out. */
+static void
+on_profile(struct exchange *x)
+{
+	if (x->headed)
+		tell_profile(x);
+}
+
 static void
 on_ignored(struct exchange *x)
 {
@@ -184,6 +202,26 @@ on_tool(struct exchange *x, struct str json)
 }
 
 static void
+on_call(struct exchange *x, const struct call *call)
+{
+	struct buf *b;
+
+	open_if_held(x);
+	b = begin_event(x);
+	chat_call(b, &x->stamp, call);
+	end_event(b);
+}
+
+static void
+on_arguments(struct exchange *x, struct str text)
+{
+	struct buf *b = begin_event(x);
+
+	chat_arguments(b, &x->stamp, x->calls - 1, text);
+	end_event(b);
+}
+
+static void
 on_meanwhile(struct exchange *x, struct str text)
 {
 	struct buf *b;
@@ -223,7 +261,7 @@ on_finish(struct exchange *x, const struct msg_finish *m)
 
 	open_if_held(x);
 	b = begin_event(x);
-	chat_finish(b, &x->stamp, (enum finish_reason)m->reason);
+	chat_finish(b, &x->stamp, m, x->cache);
 	end_event(b);
 	if (x->stamp.include_usage) {
 		b = begin_event(x);
@@ -240,7 +278,7 @@ on_failed(struct exchange *x, const struct error *e)
 
 	if (!x->headed) {
 		if (x->accepted)
-			exchange_add_headers(x);
+			exchange_add_headers(x, NULL);
 		reply_error(x->request, e, NULL);
 		return;
 	}
@@ -254,8 +292,11 @@ const struct answer answer_sse = {
 	.accepted = on_accepted,
 	.started = on_started,
 	.ignored = on_ignored,
+	.profile = on_profile,
 	.text = on_text,
 	.tool = on_tool,
+	.call = on_call,
+	.arguments = on_arguments,
 	.meanwhile = on_meanwhile,
 	.note = on_note,
 	.finish = on_finish,

@@ -287,6 +287,61 @@ chat_tool(struct buf *b, const struct stamp *s, struct str json)
 	end_chunk(b, s);
 }
 
+/* What names a call, up to the text of its arguments. */
+static void
+begin_call(struct buf *b, const struct call *call)
+{
+	ADD(b, "\"id\":");
+	quote(b, str_of(call->id));
+	ADD(b, ",\"type\":\"function\",\"function\":{\"name\":");
+	quote(b, str_of(call->name));
+	ADD(b, ",\"arguments\":\"");
+}
+
+#define END_OF_CALL "\"}}"
+
+static void
+add_call_chunk(struct buf *b, const struct stamp *s, struct buf *call)
+{
+	buf_put(b, str_of(s->head));
+	ADD(b, "\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[");
+	buf_put(b, buf_str(call));
+	ADD(b, END_OF_CALL "]},\"finish_reason\":null}]");
+	end_chunk(b, s);
+}
+
+void
+chat_call(struct buf *b, const struct stamp *s, const struct call *call)
+{
+	struct buf json = BUF_INIT(MAX_WIRE);
+
+	buf_print(&json, "{\"index\":%u,", call->index);
+	begin_call(&json, call);
+	add_call_chunk(b, s, &json);
+	buf_fini(&json);
+}
+
+void
+chat_arguments(struct buf *b, const struct stamp *s, unsigned index,
+	       struct str text)
+{
+	struct buf json = BUF_INIT(MAX_WIRE);
+
+	buf_print(&json, "{\"index\":%u,\"function\":{\"arguments\":\"", index);
+	chat_escape(&json, text);
+	add_call_chunk(b, s, &json);
+	buf_fini(&json);
+}
+
+void
+chat_add_call(struct buf *b, const struct call *call)
+{
+	if (call->index)
+		ADD(b, END_OF_CALL ",");
+	ADD(b, "{");
+	begin_call(b, call);
+}
+
 static void
 add_standing(struct buf *b, const struct standing *st)
 {
@@ -332,6 +387,23 @@ chat_ignored(struct buf *b, const struct stamp *s, struct str names)
 }
 
 static void
+add_profile(struct buf *b, struct str json)
+{
+	ADD(b, "\"profile\":");
+	add_json(b, json);
+}
+
+void
+chat_profile(struct buf *b, const struct stamp *s, struct str json)
+{
+	add_chunk(b, s, "{}", FINISH_NONE);
+	ADD(b, ",\"bridge\":{");
+	add_profile(b, json);
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
+static void
 add_meanwhile(struct buf *b, struct str text)
 {
 	ADD(b, "\"meanwhile\":\"");
@@ -350,9 +422,11 @@ chat_meanwhile(struct buf *b, const struct stamp *s, struct str text)
 }
 
 void
-chat_finish(struct buf *b, const struct stamp *s, enum finish_reason reason)
+chat_finish(struct buf *b, const struct stamp *s, const struct msg_finish *m,
+	    const char *cache)
 {
-	add_chunk(b, s, "{}", reason);
+	add_chunk(b, s, "{}", (enum finish_reason)m->reason);
+	usage_write_extension(b, m, cache);
 	end_chunk(b, s);
 }
 
@@ -369,8 +443,16 @@ static void
 add_message(struct buf *b, const struct completion *c)
 {
 	ADD(b, "{\"role\":\"assistant\",\"content\":");
-	quote(b, c->text);
+	if (c->text.len || !c->calls.len)
+		quote(b, c->text);
+	else
+		ADD(b, "null");
 	ADD(b, ",\"refusal\":null");
+	if (c->calls.len) {
+		ADD(b, ",\"tool_calls\":[");
+		buf_put(b, c->calls);
+		ADD(b, END_OF_CALL "]");
+	}
 	if (c->reasoning.len) { /* clients know one of two names */
 		ADD(b, ",\"reasoning_content\":");
 		quote(b, c->reasoning);
@@ -395,6 +477,11 @@ add_bridge(struct buf *b, const struct completion *c)
 		quote(b, c->finish->model);
 	else
 		ADD(b, "null");
+	usage_write_bridge(b, c->finish, c->standing.cache);
+	if (c->profile.len) {
+		ADD(b, ",");
+		add_profile(b, c->profile);
+	}
 	if (c->ignored.len) {
 		ADD(b, ",");
 		add_ignored(b, c->ignored);
@@ -419,8 +506,11 @@ chat_completion(struct buf *b, const struct stamp *s,
 	add_message(b, c);
 	ADD(b, ",\"logprobs\":null,");
 	add_finish_reason(b, (enum finish_reason)c->finish->reason);
-	ADD(b, "}],\"usage\":");
-	usage_write(b, c->finish);
+	ADD(b, "}]");
+	if (usage_is_whole(c->finish)) {
+		ADD(b, ",\"usage\":");
+		usage_write(b, c->finish);
+	}
 	ADD(b, ",\"bridge\":");
 	add_bridge(b, c);
 	ADD(b, "}");

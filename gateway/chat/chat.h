@@ -48,9 +48,16 @@ void stamp_fini(struct stamp *);
 
 /* Where a session stands, for the client to know. */
 struct standing {
-	const char *session, *how, *reason; /* NULL: not known */
+	const char *session, *how, *reason, *cache; /* NULL: not known */
 };
 
+/* One of a tool of the caller's.  Strings are lent. */
+struct call {
+	unsigned index; /* counts the calls of the answer from 0 */
+	const char *id, *name;
+};
+
+/* What a piece of text is. */
 enum delta { DELTA_TEXT, DELTA_REASONING };
 
 /*
@@ -59,12 +66,20 @@ enum delta { DELTA_TEXT, DELTA_REASONING };
  */
 void chat_role(struct buf *, const struct stamp *);
 void chat_tool(struct buf *, const struct stamp *, struct str json);
+/* A call begins, and gets what it is made with, piece by piece. */
+void chat_call(struct buf *, const struct stamp *, const struct call *);
+void chat_arguments(struct buf *, const struct stamp *, unsigned index,
+		    struct str text);
 void chat_standing(struct buf *, const struct stamp *, const struct standing *);
 /* The names of what the request asked for in vain, with commas between. */
 void chat_ignored(struct buf *, const struct stamp *, struct str names);
+/* What has become of agent_profile, a JSON object. */
+void chat_profile(struct buf *, const struct stamp *, struct str json);
 /* What the harness has said by itself, which is no part of the answer. */
 void chat_meanwhile(struct buf *, const struct stamp *, struct str text);
-void chat_finish(struct buf *, const struct stamp *, enum finish_reason);
+/* `cache` as in struct standing. */
+void chat_finish(struct buf *, const struct stamp *, const struct msg_finish *,
+		 const char *cache);
 void chat_usage(struct buf *, const struct stamp *, const struct msg_finish *);
 
 /* A chunk of text is begun, gets its text, piece by piece, and is ended. */
@@ -76,11 +91,17 @@ void chat_end_delta(struct buf *, const struct stamp *);
 struct completion {
 	struct str text, reasoning; /* reasoning: absent if there was none */
 	struct str tools;	    /* JSON objects, with commas */
+	struct str calls;	    /* as chat_add_call() has them */
 	struct standing standing;
+	struct str profile;   /* a JSON object; absent: there is none */
 	struct str ignored;   /* as of chat_ignored(); absent: nothing */
 	struct str meanwhile; /* absent: nothing */
 	const struct msg_finish *finish;
 };
+
+/* Of an answer that is collected: appends the beginning of a call, behind which
+ * comes what it is made with, as chat_escape() writes it. */
+void chat_add_call(struct buf *, const struct call *);
 
 void chat_completion(struct buf *, const struct stamp *,
 		     const struct completion *);

@@ -31,6 +31,7 @@ find_terms(const struct request *r, const struct chat *c, struct question *q,
 	}
 	return terms_session(session, sizeof session / sizeof *session,
 			     &q->session, param, e) &&
+	       terms_headers(r, &q->headers, param, e) &&
 	       terms_cwd(cwd, sizeof cwd / sizeof *cwd, &q->cwd, param, e);
 }
 
@@ -97,6 +98,7 @@ ask(struct gateway *g, struct request *r, enum dialect dialect)
 		exchange_start(g, r, &q);
 	else
 		admission_wait(g, r, q.to.link, NULL);
+	free(q.headers);
 	chat_fini(&c);
 }
 

@@ -5,21 +5,20 @@
 
 #include "gateway/chat/chat.h"
 
-/* Appends "name":{...} with those parts that are known, and nothing if none
- * is. */
+/* Begins a member of the object that was begun. */
 static void
-write_details(struct buf *b, const char *name, const char *first,
-	      struct amount a, const char *second, struct amount other)
+add_name(struct buf *b, const char *name)
 {
-	if (!a.is_known && !other.is_known)
+	buf_print(b, "%s\"%s\":", b->ptr[b->len - 1] == '{' ? "" : ",", name);
+}
+
+static void
+add_amount(struct buf *b, const char *name, struct amount a)
+{
+	if (!a.is_known)
 		return;
-	buf_print(b, ",\"%s\":{", name);
-	if (a.is_known)
-		buf_print(b, "\"%s\":%" PRIu64, first, a.count);
-	if (other.is_known)
-		buf_print(b, "%s\"%s\":%" PRIu64, a.is_known ? "," : "", second,
-			  other.count);
-	buf_put(b, STR("}"));
+	add_name(b, name);
+	buf_print(b, "%" PRIu64, a.count);
 }
 
 /* Nanodollars as a decimal fraction of dollars: "0.0004", "12.0". */
@@ -41,30 +40,112 @@ write_cost(struct buf *b, const struct msg_finish *m)
 {
 	if (!m->cost.is_known)
 		return;
-	buf_put(b, STR(",\"cost_usd\":"));
+	add_name(b, "cost_usd");
 	write_dollars(b, m->cost.count);
 	if (m->cost_source.ptr) {
-		buf_put(b, STR(",\"cost_source\":\""));
+		add_name(b, "cost_source");
+		buf_put(b, STR("\""));
 		chat_escape(b, m->cost_source);
 		buf_put(b, STR("\""));
 	}
 }
 
+bool
+usage_is_whole(const struct msg_finish *m)
+{
+	return m->input.is_known && m->output.is_known;
+}
+
+static void
+write_known(struct buf *b, const struct msg_finish *m)
+{
+	buf_put(b, STR("{"));
+	add_amount(b, "prompt_tokens", m->input);
+	add_amount(b, "completion_tokens", m->output);
+	if (usage_is_whole(m))
+		add_amount(b, "total_tokens",
+			   amount_of(m->input.count + m->output.count));
+	if (m->cached.is_known || m->written.is_known) {
+		add_name(b, "prompt_tokens_details");
+		buf_put(b, STR("{"));
+		add_amount(b, "cached_tokens", m->cached);
+		add_amount(b, "cache_write_tokens", m->written);
+		buf_put(b, STR("}"));
+	}
+	if (m->reasoning.is_known) {
+		add_name(b, "completion_tokens_details");
+		buf_put(b, STR("{"));
+		add_amount(b, "reasoning_tokens", m->reasoning);
+		buf_put(b, STR("}"));
+	}
+	write_cost(b, m);
+	buf_put(b, STR("}"));
+}
+
 void
 usage_write(struct buf *b, const struct msg_finish *m)
 {
-	buf_print(b,
-		  "{\"prompt_tokens\":%" PRIu64
-		  ",\"completion_tokens\":%" PRIu64
-		  ",\"total_tokens\":%" PRIu64,
-		  m->input.count, m->output.count,
-		  m->input.count + m->output.count);
-	write_details(b, "prompt_tokens_details", "cached_tokens", m->cached,
-		      "cache_write_tokens", m->written);
-	write_details(b, "completion_tokens_details", "reasoning_tokens",
-		      m->reasoning, NULL, (struct amount){ 0 });
-	write_cost(b, m);
-	if (!m->input.is_known || !m->output.is_known)
-		buf_put(b, STR(",\"is_known\":false"));
+	if (usage_is_whole(m))
+		write_known(b, m);
+	else
+		buf_put(b, STR("null"));
+}
+
+static bool
+is_nothing_known(const struct msg_finish *m)
+{
+	return !m->input.is_known && !m->output.is_known &&
+	       !m->cached.is_known && !m->written.is_known &&
+	       !m->reasoning.is_known && !m->cost.is_known;
+}
+
+void
+usage_write_bridge(struct buf *b, const struct msg_finish *m, const char *cache)
+{
+	if (!usage_is_whole(m) && !is_nothing_known(m)) {
+		add_name(b, "usage");
+		write_known(b, m);
+	}
+	if (!cache)
+		return;
+	add_name(b, "cache");
+	buf_put(b, STR("{\"how\":\""));
+	chat_escape(b, str_of(cache));
+	buf_put(b, STR("\""));
+	add_amount(b, "expected", m->expected);
+	add_amount(b, "cached", m->again);
+	add_amount(b, "fresh", m->fresh);
+	if (m->rebilled.is_known) {
+		add_name(b, "rebilled");
+		buf_put(b, m->rebilled.count ? STR("true") : STR("false"));
+	}
 	buf_put(b, STR("}"));
+}
+
+void
+usage_write_extension(struct buf *b, const struct msg_finish *m,
+		      const char *cache)
+{
+	size_t before = b->len, empty;
+
+	add_name(b, "bridge");
+	buf_put(b, STR("{"));
+	empty = b->len;
+	usage_write_bridge(b, m, cache);
+	if (b->len == empty)
+		b->len = before;
+	else
+		buf_put(b, STR("}"));
+}
+
+char *
+usage_cache_header(const char *cache, const struct msg_finish *m)
+{
+	if (!m || !m->rebilled.is_known)
+		return copy(str_of(cache));
+	return copy_format("%s; expected=%" PRIu64 "; cached=%" PRIu64
+			   "; fresh=%" PRIu64 "; rebilled=%s",
+			   cache, m->expected.count, m->again.count,
+			   m->fresh.count,
+			   m->rebilled.count ? "true" : "false");
 }

@@ -78,6 +78,7 @@ struct http {
 	size_t max_connections, max_body, max_bodies;
 	size_t body_bytes; /* of all requests that are held */
 	bool closing;	   /* no connection is used again */
+	bool is_secret;	   /* paths must not be in the log */
 	uint64_t last_id;
 
 	/* libmicrohttpd: see reader.c. */

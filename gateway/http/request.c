@@ -40,6 +40,12 @@ request_new(struct connection *c)
 static void
 log_end(const struct request *r)
 {
+	if (r->http->is_secret) {
+		log_debug("%s %s: %d, %ju bytes, %ju ms, %s", r->id, r->method,
+			  r->status, (uintmax_t)r->writer.total,
+			  (uintmax_t)(loop_now() - r->began), r->why);
+		return;
+	}
 	log_info("%s %s %s%s%s: %d, %ju bytes, %ju ms, %s", r->id, r->method,
 		 log_quote(str_of(r->path)), r->model ? " for " : "",
 		 r->model ? log_quote(str_of(r->model)) : "", r->status,

@@ -21,8 +21,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.own = &state
 	};
 	const struct harness *h = harness_of(agent.name, &(struct error){ 0 });
+	json_t *tools =
+		json_pack("[{s:s, s:s, s:{s:s}}]", "name", "weather",
+			  "description", "d", "parameters", "type", "object");
 
+	talk.options.tools = tools;
 	hear_lines(h, &talk, data, len);
 	h->clear(&talk);
+	json_decref(tools);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* Whatever Codex may ever say, by its app-server or by `codex exec`: heard or
  * passed over, never worse. */
+#include "tests/fuzz/hear_lines.h"
 #include "tests/unit/conversation_notes.h"
 #include "workers/codex/codex.h"
 #include "workers/executor/host.h"
@@ -14,8 +15,26 @@ has_heard(const char *words)
 }
 
 static void
+answer(const struct harness *h, struct conversation *c)
+{
+	json_t *results = some_results();
+	const json_t *said = c->messages;
+
+	c->results = results;
+	c->messages = NULL;
+	h->answer(c);
+	c->results = NULL;
+	c->messages = said;
+	json_decref(results);
+}
+
+static void
 hear_server(struct str said, json_t *messages)
 {
+	struct loop loop = LOOP_INIT;
+	json_t *tools =
+		json_pack("[{s:s, s:s, s:{s:s}}]", "name", "weather",
+			  "description", "d", "parameters", "type", "object");
 	const struct harness *h = harness_of("codex", &(struct error){ 0 });
 	struct codex_agent server = { 0 };
 	struct codex state = { 0 };
@@ -23,6 +42,7 @@ hear_server(struct str said, json_t *messages)
 				  .name = "codex",
 				  .permission_mode = "danger-full-access",
 				  .loads = LOADS_EVERYTHING,
+				  .loop = &loop,
 				  .own = &server };
 	struct conversation talk = { .instance = &agent,
 				     .executor =
@@ -31,10 +51,11 @@ hear_server(struct str said, json_t *messages)
 				     .cwd = "/",
 				     .permission_mode = "danger-full-access",
 				     .messages = messages,
+				     .options.tools = tools,
 				     .own = &state };
 	struct words argv = { 0 }, env = { 0 };
 	struct error e = { 0 };
-	bool greeted = false, has_said = false;
+	bool greeted = false, has_said = false, has_answered = false;
 
 	notes_talk = &talk;
 	(void)!h->instance_command(&agent, &argv, &env, &e);
@@ -51,10 +72,16 @@ hear_server(struct str said, json_t *messages)
 			has_said = true;
 			h->say(&talk);
 		}
+		if (!has_answered && has_heard("park [")) {
+			has_answered = true;
+			answer(h, &talk);
+		}
 	}
 	h->close(&talk);
 	h->clear(&talk);
 	h->instance_clear(&agent);
+	loop_fini(&loop);
+	json_decref(tools);
 	words_fini(&argv);
 	words_fini(&env);
 	notes_talk = NULL;

@@ -9,6 +9,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct pi state;
+	static json_t *tools;
 	struct instance agent = { .executor = (struct executor *)&host_executor,
 				  .name = "pi" };
 	struct conversation talk = {
@@ -23,6 +24,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.own = &state
 	};
 
+	if (!tools)
+		tools = json_pack("[{s:s, s:s, s:{s:s}}]", "name", "weather",
+				  "description", "", "parameters", "type",
+				  "object");
+	talk.options.tools = len % 3 ? tools : NULL;
 	hear_lines(&pi, &talk, data, len);
 	pi.clear(&talk);
 	return 0;

@@ -1,6 +1,6 @@
 /* Any body of a chat request: understood or refused with its place. */
 #include "workers/cli/parts.h"
-#include "workers/cli/prompt.h"
+#include "tests/unit/read_prompt.h"
 #include "workers/cli/transcript.h"
 #include "workers/io/json_read.h"
 
@@ -44,8 +44,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	compare((struct str){ (const char *)data, len });
 	if (len && data[len - 1] == '}')
-		recipient.can = CAN_IMAGES | CAN_IMAGE_URLS;
-	if (!prompt_read(&c, (struct str){ (const char *)data, len },
+		recipient.can = CAN_IMAGES | CAN_IMAGE_URLS | CAN_PDFS;
+	if (!read_prompt(&c, (struct str){ (const char *)data, len },
 			 &recipient, &e)) {
 		if (e.code == ERR_NONE || !e.text[0])
 			abort();

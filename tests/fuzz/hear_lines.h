@@ -9,3 +9,7 @@
 
 void hear_lines(const struct harness *, struct conversation *,
 		const uint8_t *bytes, size_t len);
+
+/* Results of calls, as answer() of a harness has them: the caller
+ * json_decref()s them. */
+json_t *some_results(void);

@@ -175,6 +175,15 @@ conversation_text(struct conversation *c, struct str s)
 }
 
 void
+conversation_structured(struct conversation *c, const json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	note("structured %s", text);
+	free(text);
+}
+
+void
 conversation_reasoning(struct conversation *c, struct str s)
 {
 	note_piece('r', "reasoning", s);
@@ -237,6 +246,51 @@ conversation_finish(struct conversation *c, enum finish_reason reason,
 }
 
 void
+client_tools_answer(struct conversation *c)
+{
+	note("answer");
+}
+
+void
+client_tools_announce(struct conversation *c, const char *cli, const char *name,
+		      const json_t *arguments)
+{
+	auto_free char *text =
+		arguments ? json_dumps(arguments, JSON_COMPACT) : NULL;
+
+	note("announce %s %s %s", cli, name, text ? text : "?");
+}
+
+bool
+client_tools_are_heard(const struct conversation *c)
+{
+	return true;
+}
+
+void
+client_tools_withdraw(struct conversation *c, const char *cli)
+{
+	note("withdraw %s", cli);
+}
+
+void
+client_tools_complete(struct conversation *c)
+{
+	note("complete");
+}
+
+void
+conversation_park(struct conversation *c, json_t *calls,
+		  const struct usage *usage, const char *model)
+{
+	auto_free char *text = json_dumps(calls, JSON_COMPACT | JSON_SORT_KEYS);
+
+	json_decref(calls);
+	note("park %s", text);
+	conversation_finish(c, FINISH_TOOL_CALLS, usage, model);
+}
+
+void
 conversation_fail(struct conversation *c, const struct error *e)
 {
 	note("fail %s%s %s", error_name(e->code), e->retry_ms ? " later" : "",
@@ -269,6 +323,12 @@ const char *
 conversation_name(const struct conversation *c)
 {
 	return "test";
+}
+
+void
+conversation_acts(struct conversation *c)
+{
+	note("acts");
 }
 
 bool

@@ -145,6 +145,17 @@ turn_reasoning(struct turn *t, struct str s)
 }
 
 void
+turn_holds(struct turn *t)
+{
+}
+
+void
+turn_call(struct turn *t, struct str json, struct str arguments)
+{
+	(void)t;
+}
+
+void
 turn_tool(struct turn *t, struct str json)
 {
 }
@@ -175,7 +186,7 @@ answer_add(uint64_t answer, struct str text)
 static void
 on_ready(struct conversation *c)
 {
-	conversation_say(c, "model", NULL, 0);
+	conversation_say(c, "model", NULL, NULL, 0);
 }
 
 static void
@@ -263,6 +274,8 @@ in_state(enum conversation_state state)
 		conversation_finish(c, FINISH_STOP, NULL, NULL);
 	if (state == CONVERSATION_ALONE || state == CONVERSATION_QUEUED)
 		conversation_speaks_alone(c);
+	if (state == CONVERSATION_PARKED)
+		conversation_park(c, json_array(), NULL, NULL);
 	if (state == CONVERSATION_STOPPING)
 		conversation_stop(c, &why);
 	if (state == CONVERSATION_LEAVING)
@@ -281,6 +294,8 @@ setup(void **state)
 	worker = (struct worker){ .loop = LOOP_INIT, .name = "test" };
 	worker.harness.timeout_ms = worker.harness.start_ms = 1000;
 	worker.harness.idle_ms = worker.harness.cancel_ms = 1000;
+	worker.harness.tool_wait_ms = 1000;
+	worker.harness.max_parked = 8;
 	harness = (struct harness){ .can = CAN_WARMTH,
 				    .handshake = handshake,
 				    .say = say,
@@ -296,6 +311,7 @@ setup(void **state)
 			      .over = on_over };
 	list_init(&pool.conversations);
 	list_init(&pool.leavings);
+	list_init(&pool.partings);
 	ends_on_interrupt = exits_on_close = false;
 	return 0;
 }

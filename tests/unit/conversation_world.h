@@ -35,6 +35,7 @@ extern struct error another, why;
 #define QUEUED CONVERSATION_QUEUED
 #define STOPPING CONVERSATION_STOPPING
 #define ALONE CONVERSATION_ALONE
+#define PARKED CONVERSATION_PARKED
 #define LEAVING CONVERSATION_LEAVING
 
 /* A conversation in that state. */

@@ -43,7 +43,9 @@ fake_accept(struct turn *t, struct acceptance *a, struct error *e)
 		return fail_with(e, ERR_INVALID, "it is bad");
 	if (str_starts(t->body, STR("lane ")))
 		t->lane = (unsigned)(t->body.ptr[5] - '0');
+	t->runs_once = str_starts(t->body, STR("tool_call_id"));
 	snprintf(a->ignored, sizeof a->ignored, "seed");
+	a->mode = did.mode;
 	return true;
 }
 
@@ -99,6 +101,14 @@ fake_list_models(struct engine_self *self, struct rows *to)
 {
 }
 
+static bool
+fake_describe(struct engine_self *self, const char *prefix, const char *model,
+	      struct buf *to, struct error *e)
+{
+	buf_put(to, STR("{}"));
+	return true;
+}
+
 const struct engine engine = {
 	.dialects = DIALECT_BIT(DIALECT_CHAT),
 	.has_slots = true,
@@ -112,6 +122,7 @@ const struct engine engine = {
 	.unblock = fake_unblock,
 	.probe = fake_probe,
 	.list_models = fake_list_models,
+	.describe = fake_describe,
 };
 
 /* The gateway */
@@ -166,6 +177,8 @@ hear_accepted(const struct msg_accepted *m)
 	h->is_repeated = m->repeated;
 	h->has_ignored |= m->ignored.ptr != NULL;
 	keep(h->how, sizeof h->how, m->how);
+	if (m->mode.ptr)
+		keep(h->mode, sizeof h->mode, m->mode);
 }
 
 static void
@@ -175,6 +188,8 @@ hear_started(const struct msg_started *m)
 
 	h->has_ignored |= m->ignored.ptr != NULL;
 	keep(h->how, sizeof h->how, m->how);
+	if (m->mode.ptr)
+		keep(h->mode, sizeof h->mode, m->mode);
 }
 
 static void

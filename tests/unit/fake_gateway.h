@@ -21,6 +21,7 @@ extern struct client supervisor;
 /* What the engine was asked. */
 extern struct did {
 	unsigned accepts, starts, forgets, unblocks, cancels;
+	const char *mode;	    /* that accept() says; NULL: none */
 	struct turn *running[MANY]; /* in the order of their starts */
 	unsigned count;
 	bool cancels_late;  /* cancel() does nothing: the test ends the turn */
@@ -36,7 +37,7 @@ extern struct heard {
 	struct msg_finish finish; /* without its strings... */
 	char model[MAX_NAME + 1], cost_source[MAX_NAME + 1]; /* ...and they */
 	char why[MAX_ERROR_TEXT], text[256];
-	char how[MAX_NAME + 1];
+	char how[MAX_NAME + 1], mode[MAX_NAME + 1];
 	unsigned texts, tools;
 	size_t bytes; /* of text */
 	uint64_t retry_ms;

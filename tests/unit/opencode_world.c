@@ -11,7 +11,10 @@ const char providers[] =
 struct server server;
 struct opencode state;
 static struct loop loop;
+static struct executor executor;
+
 struct instance agent = { .name = "opencode",
+			  .executor = &executor,
 			  .workspace = "/w",
 			  .scratch = "/scratch",
 			  .permission_mode = "allow",

@@ -132,6 +132,39 @@ a_command_behind_something_else_is_text(void **state_)
 }
 
 static void
+says_a_file(void)
+{
+	json_t *messages = json_pack("[{s:s, s:[{s:s, s:s, s:s, s:s}]}]",
+				     "role", "user", "content", "type", "file",
+				     "media_type", "application/pdf", "data",
+				     "AAAA", "name", "../a b.pdf");
+
+	talk.messages = messages;
+	talk.from = 0;
+	harness()->say(&talk);
+	talk.messages = NULL;
+	json_decref(messages);
+}
+
+/* Its address is no path: some agents read files by them. */
+static void
+a_file_is_a_resource_for_who_takes_them(void **state_)
+{
+	open_session("gemini");
+	instance_own.takes_files = true;
+	says_a_file();
+	must_have_written("{\"type\":\"resource\",\"resource\":{\"uri\":"
+			  "\"attachment:..%2Fa%20b.pdf\",\"mimeType\":"
+			  "\"application/pdf\",\"blob\":\"AAAA\"}}");
+	forget();
+	open_session("gemini");
+	instance_own.takes_files = false;
+	says_a_file();
+	assert_true(was_heard("fail UNSUPPORTED test takes no files"));
+	forget();
+}
+
+static void
 a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 {
 	open_session("qwen");
@@ -455,6 +488,7 @@ main(void)
 		cmocka_unit_test(another_version_of_it_is_no_worse),
 		cmocka_unit_test(what_looks_like_a_command_is_text),
 		cmocka_unit_test(a_command_behind_something_else_is_text),
+		cmocka_unit_test(a_file_is_a_resource_for_who_takes_them),
 		cmocka_unit_test(
 			a_model_that_a_cancelled_turn_has_asked_for_is_taken_back),
 		cmocka_unit_test(what_was_said_before_goes_before),

@@ -56,17 +56,64 @@ a_detail_that_is_not_known_is_left_out_and_zero_is_not(void **state)
 		       "{\"cached_tokens\":0}}");
 }
 
-/* Clients read three numbers without asking whether they are there. */
 static void
-numbers_that_nobody_has_told_are_marked(void **state)
+extends(const struct msg_finish *m, const char *cache, const char *want)
+{
+	struct buf b = BUF_INIT(4096);
+
+	buf_put(&b, STR("{"));
+	usage_write_extension(&b, m, cache);
+	assert_str(buf_str(&b), want);
+	buf_fini(&b);
+}
+
+/* Clients with types read three numbers without asking whether they are there.
+ */
+static void
+there_is_no_usage_with_a_number_that_nobody_has_told(void **state)
 {
 	struct msg_finish m = { .reason = FINISH_STOP };
 
-	is_written(&m, "{\"prompt_tokens\":0,\"completion_tokens\":0,"
-		       "\"total_tokens\":0,\"is_known\":false}");
+	assert_false(usage_is_whole(&m));
+	is_written(&m, "null");
+	extends(&m, NULL, "{");
 	m.output = amount_of(3);
-	is_written(&m, "{\"prompt_tokens\":0,\"completion_tokens\":3,"
-		       "\"total_tokens\":3,\"is_known\":false}");
+	is_written(&m, "null");
+	extends(&m, NULL, "{\"bridge\":{\"usage\":{\"completion_tokens\":3}}");
+	m.output = (struct amount){ 0 };
+	m.cost = amount_of(5000000);
+	m.cost_source = STR("agent");
+	extends(&m, NULL,
+		"{\"bridge\":{\"usage\":{\"cost_usd\":0.005,"
+		"\"cost_source\":\"agent\"}}");
+	m.input = amount_of(1);
+	m.output = amount_of(3);
+	assert_true(usage_is_whole(&m));
+	extends(&m, NULL, "{");
+}
+
+static void
+what_a_cache_did_is_told_with_numbers_if_they_are_known(void **state)
+{
+	struct msg_finish m = { .input = amount_of(1), .output = amount_of(3) };
+	auto_free char *word = usage_cache_header("warm", &m), *early, *all;
+
+	assert_string_equal(word, "warm");
+	extends(&m, "warm", "{\"bridge\":{\"cache\":{\"how\":\"warm\"}}");
+	m.expected = amount_of(1200);
+	m.again = amount_of(0);
+	m.fresh = amount_of(1300);
+	m.rebilled = amount_of(1);
+	extends(&m, "resumed",
+		"{\"bridge\":{\"cache\":{\"how\":\"resumed\","
+		"\"expected\":1200,\"cached\":0,\"fresh\":1300,"
+		"\"rebilled\":true}}");
+	m.rebilled = amount_of(0);
+	early = usage_cache_header("resumed", NULL);
+	assert_string_equal(early, "resumed");
+	all = usage_cache_header("resumed", &m);
+	assert_string_equal(all, "resumed; expected=1200; cached=0; "
+				 "fresh=1300; rebilled=false");
 }
 
 static void
@@ -112,7 +159,10 @@ main(void)
 		cmocka_unit_test(all_that_is_known_is_written),
 		cmocka_unit_test(
 			a_detail_that_is_not_known_is_left_out_and_zero_is_not),
-		cmocka_unit_test(numbers_that_nobody_has_told_are_marked),
+		cmocka_unit_test(
+			there_is_no_usage_with_a_number_that_nobody_has_told),
+		cmocka_unit_test(
+			what_a_cache_did_is_told_with_numbers_if_they_are_known),
 		cmocka_unit_test(costs_are_dollars_to_the_last_digit),
 		cmocka_unit_test(the_largest_numbers_are_json),
 	};

@@ -605,7 +605,9 @@ a_model_that_a_cancelled_turn_has_asked_for_is_taken_back(void **state_)
 
 static const char with_everything[] =
 	"[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"ask\"},"
-	"{\"type\":\"image\",\"url\":\"https://a/b\"}]},"
+	"{\"type\":\"image\",\"url\":\"https://a/b\"},"
+	"{\"type\":\"file\",\"media_type\":\"application/pdf\",\"data\":"
+	"\"BBBB\",\"name\":\"p.pdf\"}]},"
 	"{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
 	"\"look\"},"
 	"{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"arguments\":"
@@ -627,7 +629,10 @@ a_history_has_every_part_in_it(void **state_)
 {
 	static const char *const lines[] = {
 		"[{\"type\":\"text\",\"text\":\"ask\"},{\"type\":\"image\","
-		"\"source\":{\"type\":\"url\",\"url\":\"https://a/b\"}}]",
+		"\"source\":{\"type\":\"url\",\"url\":\"https://a/b\"}},"
+		"{\"type\":\"document\",\"title\":\"p.pdf\",\"source\":{"
+		"\"type\":\"base64\",\"media_type\":\"application/pdf\","
+		"\"data\":\"BBBB\"}}]",
 		"[{\"type\":\"text\",\"text\":\"look\"},{\"type\":\"tool_use\","
 		"\"id\":\"c1\",\"name\":\"f\",\"input\":{\"at\":\"x\\u0000y\"}}"
 		","

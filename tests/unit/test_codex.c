@@ -683,6 +683,29 @@ a_history_has_every_part_in_it(void **state_)
 	json_decref(messages);
 }
 
+/* It would get the headers that the user has set for a server of that name. */
+static void
+a_server_does_not_get_the_name_of_one_of_the_users(void **unused)
+{
+	json_t *servers = json_pack("{s:{s:s}}", "theirs", "url", "http://h");
+
+	begin();
+	talk.options.servers = servers;
+	must(codex_check_servers(&talk, &e));
+	state.config = json_pack("{s:{s:{s:s}}}", "mcp_servers", "theirs",
+				 "url", "http://other");
+	must_fail(ERR_UNSUPPORTED,
+		  "mcp.mcpServers.theirs: the settings of codex have a server "
+		  "with this name, and it would mix the two: give yours "
+		  "another name",
+		  codex_check_servers(&talk, &e));
+	json_decref(state.config);
+	state.config = NULL;
+	talk.options.servers = NULL;
+	json_decref(servers);
+	end();
+}
+
 int
 main(void)
 {
@@ -711,6 +734,8 @@ main(void)
 		cmocka_unit_test(
 			what_is_said_otherwise_is_never_worse_than_lost),
 		cmocka_unit_test(a_history_has_every_part_in_it),
+		cmocka_unit_test(
+			a_server_does_not_get_the_name_of_one_of_the_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "tests/unit/read_prompt.h"
 #include "workers/cli/continuation.h"
 #include "workers/cli/parts.h"
 
@@ -12,7 +13,7 @@ static struct continuation on;
 static struct prompt prompt;
 static struct live_conversation live[4];
 static size_t live_count;
-static bool can_rewind;
+static bool can_rewind, has_tools;
 
 static int
 setup(void **state)
@@ -24,6 +25,7 @@ setup(void **state)
 	unlink(path);
 	live_count = 0;
 	can_rewind = true;
+	has_tools = false;
 	return sessions_open(&sessions, path, &e) ? 0 : -1;
 }
 
@@ -48,6 +50,7 @@ asks(unsigned number, const char *const *messages)
 		.session = "s",
 		.prompt = &prompt,
 		.can_rewind = can_rewind,
+		.has_tools = has_tools,
 		.number = number,
 		.live = live,
 		.live_count = live_count,
@@ -63,7 +66,7 @@ asks(unsigned number, const char *const *messages)
 			  messages[i] + 1);
 	buf_print(&body, "]}");
 	prompt_fini(&prompt);
-	must(prompt_read(&prompt, buf_str(&body),
+	must(read_prompt(&prompt, buf_str(&body),
 			 &(struct recipient){ "test", ~0u }, &e));
 	must(continuation_find(&on, &q, &e));
 	buf_fini(&body);
@@ -82,6 +85,10 @@ is_answered(const char *text, const char *position)
 	s->terms.system =
 		copy((struct str){ prompt.system, prompt.system_len });
 	s->terms.system_len = prompt.system_len;
+	if (has_tools) {
+		free(s->terms.options);
+		s->terms.options = copy(STR("{\"had_tools\":true}"));
+	}
 	free(s->terms.cwd);
 	s->terms.cwd = copy(STR("/"));
 	checkpoint_fini(&s->newest);
@@ -218,8 +225,10 @@ answers_of_others_begin_anew(void **state)
 static void
 another_system_prompt_beside_a_turn_begins_a_conversation(void **state)
 {
-	live[0] = (struct live_conversation){ 1, system_hash("agent",
-							     strlen("agent")) };
+	live[0] = (struct live_conversation){
+		.number = 1,
+		.system = system_hash("agent", strlen("agent")),
+	};
 	live_count = 1;
 	ASKS("Stitles", "UQ1");
 	assert_int_equal(on.session.number, 2);
@@ -228,6 +237,25 @@ another_system_prompt_beside_a_turn_begins_a_conversation(void **state)
 	assert_int_equal(on.session.number, 1);
 	ASKS("UQ1");
 	assert_int_equal(on.session.number, 1);
+}
+
+static void
+a_conversation_beside_a_turn_has_the_options_of_the_session(void **state)
+{
+	ASKS("Sagent", "UQ1");
+	on.session.terms.options = copy(STR("saved"));
+	is_answered("A1", "p1");
+	live[0] = (struct live_conversation){
+		.number = 1,
+		.system = system_hash("agent", strlen("agent")),
+	};
+	live_count = 1;
+	ASKS("Stitles", "UQ1");
+	assert_int_equal(on.session.number, 2);
+	assert_string_equal(on.session.terms.options, "saved");
+	live[0].options = "of the turn";
+	ASKS("Stitles", "UQ1");
+	assert_string_equal(on.session.terms.options, "of the turn");
 }
 
 static void
@@ -240,13 +268,38 @@ one_after_the_other_they_are_one_conversation(void **state)
 	assert_int_equal(on.session.number, 1);
 }
 
+/* Without an answer, only the tools tell a turn from a title that is quickly
+ * found. */
+static void
+a_title_without_tools_is_no_part_of_a_conversation_with_tools(void **state)
+{
+	ASKS("Stitles", "UQ1");
+	is_answered("title", "t1");
+	has_tools = true;
+	ASKS("Sagent", "UQ1");
+	assert_int_equal(on.session.number, 2);
+	assert_false(on.is_known);
+	assert_non_null(strstr(on.reason, "tools"));
+	is_answered("A1", "p1");
+	ASKS("Sagent of Tuesday", "UQ2");
+	assert_int_equal(on.session.number, 2);
+	assert_true(on.is_known);
+	has_tools = false;
+	ASKS("Stags", "UQ1");
+	assert_int_equal(on.session.number, 1);
+	ASKS("UQ3");
+	assert_int_equal(on.session.number, 2);
+}
+
 static void
 an_answer_says_whose_conversation_it_is(void **state)
 {
 	ASKS("Sagent", "UQ1");
 	is_answered("A1", "p1");
-	live[0] = (struct live_conversation){ 1, system_hash("agent",
-							     strlen("agent")) };
+	live[0] = (struct live_conversation){
+		.number = 1,
+		.system = system_hash("agent", strlen("agent")),
+	};
 	live_count = 1;
 	ASKS("Stitles", "UQ1");
 	is_answered("title", "t1");
@@ -279,11 +332,27 @@ a_lost_conversation_has_no_checkpoint(void **state)
 	assert_int_equal(on.session.number, 1);
 }
 
+static void
+a_conversation_that_nobody_keeps_begins_again_under_its_id(void **state)
+{
+	auto_free char *id = NULL;
+
+	two_turns();
+	ASKS("UQ1", "AA1", "UQ2", "AA2", "UQ3");
+	id = copy(str_of(on.session.cli_id));
+	continuation_retell(&on, "told again");
+	assert_false(on.is_known);
+	assert_null(on.at.position);
+	assert_string_equal(on.session.cli_id, id);
+	assert_string_equal(on.reason, "told again");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_conversation_that_nobody_keeps_begins_again_under_its_id),
 		TEST(a_new_session_is_new),
 		TEST(the_newest_answer_is_where_it_goes_on),
 		TEST(the_last_messages_are_enough),
@@ -293,7 +362,9 @@ main(void)
 		TEST(a_question_may_have_been_changed),
 		TEST(answers_of_others_begin_anew),
 		TEST(another_system_prompt_beside_a_turn_begins_a_conversation),
+		TEST(a_conversation_beside_a_turn_has_the_options_of_the_session),
 		TEST(one_after_the_other_they_are_one_conversation),
+		TEST(a_title_without_tools_is_no_part_of_a_conversation_with_tools),
 		TEST(an_answer_says_whose_conversation_it_is),
 		TEST(what_was_decided_is_kept),
 		TEST(a_lost_conversation_has_no_checkpoint),

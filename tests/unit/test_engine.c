@@ -10,12 +10,20 @@
 #include <stdlib.h>
 
 #include "workers/cli/job.h"
+#include "workers/worker/queue.h"
 
 static struct worker worker;
 static struct fake_executor fake;
+static unsigned looks; /* whether waiting turns may begin now */
+
+void
+queue_run_waiting(struct worker *w)
+{
+	looks++;
+}
 
 struct executor *
-executor_new(const char *name, const char *data_dir, struct error *e)
+executor_new(const struct executor_plan *plan, struct error *e)
 {
 	return &fake.executor;
 }
@@ -44,11 +52,10 @@ note(char *to, size_t size, const char *text)
 }
 
 void
-turn_started(struct turn *t, const char *session, const char *how,
-	     const char *reason)
+turn_started(struct turn *t, const struct acceptance *a)
 {
-	note(asked_of(t)->how, sizeof asked_of(t)->how, how);
-	note(asked_of(t)->reason, sizeof asked_of(t)->reason, reason);
+	note(asked_of(t)->how, sizeof asked_of(t)->how, a->how);
+	note(asked_of(t)->reason, sizeof asked_of(t)->reason, a->reason);
 }
 
 void
@@ -86,6 +93,11 @@ turn_fail(struct turn *t, const struct error *e)
 }
 
 void
+turn_holds(struct turn *t)
+{
+}
+
+void
 turn_reasoning(struct turn *t, struct str s)
 {
 }
@@ -93,6 +105,12 @@ turn_reasoning(struct turn *t, struct str s)
 void
 turn_meanwhile(struct turn *t, struct str s)
 {
+}
+
+void
+turn_call(struct turn *t, struct str json, struct str arguments)
+{
+	(void)t;
 }
 
 void
@@ -175,6 +193,7 @@ begins(void **state)
 		.idle_ms = 60000,
 		.models_ms = 60000,
 		.max_idle = 8,
+		.max_parked = 8,
 		.shares = 4,
 	};
 	list_init(&worker.running);
@@ -425,6 +444,55 @@ a_session_that_is_forgotten_is_begun_anew(void **state)
 
 #define engine_test(name) cmocka_unit_test_setup_teardown(name, begins, ends)
 
+/* ---- a login that is about to expire ---- */
+
+static uint64_t login_written_at;
+
+static bool
+look_at_login(struct executor *x, const char *path, struct file_facts *facts)
+{
+	facts->written_ms = login_written_at;
+	return true;
+}
+
+static bool
+it_is_looked_again(void)
+{
+	return looks > 0;
+}
+
+static bool
+may_run_second(void)
+{
+	looks = 0;
+	return engine.may_run(&second.turn);
+}
+
+static void
+a_turn_that_waits_for_a_login_begins_once_that_is_written(void **state)
+{
+	static const char *const renewed[] = { "~/login", NULL };
+	char home[] = "HOME=/home/me", *environment[] = { home, NULL };
+	enum { LASTS_MS = 3600 * 1000 };
+
+	fake.executor.look = look_at_login;
+	harness.renewed = renewed;
+	worker.self->health.prober.harness = &harness;
+	worker.self->health.prober.environment = environment;
+	login_gate_init(&worker.self->login, LASTS_MS);
+	login_written_at = unix_ms() - LASTS_MS;
+	second = (struct asked){ .turn.worker = &worker };
+	assert_true(may_run_second());
+	ask(&first, Q1);
+	assert_false(may_run_second());
+	wait_until(&worker.loop, it_is_looked_again);
+	assert_false(may_run_second());
+	login_written_at = unix_ms();
+	wait_until(&worker.loop, it_is_looked_again);
+	assert_true(may_run_second());
+	answers(hears(0, "open\nsay\n"), &first);
+}
+
 int
 main(void)
 {
@@ -442,6 +510,8 @@ main(void)
 		engine_test(a_cancelled_turn_is_over_at_once),
 		engine_test(a_turn_whose_process_cannot_be_started_fails),
 		engine_test(a_session_that_is_forgotten_is_begun_anew),
+		engine_test(
+			a_turn_that_waits_for_a_login_begins_once_that_is_written),
 	};
 
 	/* that the program is there is also asked of this machine */

@@ -49,7 +49,8 @@ setup(void **state)
 	memset(conversations, 0, sizeof conversations);
 	memset(&instance, 0, sizeof instance);
 	memset(ended, 0, sizeof ended);
-	worker = (struct worker){ .harness.max_idle = 2 };
+	worker = (struct worker){ .harness.max_idle = 2,
+				  .harness.max_parked = 3 };
 	pool = (struct pool){ .worker = &worker, .harness = &harness };
 	list_init(&pool.conversations);
 	list_init(&pool.instances);
@@ -98,6 +99,31 @@ as_many_may_work_by_themselves(void **state)
 	add(CONVERSATION_ALONE, 2);
 	evict_surplus(&pool);
 	assert_string_equal(ended, "0");
+}
+
+static void
+the_one_that_has_waited_longest_for_results_goes_first(void **state)
+{
+	struct conversation *first = add(CONVERSATION_PARKED, 0);
+
+	first->turn = &turn; /* they have come */
+	for (int i = 0; i < 3; i++)
+		add(CONVERSATION_PARKED, 0);
+	evict_surplus(&pool);
+	assert_string_equal(ended, "");
+	add(CONVERSATION_PARKED, 0);
+	evict_surplus(&pool);
+	assert_string_equal(ended, "1");
+}
+
+static void
+one_that_waits_for_results_ends_last_to_make_room(void **state)
+{
+	add(CONVERSATION_PARKED, 0);
+	add(CONVERSATION_ALONE, 0);
+	add(CONVERSATION_IDLE, 0);
+	assert_false(evict_for_room(&pool));
+	assert_string_equal(ended, "210");
 }
 
 static void
@@ -159,6 +185,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 		TEST(the_one_that_was_idle_longest_goes_first),
 		TEST(as_many_may_work_by_themselves),
+		TEST(the_one_that_has_waited_longest_for_results_goes_first),
+		TEST(one_that_waits_for_results_ends_last_to_make_room),
 		TEST(one_for_which_a_turn_waits_is_none_of_them),
 		TEST(what_does_nothing_ends_for_other_settings_and_what_works_goes_on),
 		TEST(work_by_itself_ends_only_if_nothing_else_makes_room),

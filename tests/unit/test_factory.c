@@ -338,6 +338,29 @@ an_image_is_shown_to_who_can_see(void **state_)
 	set_up_messages("hello");
 }
 
+/* Its format has documents beside a message, and not in it. */
+static void
+a_document_is_attached_to_its_message(void **state_)
+{
+	json_t *file = json_loads("{\"type\":\"file\",\"media_type\":"
+				  "\"application/pdf\",\"data\":\"AAAA\","
+				  "\"name\":\"p.pdf\"}",
+				  0, NULL);
+
+	set_up_messages("read");
+	json_array_append_new(
+		json_object_get(json_array_get(messages, 0), "content"), file);
+	begin((struct conversation){ 0 }, NULL);
+	assert_true(hear_line(str_of(opened)));
+	must_have_written("\"content\":[{\"type\":\"text\",\"text\":\"read\"},"
+			  "{\"type\":\"text\",\"text\":\"<file name=\\\"p.pdf"
+			  "\\\">\\nIt is attached to this message.\\n</file>\"}"
+			  "],\"files\":[{\"type\":\"base64\",\"mediaType\":"
+			  "\"application/pdf\",\"data\":\"AAAA\",\"name\":"
+			  "\"p.pdf\"}]");
+	set_up_messages("hello");
+}
+
 static void
 only_the_most_permissive_mode_permits(void **state_)
 {
@@ -393,6 +416,7 @@ main(void)
 		cmocka_unit_test(a_model_that_it_does_not_have_is_refused),
 		cmocka_unit_test(a_model_is_told_before_the_message),
 		cmocka_unit_test(an_image_is_shown_to_who_can_see),
+		cmocka_unit_test(a_document_is_attached_to_its_message),
 		cmocka_unit_test(only_the_most_permissive_mode_permits),
 		cmocka_unit_test(turns_that_are_not_ours_are_not_heard),
 	};

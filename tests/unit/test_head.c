@@ -1,7 +1,7 @@
-/* What workers/passthrough/head promises. */
+/* What workers/io/head promises. */
 #include "unit.h"
 
-#include "workers/passthrough/head.h"
+#include "workers/io/head.h"
 
 static struct head head;
 

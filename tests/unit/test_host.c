@@ -124,16 +124,48 @@ only_a_pattern_is_one(void **state)
 	removes("one.1.json");
 }
 
+/* A directory with a file in one below it, and a link that leads out. */
+static void
+makes_tree(const char *name)
+{
+	auto_free char *top = in_directory(name);
+	auto_free char *below = copy_format("%s/skills", top);
+	auto_free char *file = copy_format("%s/one.md", below);
+	auto_free char *link = copy_format("%s/out", top);
+	auto_free char *outside = in_directory("settings.json");
+
+	must(x->make_directory(x, top, &e));
+	must(x->make_directory(x, below, &e));
+	must(x->write(x, file, STR("text"), &e));
+	must(x->link(x, outside, link, &e));
+}
+
+static void
+a_tree_is_removed_and_nothing_outside_of_it(void **state)
+{
+	auto_free char *tree = in_directory("tree");
+
+	writes("settings.json", "kept");
+	makes_tree("tree");
+	x->remove_tree(x, tree);
+	assert_false(is_there("tree"));
+	holds("settings.json", "kept");
+	x->remove_tree(x, tree);
+	removes("settings.json");
+}
+
 static void
 what_an_earlier_process_left_is_removed(void **state)
 {
 	writes("talk.jsonl", "");
 	writes("half.json.abc.new", "");
 	writes("settings.json", "kept");
+	makes_tree("left.profile");
 	x->free(x);
 	x = host_new(directory);
 	assert_false(is_there("talk.jsonl"));
 	assert_false(is_there("half.json.abc.new"));
+	assert_false(is_there("left.profile"));
 	holds("settings.json", "kept");
 	removes("settings.json");
 }
@@ -162,6 +194,7 @@ main(void)
 		cmocka_unit_test(a_file_is_the_users_alone_and_is_replaced),
 		cmocka_unit_test(what_cannot_be_written_leaves_nothing),
 		cmocka_unit_test(only_a_pattern_is_one),
+		cmocka_unit_test(a_tree_is_removed_and_nothing_outside_of_it),
 		cmocka_unit_test(what_an_earlier_process_left_is_removed),
 		cmocka_unit_test(what_is_there_already_is_enough),
 	};

@@ -224,6 +224,7 @@ static struct conversation
 idle_conversation(void)
 {
 	return (struct conversation){ .pool = &pool,
+				      .executor = &executor,
 				      .cwd = "/",
 				      .cli_id = "id",
 				      .state = CONVERSATION_IDLE };
@@ -250,7 +251,7 @@ in_state(enum instance_state state, struct conversation *c)
 	if (c)
 		assert_true(instance_join(c, &e));
 	else
-		assert_true(instance_ensure(&pool, &e));
+		assert_true(instance_ensure(&pool, "/work", &e));
 	inst = container_of(list_first(&pool.instances), struct instance, node);
 	if (state == INSTANCE_UP)
 		instance_ready(inst);
@@ -510,7 +511,7 @@ a_program_that_does_not_start_leaves_nothing(void **state)
 	struct error e = { 0 };
 
 	may_start = false;
-	assert_false(instance_ensure(&pool, &e));
+	assert_false(instance_ensure(&pool, "/work", &e));
 	assert_int_equal(e.code, ERR_SYSTEM);
 	assert_int_equal(pool.instances.len, 0);
 	harness.shares = 0;

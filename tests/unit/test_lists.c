@@ -1,4 +1,5 @@
 /* Lists have every field that clients insist on, whatever the workers say */
+#include "gateway/checkup.h"
 #include "gateway/fan_out.h"
 #include "gateway/gateway.h"
 #include "gateway/routes.h"
@@ -11,8 +12,10 @@ static struct msg reply; /* of the one worker that there is */
 void __wrap_fan_out_start(struct fan_out *, struct workers *,
 			  const struct inquiry *);
 const char *__wrap_request_argument(const struct request *, const char *name);
+void __wrap_checkup_start(struct gateway *, struct request *,
+			  void (*done)(struct checkup *));
 
-static const char *limit;
+static const char *limit, *asked; /* arguments of the request */
 
 /* In the place of workers: the reply is there at once. */
 void
@@ -22,14 +25,30 @@ __wrap_fan_out_start(struct fan_out *f, struct workers *w,
 	f->take(f, &reply);
 	f->done(f);
 	json_decref(f->rows);
+	json_decref(f->backends);
 	free(f->wanted);
 	free(f);
+}
+
+/* In the place of the supervisor. */
+void
+__wrap_checkup_start(struct gateway *g, struct request *r,
+		     void (*done)(struct checkup *))
+{
+	struct checkup c = { .gateway = g, .request = r };
+
+	c.backends = json_pack("[{s:s, s:s, s:s, s:n}]", "name", "echo",
+			       "state", "ready", "version", "1.2", "detail");
+	done(&c);
+	json_decref(c.backends);
 }
 
 const char *
 __wrap_request_argument(const struct request *r, const char *name)
 {
-	return !strcmp(name, "limit") ? limit : NULL;
+	return !strcmp(name, "limit")	? limit
+	       : !strcmp(name, "model") ? asked
+					: NULL;
 }
 
 static void
@@ -152,6 +171,67 @@ sessions_are_newest_first_and_no_more_than_asked_for(void **state)
 	answers_fini(&request);
 }
 
+static void
+describes(const char *path, const char *of)
+{
+	reply = (struct msg){ .type = MSG_DESCRIPTION };
+	reply.body.description.name = STR("echo");
+	reply.body.description.row = STR("{\"modes\":{\"byob\":\"native\"}}");
+	asked = of;
+	asks(handle_show_capabilities, path);
+	asked = NULL;
+}
+
+#define DESCRIBED                                                            \
+	"{\"harness\":\"echo\",\"prefixes\":[\"echo\"],\"state\":\"ready\"," \
+	"\"version\":\"1.2\",\"detail\":null,\"modes\":{\"byob\":\"native\"}"
+
+static void
+a_worker_describes_what_it_can(void **state)
+{
+	describes("/v1/capabilities", NULL);
+	assert_string_equal(answered.body,
+			    "{\"object\":\"list\",\"data\":[" DESCRIBED
+			    "}],\"has_more\":false}");
+	answers_fini(&request);
+	describes("/v1/capabilities", "bridge/Echo/any");
+	assert_string_equal(answered.body,
+			    DESCRIBED ",\"object\":\"capabilities\","
+				      "\"model\":\"bridge/Echo/any\"}");
+	answers_fini(&request);
+}
+
+static void
+a_worker_that_does_not_run_is_described_by_the_list(void **state)
+{
+	json_t *document, *modes;
+
+	reply = (struct msg){ .type = MSG_REFUSED };
+	asks(handle_show_capabilities, "/v1/capabilities");
+	document = answers_json();
+	modes = json_object_get(
+		json_array_get(json_object_get(document, "data"), 0), "modes");
+	assert_int_equal(json_object_size(modes), 2);
+	json_decref(document);
+	answers_fini(&request);
+}
+
+static void
+a_model_that_no_request_could_have_has_no_capabilities(void **state)
+{
+	static const struct {
+		const char *model;
+		int status;
+	} of[] = { { "nobody/x", 404 }, { "", 400 }, { "\xff", 400 } };
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		describes("/v1/capabilities", of[i].model);
+		assert_int_equal(answered.status, of[i].status);
+		assert_non_null(strstr(answered.body, "\"param\":\"model\""));
+		answers_fini(&request);
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -178,6 +258,11 @@ main(void)
 		cmocka_unit_test(one_model_is_found_by_any_spelling_of_its_id),
 		cmocka_unit_test(
 			sessions_are_newest_first_and_no_more_than_asked_for),
+		cmocka_unit_test(a_worker_describes_what_it_can),
+		cmocka_unit_test(
+			a_worker_that_does_not_run_is_described_by_the_list),
+		cmocka_unit_test(
+			a_model_that_no_request_could_have_has_no_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -215,7 +215,8 @@ what_the_user_configures_for_the_bridge_counts_most(void **state_)
 			    "{\"snapshot\":true,\"share\":\"disabled\","
 			    "\"autoupdate\":false,"
 			    "\"experimental\":{\"continue_loop_on_deny\":true},"
-			    "\"model\":\"a/b\"}");
+			    "\"model\":\"a/b\","
+			    "\"permission\":{\"br_*\":\"deny\"}}");
 	assert_null(value_of("XDG_CONFIG_HOME"));
 }
 
@@ -252,6 +253,8 @@ a_session_is_made_in_its_directory(void **state_)
 			     "ready\n");
 	assert_true(was_written("{\"title\":\"cli-bridge\",\"permission\":[{"
 				"\"permission\":\"question\",\"pattern\":\"*\","
+				"\"action\":\"deny\"},{"
+				"\"permission\":\"br_*\",\"pattern\":\"*\","
 				"\"action\":\"deny\"}]}"));
 }
 
@@ -298,12 +301,53 @@ one_that_it_does_not_know_is_lost(void **state_)
 	must_have_heard_only("ask GET /session/ses_1?directory=/w\nlost\n");
 }
 
+static const char four_messages[] =
+	"[{\"info\":{\"id\":\"msg_1\",\"role\":\"user\"}},"
+	"{\"info\":{\"id\":\"msg_2\",\"role\":\"assistant\"}},"
+	"{\"info\":{\"id\":\"msg_3\",\"role\":\"user\"}},"
+	"{\"info\":{\"id\":\"msg_4\",\"role\":\"assistant\"}}]";
+
+static const char fork_of_it[] = "{\"id\":\"ses_2\"}";
+
 static void
-one_with_other_permissions_is_begun_anew(void **state_)
+one_with_other_permissions_goes_on_in_a_copy(void **state_)
 {
 	talk.permission_mode = "deny";
 	resume(200, known);
-	must_have_heard_only("ask GET /session/ses_1?directory=/w\nlost\n");
+	assert_true(http_notes_answer(200, str_of(fork_of_it)));
+	assert_true(was_written("\"permission\":\"*\""));
+	assert_true(http_notes_answer(200, STR("{}")));
+	assert_true(http_notes_answer(200, STR("{\"model\":\"x/y\"}")));
+	must_have_heard_only("ask GET /session/ses_1?directory=/w\n"
+			     "ask POST /session/ses_1/fork?directory=/w\n"
+			     "name ses_2\n"
+			     "ask PATCH /session/ses_2?directory=/w\n"
+			     "ask GET /config?directory=/w\n"
+			     "models 3\n"
+			     "ready\n");
+}
+
+static void
+one_that_cannot_be_copied_is_lost(void **state_)
+{
+	talk.permission_mode = "deny";
+	resume(200, known);
+	assert_true(http_notes_answer(500, STR("{}")));
+	must_have_heard_only("ask GET /session/ses_1?directory=/w\n"
+			     "ask POST /session/ses_1/fork?directory=/w\n"
+			     "lost\n");
+}
+
+static void
+what_came_behind_its_last_good_turn_is_not_in_the_copy(void **state_)
+{
+	talk.options.mode = MODE_SAFE;
+	talk.position = "msg_2";
+	resume(200, known);
+	assert_true(http_notes_answer(200, str_of(four_messages)));
+	assert_true(was_written("{\"messageID\":\"msg_3\"}"));
+	assert_true(http_notes_answer(200, str_of(fork_of_it)));
+	assert_true(was_written("\"permission\":\"read\""));
 }
 
 static void
@@ -316,12 +360,6 @@ an_id_that_is_not_its_own_is_not_asked_for(void **state_)
 	harness()->handshake(&talk);
 	must_have_heard_only("lost\n");
 }
-
-static const char four_messages[] =
-	"[{\"info\":{\"id\":\"msg_1\",\"role\":\"user\"}},"
-	"{\"info\":{\"id\":\"msg_2\",\"role\":\"assistant\"}},"
-	"{\"info\":{\"id\":\"msg_3\",\"role\":\"user\"}},"
-	"{\"info\":{\"id\":\"msg_4\",\"role\":\"assistant\"}}]";
 
 static void
 what_came_behind_its_last_good_turn_is_taken_back(void **state_)
@@ -430,7 +468,9 @@ main(void)
 		test(who_denies_leaves_it_no_tools),
 		test(a_session_is_resumed),
 		test(one_that_it_does_not_know_is_lost),
-		test(one_with_other_permissions_is_begun_anew),
+		test(one_with_other_permissions_goes_on_in_a_copy),
+		test(one_that_cannot_be_copied_is_lost),
+		test(what_came_behind_its_last_good_turn_is_not_in_the_copy),
 		test(an_id_that_is_not_its_own_is_not_asked_for),
 		test(what_came_behind_its_last_good_turn_is_taken_back),
 		test(one_that_ends_with_a_good_turn_is_left_as_it_is),

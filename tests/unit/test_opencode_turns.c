@@ -39,6 +39,37 @@ an_image_is_passed_on_as_data(void **state_)
 }
 
 static void
+a_document_is_passed_on_with_its_name(void **state_)
+{
+	say_image("{\"type\":\"file\",\"media_type\":\"application/pdf\","
+		  "\"data\":\"aGk=\",\"name\":\"p.pdf\"}");
+	assert_true(was_written(
+		"{\"type\":\"file\",\"mime\":\"application/pdf\",\"url\":"
+		"\"data:application/pdf;base64,aGk=\",\"filename\":"
+		"\"p.pdf\"}"));
+}
+
+/* opencode would tell the model that there was something, and nobody else. */
+static void
+what_the_model_does_not_take_is_refused(void **state_)
+{
+	json_t *inputs = json_pack("{s:b, s:b}", "image", 0, "pdf", 1);
+
+	open_session("ses_1");
+	json_object_set_new(server.inputs, "fake/fake-model", inputs);
+	talk.model = "fake/fake-model";
+	talk.messages =
+		json_pack("[{s:s, s:[o]}]", "role", "user", "content",
+			  json_pack("{s:s, s:s, s:s}", "type", "image",
+				    "media_type", "image/png", "data", "aGk="));
+	talk.turns++;
+	harness()->say(&talk);
+	must_have_heard_only("fail UNSUPPORTED opencode: fake/fake-model takes "
+			     "no images\n");
+	talk.model = NULL;
+}
+
+static void
 an_image_by_its_url_is_refused(void **state_)
 {
 	say_image("{\"type\":\"image\",\"url\":\"http://x/y.png\"}");
@@ -360,6 +391,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		test(what_is_said_is_text),
 		test(an_image_is_passed_on_as_data),
+		test(a_document_is_passed_on_with_its_name),
+		test(what_the_model_does_not_take_is_refused),
 		test(an_image_by_its_url_is_refused),
 		test(a_history_becomes_part_of_the_session),
 		test(a_long_history_shows_how_far_it_is),

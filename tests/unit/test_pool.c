@@ -43,8 +43,19 @@ turn_text(struct turn *t, struct str s)
 }
 
 void
+turn_holds(struct turn *t)
+{
+}
+
+void
 turn_reasoning(struct turn *t, struct str s)
 {
+}
+
+void
+turn_call(struct turn *t, struct str json, struct str arguments)
+{
+	(void)t;
 }
 
 void
@@ -72,7 +83,7 @@ turn_is_blocked(const struct turn *t)
 static void
 on_ready(struct conversation *c)
 {
-	conversation_say(c, NULL, NULL, 0);
+	conversation_say(c, NULL, NULL, NULL, 0);
 }
 
 static void
@@ -118,6 +129,7 @@ begins(void **state)
 		.cancel_ms = 60000,
 		.idle_ms = 60000,
 		.max_idle = 8,
+		.max_parked = 8,
 		.shares = 4,
 	};
 	word_harness_is(false);

@@ -3,13 +3,15 @@
 
 #include <glob.h>
 
+#include "proto/limits.h"
 #include "workers/cli/parts.h"
-#include "workers/cli/prompt.h"
+#include "tests/unit/read_prompt.h"
 
 static struct prompt c;
 
 /* A harness that takes everything. */
-static const struct recipient any = { "any", CAN_IMAGES | CAN_IMAGE_URLS };
+static const struct recipient any = { "any",
+				      CAN_IMAGES | CAN_IMAGE_URLS | CAN_PDFS };
 
 static int
 fini(void **state)
@@ -18,9 +20,9 @@ fini(void **state)
 	return 0;
 }
 
-#define reads(body) must(prompt_read(&c, STR(body), &any, &e))
+#define reads(body) must(read_prompt(&c, STR(body), &any, &e))
 #define refuses(code, why, body) \
-	must_fail(code, why, prompt_read(&c, STR(body), &any, &e))
+	must_fail(code, why, read_prompt(&c, STR(body), &any, &e))
 
 static void
 messages_are(const char *want)
@@ -43,7 +45,7 @@ is_heard_as_it_says(const char *path)
 
 	print_message("%s\n", path);
 	assert_non_null(all);
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	messages_are(want);
 	assert_int_equal(c.goes_on, strstr(want, "Go on from exactly") != NULL);
 	assert_string_equal(c.ignored ? c.ignored : "",
@@ -116,6 +118,10 @@ what_nobody_honours_is_named(void **state)
 	      "\"temperature\":0.5,\"n\":1,\"seed\":null,\"tools\":[],"
 	      "\"logprobs\":true,\"user\":\"me\",\"stream\":true}");
 	assert_string_equal(c.ignored, "temperature, logprobs");
+	fini(state);
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+	      "\"bridge\":{\"builtin_tools\":true,\"colour\":\"red\"}}");
+	assert_string_equal(c.ignored, "bridge.colour");
 }
 
 static void
@@ -128,7 +134,7 @@ an_error_names_the_place(void **state)
 		"{\"role\":\"robot\",\"content\":\"hi\"}]}");
 	refuses(ERR_UNSUPPORTED,
 		"messages[0].content[1].type \"video\" is not supported: text, "
-		"image_url, input_text and input_image are",
+		"image_url, file, input_text, input_image and input_file are",
 		"{\"messages\":[{\"role\":\"user\",\"content\":"
 		"[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"video\"}]}]}");
 }
@@ -157,10 +163,6 @@ an_image_that_cannot_be_one_is_refused_by_its_name(void **state)
 	refuses(ERR_INVALID, "messages[0].content[0] has no image URL",
 		IMAGE(""));
 	refuses(ERR_INVALID,
-		"messages[0].content[0] has an image URL that is neither "
-		"http:, https: nor data:",
-		IMAGE("file:///etc/passwd"));
-	refuses(ERR_INVALID,
 		"messages[0].content[0] is of a type that is not an image's: "
 		"PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and HEIF can be sent",
 		IMAGE("data:application/pdf;base64,iVBORw0KGgo="));
@@ -169,6 +171,43 @@ an_image_that_cannot_be_one_is_refused_by_its_name(void **state)
 		"begins like none of PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and "
 		"HEIF",
 		IMAGE("data:image/png;base64,aGVsbG8sIHdvcmxk"));
+}
+
+static void
+an_image_comes_from_a_public_place_or_the_sessions_own(void **state)
+{
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has an image URL that is neither "
+		"http:, https:, data: nor file:",
+		IMAGE("ftp://a.example/b.png"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has an image URL with a host that is "
+		"not a public one: only public web servers are asked for "
+		"images, so send its bytes as data:image/png;base64,... or the "
+		"like",
+		IMAGE("http://169.254.169.254/latest"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has an image URL with no host: only "
+		"public web servers are asked for images, so send its bytes as "
+		"data:image/png;base64,... or the like",
+		IMAGE("https://"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is a file: URL with a host or a zero "
+		"byte: it must be file:/// and a path in the session's "
+		"directory",
+		IMAGE("file://a.example/b.png"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is a file: URL with a host or a zero "
+		"byte: it must be file:/// and a path in the session's "
+		"directory",
+		IMAGE("file:///a%00b"));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] is an image that is not valid base64",
+		IMAGE("data:image/png;base64,iVBORw0KGgo=="));
+	refuses(ERR_INVALID,
+		"messages[0].content[0] has a detail that is none of auto, "
+		"low, high and original",
+		IMAGE("it.png\",\"detail\":\"hihg"));
 }
 
 /* What each kind of image begins with, and what it is called then. */
@@ -194,7 +233,7 @@ an_image_has_the_type_that_its_bytes_have(void **state)
 			IMAGE("data:image/jpg;base64,%s"), images[i].begins);
 		const json_t *part;
 
-		must(prompt_read(&c, str_of(body), &any, &e));
+		must(read_prompt(&c, str_of(body), &any, &e));
 		part = json_array_get(
 			json_object_get(json_array_get(c.messages, 0),
 					"content"),
@@ -248,9 +287,9 @@ half_a_character_costs_no_more_than_itself(void **state)
 	says("\xef\xbf\xbd\n\xc3\xa9");
 	reads(SAYING("\\\\ud83d\\ud83dx"));
 	says("\\ud83d\xef\xbf\xbdx");
-	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u12")), &any,
+	assert_false(read_prompt(&c, STR(SAYING("\\ud83d\\u12")), &any,
 				 &(struct error){ 0 }));
-	assert_false(prompt_read(&c, STR(SAYING("\\ud83d\\u")), &any,
+	assert_false(read_prompt(&c, STR(SAYING("\\ud83d\\u")), &any,
 				 &(struct error){ 0 }));
 }
 
@@ -289,7 +328,7 @@ question_of(const char *body, size_t from)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	hash = prompt_question(&c, from);
 	prompt_fini(&c);
 	return hash;
@@ -300,7 +339,7 @@ asked_by(const char *body, size_t answer)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	hash = prompt_asked(&c, answer);
 	prompt_fini(&c);
 	return hash;
@@ -343,7 +382,7 @@ hash_of(const char *body)
 {
 	uint64_t hash;
 
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	hash = prompt_hash(&c, 0);
 	prompt_fini(&c);
 	return hash;
@@ -408,7 +447,7 @@ ids_and_names_are_such_as_every_vendor_takes(void **state)
 				     ANSWERING("a_b", "\"z\""));
 	char first[128];
 
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	for (size_t i = 1; i < 7; i += 2) {
 		assert_true(is_plain(id_at(i, 0), 64));
 		assert_string_equal(id_at(i, 0), id_at(i + 1, 0));
@@ -420,7 +459,7 @@ ids_and_names_are_such_as_every_vendor_takes(void **state)
 		"web_search");
 	snprintf(first, sizeof first, "%s", id_at(1, 0));
 	fini(state);
-	must(prompt_read(&c, str_of(body), &any, &e));
+	must(read_prompt(&c, str_of(body), &any, &e));
 	assert_string_equal(id_at(1, 0), first);
 }
 
@@ -445,13 +484,14 @@ a_result_has_all_that_the_tool_has_said(void **state)
 	reads(BODY(CALLING("c", "f") ANSWERING(
 		"c", "[{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
 		     "{\"type\":\"image_url\",\"image_url\":"
-		     "{\"url\":\"https://a/b\"}},"
+		     "{\"url\":\"https://a.example/b\"}},"
 		     "{\"type\":\"text\",\"text\":\"c\"}]")));
 	got = json_dumps(json_object_get(part_at(2, 0), "content"),
 			 JSON_COMPACT);
-	assert_string_equal(got, "[{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
-				 "{\"type\":\"image\",\"url\":\"https://a/b\"},"
-				 "{\"type\":\"text\",\"text\":\"c\"}]");
+	assert_string_equal(
+		got, "[{\"type\":\"text\",\"text\":\"a\\u0000b\"},"
+		     "{\"type\":\"image\",\"url\":\"https://a.example/b\"},"
+		     "{\"type\":\"text\",\"text\":\"c\"}]");
 }
 
 /* A CLI answers a message of the user's, and results are none. */
@@ -501,7 +541,7 @@ what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 {
 #define WEB_IMAGE                                       \
 	"[\"x\",{\"type\":\"image_url\",\"image_url\":" \
-	"{\"url\":\"https://a/b\"}}]"
+	"{\"url\":\"https://a.example/b\"}}]"
 #define PNG                                                                 \
 	"[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;" \
 	"base64,iVBORw0KGgo=\"}}]"
@@ -510,27 +550,27 @@ what_a_harness_does_not_take_is_refused_by_its_place(void **state)
 
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[0].content[0]: forge takes no images",
-		  prompt_read(&c,
+		  read_prompt(&c,
 			      STR("{\"messages\":[{\"role\":\"user\","
 				  "\"content\":" PNG "}]}"),
 			      &text, &e));
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[2].content[0]: forge takes no images",
-		  prompt_read(&c,
+		  read_prompt(&c,
 			      STR(BODY(CALLING("c", "f") ANSWERING("c", PNG))),
 			      &text, &e));
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[2].content[1]: pi takes no images by their URL, "
 		  "only as data: URLs",
-		  prompt_read(&c,
+		  read_prompt(&c,
 			      STR(BODY(CALLING("c", "f")
 					       ANSWERING("c", WEB_IMAGE))),
 			      &bytes, &e));
 	must_fail(
 		ERR_UNSUPPORTED,
 		"messages[1].content[1]: a message of the assistant's can "
-		"have no image",
-		prompt_read(
+		"have no image and no file",
+		read_prompt(
 			&c,
 			STR(BODY(
 				"{\"role\":\"assistant\",\"content\":" WEB_IMAGE
@@ -544,12 +584,150 @@ what_no_harness_takes_is_refused_by_its_place(void **state)
 #define ONLY(type)                                                        \
 	"{\"messages\":[{\"role\":\"user\",\"content\":[\"x\",{\"type\":" \
 	"\"" type "\"}]}]}"
-	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no files",
-		ONLY("file"));
-	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no files",
-		ONLY("document"));
 	refuses(ERR_UNSUPPORTED, "messages[0].content[1]: any takes no audio",
 		ONLY("input_audio"));
+}
+
+#define FILE_OF(members) \
+	"{\"messages\":[{\"role\":\"user\",\"content\":[\"x\"," members "]}]}"
+#define OPENAI(members) FILE_OF("{\"type\":\"file\",\"file\":{" members "}}")
+
+/* Whatever OpenAI, Anthropic and others call it. */
+static void
+a_text_file_is_a_text_that_is_marked(void **state)
+{
+	static const char *const bodies[] = {
+		OPENAI("\"filename\":\"n\",\"file_data\":\"aGk=\""),
+		OPENAI("\"filename\":\"n\",\"file_data\":"
+		       "\"data:text/plain;base64,aGk\""),
+		OPENAI("\"filename\":\"n\",\"file_data\":"
+		       "\"data:application/json;base64,aGk=\""),
+		FILE_OF("{\"type\":\"input_file\",\"filename\":\"n\","
+			"\"file_data\":\"data:;base64,aGk=\"}"),
+		FILE_OF("{\"type\":\"file\",\"filename\":\"n\",\"mediaType\":"
+			"\"text/x-c\",\"data\":\"aGk=\"}"),
+		FILE_OF("{\"type\":\"file\",\"filename\":\"n\",\"content\":"
+			"\"hi\"}"),
+		FILE_OF("{\"type\":\"document\",\"title\":\"n\",\"source\":"
+			"{\"type\":\"text\",\"media_type\":\"text/plain\","
+			"\"data\":\"hi\"}}"),
+		FILE_OF("{\"type\":\"document\",\"title\":\"n\",\"source\":"
+			"{\"type\":\"base64\",\"media_type\":\"text/plain\","
+			"\"data\":\"aGk=\"}}"),
+	};
+
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		must(read_prompt(&c, str_of(bodies[i]), &any, &e));
+		messages_are("[{\"role\":\"user\",\"content\":["
+			     "{\"type\":\"text\",\"text\":\"x\"},"
+			     "{\"type\":\"text\",\"text\":\"<file name=\\\"n"
+			     "\\\">\\nhi\\n</file>\"}]}]");
+		assert_null(c.ignored);
+		fini(state);
+	}
+}
+
+static void
+other_files_are_what_their_bytes_are(void **state)
+{
+	reads(OPENAI("\"filename\":\"n\",\"file_data\":"
+		     "\"data:application/pdf;base64,JVBERi0xLjQ\""));
+	messages_are("[{\"role\":\"user\",\"content\":["
+		     "{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"file\","
+		     "\"media_type\":\"application/pdf\",\"data\":"
+		     "\"JVBERi0xLjQ=\",\"name\":\"n\"}]}]");
+	fini(state);
+	reads(OPENAI("\"file_data\":\"iVBORw0KGgo=\""));
+	messages_are("[{\"role\":\"user\",\"content\":["
+		     "{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image\","
+		     "\"media_type\":\"image/png\",\"data\":"
+		     "\"iVBORw0KGgo=\"}]}]");
+}
+
+#define SYSTEM_FILE                                                   \
+	"{\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":" \
+	"\"file\",\"file\":{\"path\":\"a\"}}]},{\"role\":\"user\","   \
+	"\"content\":\"x\"}]}"
+
+static void
+a_file_that_cannot_be_sent_is_refused_by_its_place(void **state)
+{
+	static const struct recipient images = { "pi", CAN_IMAGES };
+	static const char uploaded[] =
+		"messages[0].content[1].file.file_id: no files are kept here "
+		"that were uploaded before: send the bytes as file_data";
+
+	refuses(ERR_UNSUPPORTED, uploaded, OPENAI("\"file_id\":\"file-1\""));
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[1].source.file_id: no files are kept here "
+		"that were uploaded before: send the bytes as file_data",
+		FILE_OF("{\"type\":\"document\",\"source\":{\"type\":\"file\","
+			"\"file_id\":\"f\"}}"));
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[1].file_id: no files are kept here that "
+		"were uploaded before: send the image as "
+		"data:image/png;base64,... or the like",
+		FILE_OF("{\"type\":\"input_image\",\"file_id\":\"f\"}"));
+	refuses(ERR_INVALID,
+		"messages[0].content[1].file is a file without bytes: it must "
+		"have file_data, url or path",
+		OPENAI("\"filename\":\"n\""));
+	refuses(ERR_INVALID,
+		"messages[0].content[1].file.file_data is not valid base64",
+		OPENAI("\"file_data\":\"a*b\""));
+	refuses(ERR_INVALID, "messages[0].content[1].file.file_data is empty",
+		OPENAI("\"file_data\":\"data:text/plain;base64,\""));
+	refuses(ERR_INVALID,
+		"messages[0].content[1].file.file_data is a data URL, but not "
+		"of base64: data:text/plain;base64,... is",
+		OPENAI("\"file_data\":\"data:text/plain,hi\""));
+	refuses(ERR_INVALID,
+		"messages[0].content[1].file.file_data is called "
+		"\"application/pdf\", and is text: call it by its own type, or "
+		"by none",
+		OPENAI("\"file_data\":\"data:application/pdf;base64,aGk=\""));
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[1].file.file_data is neither text in "
+		"UTF-8 nor a PDF document nor an image of the types PNG, JPEG, "
+		"GIF, WebP, BMP, AVIF, HEIC and HEIF: nothing else can be told "
+		"to a model",
+		OPENAI("\"file_data\":\"UEsDBAAA\""));
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[1].file.file_url is the URL of a file: "
+		"none is fetched, so send its bytes as "
+		"data:application/pdf;base64,... or the like",
+		OPENAI("\"file_url\":\"https://a.example/b.pdf\""));
+	refuses(ERR_UNSUPPORTED,
+		"messages[0].content[0]: a system message can have no image "
+		"and no file",
+		SYSTEM_FILE);
+	must_fail(ERR_UNSUPPORTED,
+		  "messages[0].content[1]: pi takes no PDF documents",
+		  read_prompt(&c, STR(OPENAI("\"file_data\":\"JVBERi0xLjQ\"")),
+			      &images, &e));
+}
+
+static void
+a_request_has_so_many_images_and_files(void **state)
+{
+	struct buf body = BUF_INIT(1 << 20);
+
+	buf_put(&body, STR("{\"messages\":[{\"role\":\"user\",\"content\":["));
+	for (unsigned i = 0; i < MAX_ATTACHMENTS; i++)
+		buf_put(&body, STR("{\"type\":\"file\",\"path\":\"a\"},"));
+	buf_put(&body, STR("\"x\"]}"));
+	buf_put(&body, STR("]}"));
+	must(read_prompt(&c, buf_str(&body), &any, &e));
+	fini(state);
+	body.len -= 2;
+	buf_put(&body,
+		STR(",{\"role\":\"user\",\"content\":[{\"type\":\"file\","
+		    "\"path\":\"a\"}]}]}"));
+	must_fail(ERR_INVALID,
+		  "messages[1].content[0]: a request can have 500 images and "
+		  "files, and this is one more",
+		  read_prompt(&c, buf_str(&body), &any, &e));
+	buf_fini(&body);
 }
 
 /* A request for one that takes no images at all is not told that it could send
@@ -561,7 +739,7 @@ a_link_to_an_image_is_an_image(void **state)
 
 	must_fail(ERR_UNSUPPORTED,
 		  "messages[2].content[1]: forge takes no images",
-		  prompt_read(&c,
+		  read_prompt(&c,
 			      STR(BODY(CALLING("c", "f")
 					       ANSWERING("c", WEB_IMAGE))),
 			      &text, &e));
@@ -595,7 +773,7 @@ every_field_that_is_ignored_is_named(void **state)
 	for (int i = 0; i < 1000; i++)
 		buf_print(&body, ",\"field_%d\":1", i);
 	buf_put(&body, STR("}"));
-	must(prompt_read(&c, buf_str(&body), &any, &e));
+	must(read_prompt(&c, buf_str(&body), &any, &e));
 	assert_true(strlen(c.ignored) < MAX_DETAIL);
 	assert_non_null(strstr(c.ignored, "field_20, "));
 	assert_non_null(strstr(c.ignored, ", and "));
@@ -616,6 +794,28 @@ a_field_that_is_not_read_is_named(void **state)
 				       "messages.tool_calls.strict");
 }
 
+/* Anthropic's shape: a result between words. */
+static void
+what_is_beside_results_has_none_of_them(void **state)
+{
+	json_t *beside;
+	char *text;
+
+	reads("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"
+	      "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","
+	      "\"id\":\"a\",\"name\":\"f\",\"input\":{}}]},"
+	      "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+	      "\"x\"},{\"type\":\"tool_result\",\"tool_use_id\":\"a\","
+	      "\"content\":\"r\"},{\"type\":\"text\",\"text\":\"y\"}]}]}");
+	beside = prompt_beside_results(&c);
+	text = json_dumps(beside, JSON_COMPACT);
+	assert_string_equal(text, "[{\"role\":\"user\",\"content\":["
+				  "{\"type\":\"text\",\"text\":\"x\"},"
+				  "{\"type\":\"text\",\"text\":\"y\"}]}]");
+	free(text);
+	json_decref(beside);
+}
+
 int
 main(void)
 {
@@ -632,6 +832,8 @@ main(void)
 		cmocka_unit_test(an_error_names_the_place),
 		cmocka_unit_test(
 			an_image_that_cannot_be_one_is_refused_by_its_name),
+		cmocka_unit_test(
+			an_image_comes_from_a_public_place_or_the_sessions_own),
 		cmocka_unit_test(an_image_has_the_type_that_its_bytes_have),
 		cmocka_unit_test(a_request_that_asks_nothing_is_refused),
 		cmocka_unit_test(half_a_character_costs_no_more_than_itself),
@@ -648,6 +850,8 @@ main(void)
 		cmocka_unit_test_teardown(
 			a_result_has_all_that_the_tool_has_said, fini),
 		cmocka_unit_test_teardown(
+			what_is_beside_results_has_none_of_them, fini),
+		cmocka_unit_test_teardown(
 			results_at_the_end_are_history_and_the_question_is_ours,
 			fini),
 		cmocka_unit_test(results_are_part_of_what_was_asked),
@@ -656,6 +860,12 @@ main(void)
 		cmocka_unit_test_teardown(a_field_that_is_not_read_is_named,
 					  fini),
 		cmocka_unit_test(what_no_harness_takes_is_refused_by_its_place),
+		cmocka_unit_test(a_text_file_is_a_text_that_is_marked),
+		cmocka_unit_test_teardown(other_files_are_what_their_bytes_are,
+					  fini),
+		cmocka_unit_test(
+			a_file_that_cannot_be_sent_is_refused_by_its_place),
+		cmocka_unit_test(a_request_has_so_many_images_and_files),
 		cmocka_unit_test(a_link_to_an_image_is_an_image),
 		cmocka_unit_test_teardown(a_part_may_say_text_and_a_refusal,
 					  fini),

@@ -72,6 +72,9 @@ an_address_has_a_host(void **state)
 
 	for (size_t i = 0; i < sizeof right / sizeof *right; i++)
 		assert_str(provider_host(str_of(right[i].url)), right[i].host);
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+		assert_int_equal(provider_is_local(str_of(right[i].url)),
+				 i >= 1 && i <= 3);
 	must(provider_check_url("X", STR("http://[::1]:80/v1//"), &e));
 	must(provider_check_url("X", STR("https://a:b@c.example:443/"), &e));
 }

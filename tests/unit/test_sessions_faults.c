@@ -242,7 +242,7 @@ a_damaged_page_is_found_at_the_start(void **state)
 static void
 a_file_with_other_tables_is_moved_aside(void **state)
 {
-	run_sql("CREATE TABLE conversations(x); PRAGMA user_version = 2");
+	run_sql("CREATE TABLE conversations(x); PRAGMA user_version = 3");
 	open_it();
 	begins_anew();
 }
@@ -250,7 +250,7 @@ a_file_with_other_tables_is_moved_aside(void **state)
 static void
 a_file_of_a_newer_version_is_moved_aside_whole(void **state)
 {
-	run_sql("CREATE TABLE future(x); PRAGMA user_version = 3");
+	run_sql("CREATE TABLE future(x); PRAGMA user_version = 4");
 	open_it();
 	assert_int_equal(said("a newer version of cli-bridge"), 1);
 	assert_int_equal(damaged_files(), 1);
@@ -261,7 +261,7 @@ a_file_of_a_newer_version_is_moved_aside_whole(void **state)
 static void
 damage(void)
 {
-	run_sql("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)");
+	run_sql("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)");
 	overwrite(4096, 8 * 4096);
 }
 
@@ -386,6 +386,48 @@ a_file_of_version_1_is_taken_over(void **state)
 	open_it_again();
 	assert_true(knows("a", 77));
 	assert_true(knows("a", 79));
+	assert_int_equal(damaged_files(), 0);
+}
+
+/* Its rows have no options, and get some with the next turn. */
+static void
+a_file_of_version_2_is_taken_over(void **state)
+{
+	struct session *list;
+	bool unsaved;
+	size_t n;
+
+	run_sql("CREATE TABLE conversations(session TEXT NOT NULL, number "
+		"INTEGER NOT NULL, cli_id TEXT NOT NULL, system TEXT, cwd "
+		"TEXT, model TEXT, permission_mode TEXT, loads TEXT, n INTEGER "
+		"NOT NULL, asked INTEGER NOT NULL, answer INTEGER NOT NULL, "
+		"position TEXT, turns INTEGER NOT NULL, created_at INTEGER NOT "
+		"NULL, last_used_at INTEGER NOT NULL, PRIMARY KEY(session, "
+		"number)) WITHOUT ROWID;"
+		"INSERT INTO conversations VALUES('a', 1, 'cli', NULL, '/w', "
+		"'m', NULL, NULL, 2, 5, 77, 'there', 2, 3, 4);"
+		"PRAGMA user_version = 2;");
+	open_it();
+	must(sessions_find(&sessions, "a", &list, &n, &e));
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].newest.position, "there");
+	assert_null(list[0].terms.options);
+	assert_int_equal(list[0].prompt_tokens, 0);
+	list[0].terms.options = copy(STR("{\"mode\":\"hosted-safe\"}"));
+	list[0].prompt_tokens = MAX_TOKENS;
+	list[0].has_caches = true;
+	sessions_save(&sessions, &list[0], NULL, &unsaved);
+	assert_false(unsaved);
+	sessions_free(list, n);
+
+	open_it_again();
+	must(sessions_find(&sessions, "a", &list, &n, &e));
+	assert_string_equal(list[0].terms.options,
+			    "{\"mode\":\"hosted-safe\"}");
+	assert_int_equal(list[0].last_used_at, 4);
+	assert_int_equal(list[0].prompt_tokens, MAX_TOKENS);
+	assert_true(list[0].has_caches);
+	sessions_free(list, n);
 	assert_int_equal(damaged_files(), 0);
 }
 
@@ -552,6 +594,7 @@ main(void)
 		TEST(damage_costs_what_was_not_used_lately),
 		TEST(damage_on_a_full_disk_loses_nothing_that_is_in_use),
 		TEST(a_file_of_version_1_is_taken_over),
+		TEST(a_file_of_version_2_is_taken_over),
 		TEST(a_full_disk_forgets_nothing),
 		TEST(a_worker_that_starts_on_a_full_disk_knows_its_sessions),
 		TEST(what_is_forgotten_on_a_full_disk_stays_forgotten),

@@ -32,7 +32,9 @@ has_worked(unsigned n)
 
 	have_started(n + 1);
 	t = did.running[n];
-	turn_started(t, t->session, "new", NULL);
+	turn_started(t, &(struct acceptance){ .session = t->session,
+					      .how = "new",
+					      .cache = "new" });
 	turn_text(t, STR("I look: "));
 	turn_tool(t, STR("{\"id\":\"1\",\"name\":\"look\"}"));
 	return t;
@@ -480,6 +482,57 @@ a_key_gives_a_finished_answer_again(void **state)
 	assert_false(heard[5].is_repeated);
 }
 
+/* Results of the caller's tools, which can be given once. */
+static void
+what_runs_once_needs_no_key(void **state)
+{
+	const struct str same = STR("tool_call_id 1");
+
+	submits(1, same);
+	have_started(1);
+	submits(2, same);
+	is_accepted(2);
+	turn_text(did.running[0], STR("it rains"));
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
+	finishes(1);
+	finishes(2);
+	submits(3, same);
+	finishes(3);
+	assert_false(heard[1].is_repeated);
+	for (int i = 2; i <= 3; i++) {
+		assert_true(heard[i].is_repeated);
+		assert_string_equal(heard[i].text, "it rains");
+	}
+	submits(4, STR("tool_call_id 2"));
+	have_started(2);
+	assert_int_equal(did.starts, 2);
+}
+
+static void
+what_runs_once_and_fails_is_run_again(void **state)
+{
+	struct error e = { 0 };
+
+	fail_with(&e, ERR_UPSTREAM, "no");
+	submits(1, STR("tool_call_id"));
+	have_started(1);
+	turn_fail(did.running[0], &e);
+	fails(1, ERR_UPSTREAM);
+	submits(2, STR("tool_call_id"));
+	have_started(2);
+	assert_false(heard[2].is_repeated);
+}
+
+/* What has results, and gives them to nobody, is a request like any other. */
+static void
+what_looks_like_that_is_run(void **state)
+{
+	submits(1, STR("{\"tool_call_id\":1}"));
+	have_started(1);
+	submits(2, STR("{\"tool_call_id\":1}"));
+	have_started(2);
+}
+
 static void
 a_key_is_for_one_request(void **state)
 {
@@ -593,6 +646,9 @@ main(void)
 			a_turn_that_has_acted_tells_what_no_retry_would_change),
 		worker_test(a_turn_whose_client_has_left_is_not_run_twice),
 		worker_test(a_key_gives_a_finished_answer_again),
+		worker_test(what_runs_once_needs_no_key),
+		worker_test(what_runs_once_and_fails_is_run_again),
+		worker_test(what_looks_like_that_is_run),
 		worker_test(a_key_is_for_one_request),
 		worker_test(a_key_gives_a_failure_again_whenever_it_comes),
 		worker_test(

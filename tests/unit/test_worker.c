@@ -223,6 +223,27 @@ turns_of_one_session_wait_for_each_other_in_their_lane(void **state)
 	assert_true(is_running(4));
 }
 
+/* What the second is about is known once the first has ended, even if both came
+ * before either began. */
+static void
+a_turn_behind_one_of_its_session_is_read_again(void **state)
+{
+	did.mode = "byob";
+	submits_to("s", 1, STR("lane 1"));
+	submits_to("s", 2, STR("lane 1 again"));
+	is_accepted(2);
+	have_started(1);
+	assert_string_equal(heard[2].mode, "byob");
+	did.mode = "hosted-safe";
+	turn_finish(did.running[0], FINISH_STOP, NULL, NULL);
+	have_started(2);
+	assert_int_equal(did.accepts, 3);
+	turn_finish(did.running[1], FINISH_STOP, NULL, NULL);
+	finishes(2);
+	assert_string_equal(heard[1].mode, "byob");
+	assert_string_equal(heard[2].mode, "hosted-safe");
+}
+
 /* A large body is read when its turn could begin: only then its lane is known.
  */
 static void
@@ -314,6 +335,7 @@ main(void)
 		worker_test(turns_that_are_cut_off_are_told_so),
 		worker_test(
 			turns_of_one_session_wait_for_each_other_in_their_lane),
+		worker_test(a_turn_behind_one_of_its_session_is_read_again),
 		worker_test(a_lane_that_becomes_known_late_counts_as_well),
 	};
 

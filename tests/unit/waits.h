@@ -66,3 +66,15 @@ wait_ms(struct loop *l, uint64_t ms)
 	must(loop_run(l, &e));
 	loop_unset(l, &waiter.step);
 }
+
+/* The same for a condition that is written where it is waited for. */
+#define wait_while(l, condition)                                              \
+	do {                                                                  \
+		uint64_t until_ = loop_now() + LIMIT;                         \
+		while (condition) {                                           \
+			if (loop_now() >= until_)                             \
+				fail_msg("%s: still after %d ms", #condition, \
+					 LIMIT);                              \
+			wait_ms(l, STEP);                                     \
+		}                                                             \
+	} while (0)

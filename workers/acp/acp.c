@@ -41,13 +41,21 @@ static bool
 add_defaults(const struct instance *inst, const struct acp_kind *kind,
 	     struct words *env, struct error *e)
 {
+	const struct options *o = &inst->options;
+	const char *what = "defaults", *text = kind->defaults;
 	auto_free char *path = NULL;
 
-	if (!kind->defaults || words_value(env, kind->defaults_variable))
+	if (kind->alone_defaults && options_replace_tools(o)) {
+		what = "alone";
+		text = kind->alone_defaults;
+	} else if (kind->server_defaults && (o->servers || o->tools)) {
+		what = "with-servers";
+		text = kind->server_defaults;
+	}
+	if (!text || words_value(env, kind->defaults_variable))
 		return true;
-	path = copy_format("%s/%s-defaults.json", inst->scratch, kind->name);
-	if (!inst->executor->write(inst->executor, path, str_of(kind->defaults),
-				   e))
+	path = copy_format("%s/%s-%s.json", inst->scratch, kind->name, what);
+	if (!inst->executor->write(inst->executor, path, str_of(text), e))
 		return false;
 	words_print(env, "%s=%s", kind->defaults_variable, path);
 	return true;
@@ -77,10 +85,19 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 	if (!agent->kind)
 		return false;
 	add_words(argv, agent->kind->arguments);
-	if (inst->loads == LOADS_NOTHING)
+	if (inst->options.mode == MODE_SAFE) {
+		if (!acp_safe_add(inst, agent->kind, argv, env, e))
+			return false;
+	} else if (inst->loads == LOADS_NOTHING) {
 		add_words(argv, agent->kind->bare);
+	}
+	if (options_replace_tools(&inst->options) &&
+	    !acp_alone_add(inst, agent->kind, argv, env, e))
+		return false;
 	agent->records = records_of(agent->kind, env);
-	return add_defaults(inst, agent->kind, env, e);
+	return add_defaults(inst, agent->kind, env, e) &&
+	       acp_add_options(inst, env, e) &&
+	       acp_add_effort(inst, agent->kind, argv, env, e);
 }
 
 static bool
@@ -98,6 +115,7 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 	struct acp_agent *agent = inst->own;
 	const json_t *can = json_object_get(result, "agentCapabilities");
 	const json_t *sessions = json_object_get(can, "sessionCapabilities");
+	const json_t *mcp = json_object_get(can, "mcpCapabilities");
 	const json_t *version = json_object_get(result, "protocolVersion");
 	struct error e = { 0 };
 
@@ -112,10 +130,14 @@ on_initialized(void *whom, const json_t *result, const json_t *error)
 				 "other than 1");
 	agent->loads = has(can, "loadSession");
 	agent->resumes = has(sessions, "resume");
-	agent->closes = has(sessions, "close");
+	agent->closes = agent->kind->closes_by || has(sessions, "close");
 	agent->deletes = has(sessions, "delete");
+	agent->takes_http = has(mcp, "http");
+	agent->takes_sse = has(mcp, "sse");
 	agent->sees_images =
 		has(json_object_get(can, "promptCapabilities"), "image");
+	agent->takes_files = has(json_object_get(can, "promptCapabilities"),
+				 "embeddedContext");
 	instance_ready(inst);
 }
 
@@ -267,6 +289,7 @@ instance_clear(struct instance *inst)
 
 	rpc_fini(&agent->rpc);
 	acp_drop_sessions(agent);
+	acp_remove_options(inst);
 	free(agent->records);
 	agent->records = NULL;
 }
@@ -323,6 +346,12 @@ acp_names_models(void)
 	return made.names_models;
 }
 
+static unsigned
+effort_binds(const struct acp_kind *kind)
+{
+	return kind->effort_argument || kind->effort_setting ? BINDS_EFFORT : 0;
+}
+
 const struct harness *
 harness_of(const char *name, struct error *e)
 {
@@ -336,15 +365,31 @@ harness_of(const char *name, struct error *e)
 	made.harness = (struct harness){
 		.tested = kind->tested,
 		.can = kind->can,
+		.takes = &profile_takes[kind->takes],
+		.efforts = kind->efforts,
+		.keeps_effort = kind->keeps_effort,
 		.own = sizeof(struct acp),
 		.loads = LOADS_EVERYTHING | (kind->bare ? LOADS_NOTHING : 0),
 		.version = kind->tested ? version : NULL,
 		.log_in = kind->log_in,
 		.handshake = acp_greet,
+		.check = acp_check_options,
 		.say = acp_say,
+		.answer = acp_answer,
+		.park = acp_park,
+		.tools_by_mcp = true,
+		.max_tool_wait_ms = kind->max_tool_wait_ms,
+		.max_result = kind->max_result,
 		.interrupt = acp_interrupt,
 		.clear = acp_clear,
 		.shares = MAX_SESSIONS,
+		.binds = BINDS_TOOLS | effort_binds(kind) |
+			 (kind->alone_arguments ? BINDS_OWN_TOOLS : 0),
+		.process_binds =
+			BINDS_MODE | effort_binds(kind) |
+			(kind->instead_variable ? BINDS_PROFILE : 0) |
+			(kind->server_defaults ? BINDS_MCP | BINDS_TOOLS : 0) |
+			(kind->alone_arguments ? BINDS_OWN_TOOLS : 0),
 		.instance_own = sizeof(struct acp_agent),
 		.instance_command = instance_command,
 		.instance_handshake = instance_handshake,

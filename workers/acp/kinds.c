@@ -2,6 +2,7 @@
 
 #include "proto/settings.h"
 #include "proto/variables.h"
+#include "workers/cli/mcp.h"
 
 static const struct acp_kind kinds[] = {
 #define AGENT(NAME, ...) { .name = NAME, __VA_ARGS__ },
@@ -35,6 +36,8 @@ read_own(const char *name, struct error *e)
 		.log_in = copy_format("run %s and log in", name),
 		.modes = "allow= reject=",
 		.can = OWN_AGENT_CAN,
+		.takes = OTHERS_TAKES,
+		.server_sign = ACP_SIGN_ANY,
 	};
 	return true;
 }

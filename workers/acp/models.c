@@ -137,6 +137,17 @@ rows_of(const struct model_list *list)
 }
 
 void
+acp_forget_models(struct acp *own)
+{
+	json_decref(own->models);
+	free(own->model_option);
+	free(own->default_model);
+	own->models = NULL;
+	own->model_option = own->default_model = NULL;
+	own->choice = ACP_NO_CHOICE;
+}
+
+void
 acp_read_models(struct conversation *c, const json_t *opened)
 {
 	const json_t *models = json_object_get(opened, "models");
@@ -200,7 +211,9 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 		free(own->model);
 		own->model = own->asked_model;
 		own->asked_model = NULL;
-		acp_send_prompt(c);
+		acp_read_efforts(own, result);
+		if (!acp_ask_effort(c))
+			acp_send_prompt(c);
 		return;
 	}
 	if (own->choice == ACP_TRY_MODEL && is_unknown_method(error)) {

@@ -33,13 +33,21 @@ acp_mode_words(const struct acp_kind *kind)
 	return text;
 }
 
+/* One of `modes`. */
+static const char *
+mode_of(const struct conversation *c)
+{
+	return c->options.mode == MODE_SAFE ? acp_agent_of(c)->kind->safe_mode
+					    : c->permission_mode;
+}
+
 bool
 acp_may_all(const struct conversation *c)
 {
 	struct str list = str_of(acp_agent_of(c)->kind->modes), word, how;
 
-	return next_mode(&list, &word, &how) &&
-	       str_is(word, c->permission_mode);
+	return c->options.mode != MODE_SAFE && next_mode(&list, &word, &how) &&
+	       str_is(word, mode_of(c));
 }
 
 static json_t *
@@ -58,8 +66,7 @@ acp_set_mode(struct conversation *c, rpc_answer_fn *then)
 	struct str list = str_of(agent->kind->modes), word, how, value;
 	json_t *params;
 
-	while (next_mode(&list, &word, &how) &&
-	       !str_is(word, c->permission_mode))
+	while (next_mode(&list, &word, &how) && !str_is(word, mode_of(c)))
 		;
 	if (!how.len) {
 		then(c, json_null(), NULL);
@@ -91,12 +98,16 @@ option_of(const json_t *options, const char *kind)
 	return NULL;
 }
 
-/* Decides at once: nobody is there to be asked. */
+/* Decides at once: nobody is there to be asked.  What a server of the caller's
+ * can do the caller has allowed, and only this once: "always" may hold for
+ * other sessions, and may be written into the user's settings. */
 json_t *
 acp_decide(const struct conversation *c, const json_t *params)
 {
 	const json_t *options = json_object_get(params, "options");
-	bool allowed = c && acp_may_all(c);
+	const json_t *call = json_object_get(params, "toolCall");
+	bool allowed = c && (acp_may_all(c) || acp_is_of_server(c, call) ||
+			     acp_is_client_call(c, call));
 	const char *choice =
 		option_of(options, allowed ? "allow_once" : "reject_once");
 

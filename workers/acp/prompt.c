@@ -63,6 +63,50 @@ say_image(void *to, const json_t *part, struct error *e)
 	return true;
 }
 
+/* A resource has an address, which is the place for its name; this one leads
+ * nowhere. */
+static char *
+address_of(const json_t *part)
+{
+	struct str name = json_str(part, "name");
+	struct buf address = BUF_INIT(8 * (size_t)MAX_PATH);
+	char *text;
+
+	buf_put(&address, STR("attachment:"));
+	for (size_t i = 0; i < name.len; i++)
+		if (isalnum((unsigned char)name.ptr[i]) ||
+		    (name.ptr[i] && strchr("-._", name.ptr[i])))
+			buf_put(&address,
+				str_from((struct str){ name.ptr, i + 1 }, i));
+		else
+			buf_print(&address, "%%%02X",
+				  (unsigned char)name.ptr[i]);
+	if (!name.len)
+		buf_put(&address, STR("document.pdf"));
+	text = copy(buf_str(&address));
+	buf_fini(&address);
+	return text;
+}
+
+/* Likewise whether it takes files. */
+static bool
+say_file(void *to, const json_t *part, struct error *e)
+{
+	struct said *s = to;
+	auto_free char *address = address_of(part);
+
+	if (!acp_agent_of(s->conversation)->takes_files)
+		return fail_with(e, ERR_UNSUPPORTED, "%s takes no files",
+				 conversation_name(s->conversation));
+	json_array_append_new(s->blocks,
+			      json_pack("{s:s, s:{s:s, s:O, s:O}}", "type",
+					"resource", "resource", "uri", address,
+					"mimeType",
+					json_object_get(part, "media_type"),
+					"blob", json_object_get(part, "data")));
+	return true;
+}
+
 static void
 make_inert(const struct conversation *c, json_t *blocks)
 {
@@ -97,7 +141,8 @@ static bool
 read_prompt(struct conversation *c, struct error *e)
 {
 	static const struct part_handlers handlers = { .text = say_text,
-						       .image = say_image };
+						       .image = say_image,
+						       .file = say_file };
 	struct acp *own = c->own;
 	struct said s = { .conversation = c, .blocks = json_array() };
 	json_t *question = transcript_question(c);
@@ -114,19 +159,43 @@ read_prompt(struct conversation *c, struct error *e)
 	return ok;
 }
 
+/* Whether the conversation has calls of tools behind it, as far as the caller
+ * knows. */
+static bool
+had_calls(const struct conversation *c)
+{
+	const json_t *message, *part;
+	size_t i, k;
+
+	json_array_foreach (c->messages, i, message)
+		json_array_foreach (json_object_get(message, "content"), k,
+				    part) {
+			const char *type = json_text(part, "type");
+
+			if (i < c->from && type && !strcmp(type, "tool_call"))
+				return true;
+		}
+	return false;
+}
+
 void
 acp_say(struct conversation *c)
 {
 	struct acp *own = c->own;
 	struct error e = { 0 };
 
+	if (c->resumed && c->turns == 1 &&
+	    acp_agent_of(c)->kind->doubles_results && had_calls(c)) {
+		conversation_lost(c);
+		return;
+	}
 	acp_forget_turn(own);
 	own->said_alone = own->may_speak = false;
-	if (!read_prompt(c, &e)) {
+	if (!read_prompt(c, &e) || !acp_choose_effort(c, &e)) {
 		conversation_fail(c, &e);
 		return;
 	}
-	if (!acp_ask_model(c))
+	if (!acp_ask_model(c) && !acp_ask_effort(c))
 		acp_send_prompt(c);
 }
 
@@ -151,6 +220,8 @@ acp_interrupt(struct conversation *c)
 		return;
 	}
 	rpc_forget(&acp_agent_of(c)->rpc, c);
+	free(own->effort);
+	own->effort = NULL;
 	if (own->asked_model) {
 		free(own->model);
 		own->model = copy(STR(""));
@@ -205,9 +276,11 @@ static void
 finish(struct conversation *c, enum finish_reason reason)
 {
 	struct acp *own = c->own;
-	const struct usage usage = own->usage; /* until it is forgotten */
+	struct usage usage;
 	char model[MAX_MODEL];
 
+	acp_count_cost(own);
+	usage = own->usage; /* which is forgotten */
 	snprintf(model, sizeof model, "%s", own->answering);
 	json_decref(own->preface);
 	own->preface = NULL;
@@ -299,6 +372,7 @@ on_answered(void *whom, const json_t *result, const json_t *error)
 	struct error e = { 0 };
 
 	own->is_asked = false;
+	acp_reset_effort(c);
 	if (own->why.code) {
 		e = own->why;
 		acp_fail(c, &e);
@@ -327,6 +401,7 @@ acp_send_prompt(struct conversation *c)
 		return;
 	}
 	own->is_asked = true;
+	acp_begin_to_count(c);
 	rpc_ask(&acp_agent_of(c)->rpc, "session/prompt",
 		acp_params(c, "prompt", own->prompt), on_answered, c);
 	own->prompt = NULL;

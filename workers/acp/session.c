@@ -10,7 +10,7 @@ on_mode_set(void *whom, const json_t *result, const json_t *error)
 	struct error e = { 0 };
 
 	if (!error || acp_may_all(c)) {
-		conversation_ready(c);
+		acp_await_servers(c);
 		return;
 	}
 	acp_explain(c, error, &e);
@@ -23,8 +23,6 @@ on_mode_set(void *whom, const json_t *result, const json_t *error)
  * closing, the session is not found a moment later.
  */
 
-static void open_now(struct conversation *);
-
 static void
 open_waiting(struct acp_agent *agent)
 {
@@ -32,7 +30,7 @@ open_waiting(struct acp_agent *agent)
 
 	while (!agent->closings && (n = list_first(&agent->waiting))) {
 		list_remove(&agent->waiting, n);
-		open_now(container_of(n, struct acp, waits)->conversation);
+		acp_open(container_of(n, struct acp, waits)->conversation);
 	}
 }
 
@@ -95,6 +93,7 @@ static void
 open_up(struct conversation *c, const json_t *opened)
 {
 	acp_read_models(c, opened);
+	acp_read_efforts(c->own, opened);
 	acp_set_mode(c, on_mode_set);
 }
 
@@ -152,7 +151,8 @@ on_reopened(void *whom, const json_t *result, const json_t *error)
 static json_t *
 where(const struct conversation *c)
 {
-	return json_pack("{s:s, s:[]}", "cwd", c->cwd, "mcpServers");
+	return json_pack("{s:s, s:o}", "cwd", c->cwd, "mcpServers",
+			 acp_servers(c));
 }
 
 /*
@@ -187,8 +187,8 @@ reopen(struct conversation *c)
 	rpc_ask(&agent->rpc, method, params, on_reopened, c);
 }
 
-static void
-open_now(struct conversation *c)
+void
+acp_open(struct conversation *c)
 {
 	struct acp_agent *agent = acp_agent_of(c);
 	struct acp *own = c->own;
@@ -224,15 +224,18 @@ acp_greet(struct conversation *c)
 {
 	struct acp_agent *agent = acp_agent_of(c);
 	struct acp *own = c->own;
+	struct error e = { 0 };
 
 	own->conversation = c;
 	own->preface = preface_of(c);
-	if (c->resumed && !agent->resumes && !agent->loads)
+	if (!acp_check_servers(c, &e))
+		conversation_fail(c, &e);
+	else if (c->resumed && !agent->resumes && !agent->loads)
 		conversation_lost(c);
 	else if (agent->closings)
 		list_append(&agent->waiting, &own->waits);
 	else
-		open_now(c);
+		acp_open(c);
 }
 
 /* With an agent that cannot close or delete sessions, they stay in its process
@@ -245,6 +248,7 @@ acp_close(struct conversation *c)
 
 	rpc_forget(&agent->rpc, c);
 	acp_record_clear(c);
+	acp_forget_servers(c);
 	list_remove(&agent->waiting, &own->waits);
 	has_opened(c);
 	if (own->is_asked)
@@ -253,7 +257,8 @@ acp_close(struct conversation *c)
 	if (agent->deletes && !c->kept && own->models)
 		close_later(c, "session/delete");
 	else if (agent->closes && own->models)
-		close_later(c, "session/close");
+		close_later(c, agent->kind->closes_by ? agent->kind->closes_by
+						      : "session/close");
 	close_leaving(c->instance);
 }
 
@@ -265,12 +270,14 @@ acp_clear(struct conversation *c)
 	if (own->waits.next)
 		list_remove(&acp_agent_of(c)->waiting, &own->waits);
 	acp_record_clear(c);
+	acp_forget_servers(c);
 	acp_forget_turn(own);
 	json_decref(own->preface);
-	json_decref(own->models);
-	free(own->model_option);
-	free(own->default_model);
+	acp_forget_models(own);
 	free(own->model);
+	free(own->effort);
+	free(own->usual_effort);
+	json_decref(own->thought);
 	json_decref(own->background_calls);
 	memset(own, 0, sizeof *own);
 }

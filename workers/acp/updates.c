@@ -7,10 +7,12 @@ acp_forget_turn(struct acp *c)
 {
 	json_decref(c->prompt);
 	json_decref(c->tools);
+	json_decref(c->client_calls);
 	json_decref(c->record.answer);
 	json_decref(c->record.end);
 	free(c->asked_model);
 	free(c->complaint);
+	c->client_calls = NULL;
 	c->prompt = c->tools = c->record.answer = c->record.end = NULL;
 	c->asked_model = c->complaint = NULL;
 	c->is_asked = c->is_held = c->was_heard = false;
@@ -98,6 +100,14 @@ is_mode(struct str text)
 	return str_starts(text, STR("[MODE_UPDATE] "));
 }
 
+/* Copilot says at first what was taken from it. */
+static bool
+is_of_taken_tools(const struct conversation *c, struct str text)
+{
+	return options_replace_tools(&c->options) &&
+	       str_starts(text, STR("Info: Disabled tools: "));
+}
+
 static void
 hear_text(struct conversation *c, struct str text)
 {
@@ -105,6 +115,8 @@ hear_text(struct conversation *c, struct str text)
 	struct acp *own = c->own;
 
 	if (kind->says_its_modes && is_mode(text))
+		return;
+	if (kind->says_its_failures && is_of_taken_tools(c, text))
 		return;
 	if (!kind->says_its_failures) {
 		acp_hear_text(c, text);
@@ -187,13 +199,15 @@ arguments_of(const json_t *update)
 static void
 tell_of_call(struct conversation *c, const json_t *update, const char *id)
 {
+	const char *title = json_text(update, "title");
 	struct acp *own = c->own;
 
 	if (!own->tools)
 		own->tools = json_object();
 	if (json_object_get(own->tools, id))
 		return;
-	json_object_set_new(own->tools, id, json_true());
+	json_object_set_new(own->tools, id,
+			    title ? json_string(title) : json_true());
 	acp_say_held(c);
 	buf_fini(&own->said);
 	own->paragraphs.used_tool = true;
@@ -238,6 +252,8 @@ on_tool(struct conversation *c, const json_t *update)
 
 	if (!id)
 		return;
+	if (acp_hear_client_call(c, update))
+		return;
 	acp_note_call(c, update);
 	if (over || runs || has_members(json_object_get(update, "rawInput")))
 		tell_of_call(c, update, id);
@@ -255,7 +271,8 @@ acp_on_permission(struct conversation *c, const json_t *params)
 	const char *id = json_text(call, "toolCallId");
 	struct acp *own = c->own;
 
-	if (own->is_asked && !own->is_alone && !own->why.code && id)
+	if (own->is_asked && !own->is_alone && !own->why.code && id &&
+	    !acp_hear_client_call(c, call))
 		tell_of_call(c, call, id);
 }
 
@@ -321,12 +338,18 @@ acp_on_update(struct conversation *c, const json_t *update)
 {
 	const char *kind = json_text(update, "sessionUpdate");
 
+	if (((const struct acp *)c->own)->is_asking_for_report) {
+		acp_hear_report(c, update);
+		return;
+	}
 	if (acp_is_alone(update)) {
 		acp_hear_alone(c, update);
 		return;
 	}
 	for (size_t i = 0; kind && i < sizeof updates / sizeof *updates; i++)
 		if (!strcmp(kind, updates[i].kind)) {
+			if (updates[i].hear == on_context)
+				acp_count_spent(c->own, update);
 			sort(c, update, updates[i].hear);
 			return;
 		}

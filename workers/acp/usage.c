@@ -9,6 +9,40 @@
  * its records.
  */
 
+/* In the protocol, a session's cost is told as the sum of all its turns, too.
+ * What was spent before a session was opened again is only known if the agent
+ * says so before the turn. */
+void
+acp_count_spent(struct acp *c, const json_t *update)
+{
+	const json_t *cost = json_object_get(update, "cost");
+	const char *currency = json_text(cost, "currency");
+
+	if (currency && !strcmp(currency, "USD"))
+		c->spent = usage_read_dollars(json_object_get(cost, "amount"));
+}
+
+void
+acp_begin_to_count(struct conversation *c)
+{
+	struct acp *own = c->own;
+
+	own->spent_before = own->spent;
+	if (!own->spent.is_known && !c->resumed && c->turns <= 1)
+		own->spent_before = amount_of(0);
+}
+
+void
+acp_count_cost(struct acp *c)
+{
+	uint64_t before = c->spent_before.count;
+
+	if (c->spent.is_known && c->spent_before.is_known &&
+	    c->spent.count >= before)
+		usage_add_cost(&c->usage, amount_of(c->spent.count - before),
+			       "agent");
+}
+
 static const struct usage_names of_protocol = {
 	.input = "inputTokens",
 	.cached = "cachedReadTokens",
@@ -39,8 +73,11 @@ count_sum(struct acp *c, const json_t *usage)
 static void
 count_quota(struct acp *c, const json_t *quota)
 {
-	static const struct usage_names names = { .input = "input_tokens",
-						  .output = "output_tokens" };
+	static const struct usage_names names = {
+		.input = "input_tokens",
+		.output = "output_tokens",
+		.is_sum = true,
+	};
 	const json_t *models = json_object_get(quota, "model_usage");
 	const char *model = json_text(
 		json_array_get(models, json_array_size(models) - 1), "model");

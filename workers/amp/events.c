@@ -94,16 +94,25 @@ on_system(struct conversation *c, const json_t *line)
 		conversation_name_it(c, id);
 }
 
+/* The tokens of sub-agents count as well, but their prompts are others. */
 static void
-on_assistant(struct conversation *c, const json_t *line)
+count(struct amp *a, const json_t *usage, bool is_of_agent)
 {
-	static const struct usage_names names = {
+	const struct usage_names names = {
 		.input = "input_tokens",
 		.cached = "cache_read_input_tokens",
 		.written = "cache_creation_input_tokens",
 		.output = "output_tokens",
 		.caches_are_apart = true,
+		.is_sum = is_of_agent,
 	};
+
+	usage_read(&a->usage, usage, &names);
+}
+
+static void
+on_assistant(struct conversation *c, const json_t *line)
+{
 	struct amp *a = c->own;
 	const json_t *message = json_object_get(line, "message");
 	const char *model = json_text(message, "model");
@@ -112,8 +121,8 @@ on_assistant(struct conversation *c, const json_t *line)
 	a->is_cut = reason && !strcmp(reason, "max_tokens");
 	if (model && !json_text(line, "parent_tool_use_id"))
 		snprintf(a->model, sizeof a->model, "%s", model);
-	/* The tokens of sub-agents count as well. */
-	usage_read(&a->usage, json_object_get(message, "usage"), &names);
+	count(a, json_object_get(message, "usage"),
+	      json_text(line, "parent_tool_use_id") != NULL);
 	hear_blocks(c, line, of_assistant);
 }
 

@@ -9,7 +9,8 @@
 bool
 claude_may_do_all(const struct conversation *c)
 {
-	return !strcmp(c->permission_mode, "bypassPermissions");
+	return c->options.mode != MODE_SAFE &&
+	       !strcmp(c->permission_mode, "bypassPermissions");
 }
 
 /*
@@ -121,22 +122,29 @@ command(struct conversation *c, struct words *argv, struct words *env,
 
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		words_add(argv, always[i]);
-	add_permissions(c, argv, env);
-	add_sources(c, argv, env);
+	if (c->options.mode == MODE_SAFE) {
+		safe_add(c, argv, env);
+	} else {
+		add_permissions(c, argv, env);
+		add_sources(c, argv, env);
+	}
+	claude_expect_servers(c, env);
+	claude_expect_tools(c, argv, env);
 	if (!c->kept)
 		words_add(argv, "--no-session-persistence");
-	if (c->resumed && c->system) {
+	if (c->resumed && (c->system || c->instead || !c->knows_system)) {
 		/* otherwise the prompt that the session began with counts */
 		words_add(argv, "--system-prompt-snapshot");
 		words_add(argv, "off");
 	}
-	if (is_claudish(c) && !claudish_add(c, argv, env, e))
+	if (is_claudish(c) ? !claudish_add(c, argv, env, e)
+			   : !claude_add_settings(c, argv, json_object(), e))
 		return false;
-	return add_conversation(c, argv, e);
+	return claude_add_plugin(c, argv, e) && add_conversation(c, argv, e);
 }
 
-static void
-ask(struct conversation *c, const char *id, json_t *request)
+void
+claude_ask(struct conversation *c, const char *id, json_t *request)
 {
 	conversation_write_json(c, json_pack("{s:s, s:s, s:o}", "type",
 					     "control_request", "request_id",
@@ -149,18 +157,24 @@ handshake(struct conversation *c)
 {
 	json_t *request = json_pack("{s:s}", "subtype", "initialize");
 
+	if (c->instead)
+		json_object_set_new(request, "systemPrompt",
+				    json_string(c->instead));
 	if (c->system)
 		json_object_set_new(request, "appendSystemPrompt",
 				    json_stringn(c->system, c->system_len));
-	ask(c, "greet", request);
+	claude_add_format(c, request);
+	claude_add_hook(request);
+	claude_ask(c, "greet", request);
 }
 
 /*
  * The uuid comes back with whatever belongs to the prompt.  With
- * client_composed the CLI passes the text on as it is; see inert.c.
+ * client_composed the CLI passes the text on as it is; see inert.c.  Takes
+ * `blocks`.
  */
 static char *
-prompt_of(struct conversation *c)
+prompt_of(struct conversation *c, json_t *blocks)
 {
 	struct claude *own = c->own;
 	auto_free char *uuid = new_uuid();
@@ -169,9 +183,8 @@ prompt_of(struct conversation *c)
 
 	snprintf(own->uuid, sizeof own->uuid, "%s", uuid);
 	line = json_pack("{s:s, s:{s:s, s:o}, s:s, s:b, s:b}", "type", "user",
-			 "message", "role", "user", "content", inert_blocks(c),
-			 "uuid", own->uuid, "client_composed", 1,
-			 "text_not_typed", 1);
+			 "message", "role", "user", "content", blocks, "uuid",
+			 own->uuid, "client_composed", 1, "text_not_typed", 1);
 	text = json_line_text(line);
 	json_decref(line);
 	return text;
@@ -182,6 +195,9 @@ claude_send_prompt(struct conversation *c)
 {
 	struct claude *own = c->own;
 
+	if (own->is_asked_for_model || own->is_asked_for_servers ||
+	    own->missing_efforts || own->is_listing)
+		return;
 	conversation_write(c, str_of(own->prompt));
 	conversation_write(c, STR("\n"));
 	free(own->prompt);
@@ -195,36 +211,81 @@ same_model(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
+static const char *
+wanted_model(const struct conversation *c)
+{
+	const struct claude *own = c->own;
+
+	return c->model ? c->model : own->usual_model;
+}
+
 /*
  * The caller's model is named in the CLI's protocol: nothing of the caller's
  * goes into an argument.
  */
 static void
-say(struct conversation *c)
+ask_for_model(struct conversation *c)
 {
 	struct claude *own = c->own;
-	const char *model = c->model ? c->model : own->usual_model;
+	const char *model = wanted_model(c);
 	char id[32];
 
-	if (own->needs_model && !model) {
+	free(own->asked_model);
+	own->asked_model = copy(str_of(model));
+	own->is_asked_for_model = true;
+	own->model_request = ++own->asked;
+	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST,
+		 (uintmax_t)own->model_request);
+	claude_ask(c, id,
+		   json_pack("{s:s, s:s*}", "subtype", "set_model", "model",
+			     model));
+}
+
+/* Takes `blocks`. */
+static void
+say_blocks(struct conversation *c, json_t *blocks)
+{
+	struct claude *own = c->own;
+	enum effort effort;
+	struct error e = { 0 };
+
+	if (own->needs_model && !wanted_model(c)) {
+		json_decref(blocks);
 		claudish_ask_for_model(c);
+		return;
+	}
+	if (!claude_choose_effort(c, &effort, &e)) {
+		json_decref(blocks);
+		conversation_fail(c, &e);
 		return;
 	}
 	own->was_said = own->recalled = false;
 	own->last_assistant[0] = own->failure[0] = '\0';
 	own->resets_at = 0;
+	json_decref(own->calls);
+	own->calls = NULL;
 	free(own->prompt);
-	own->prompt = prompt_of(c);
-	if (!own->is_asked_for_model && same_model(model, own->said_model)) {
-		claude_send_prompt(c);
-		return;
-	}
-	free(own->asked_model);
-	own->asked_model = copy(str_of(model));
-	own->is_asked_for_model = true;
-	snprintf(id, sizeof id, CLAUDE_MODEL_REQUEST, (uintmax_t)++own->asked);
-	ask(c, id,
-	    json_pack("{s:s, s:s*}", "subtype", "set_model", "model", model));
+	own->prompt = prompt_of(c, blocks);
+	claude_ask_effort(c, effort);
+	if (!claude_has_servers(c))
+		claude_ask_for_servers(c);
+	claude_tell_tools(c);
+	if (own->is_asked_for_model ||
+	    !same_model(wanted_model(c), own->said_model))
+		ask_for_model(c);
+	claude_send_prompt(c);
+}
+
+static void
+say(struct conversation *c)
+{
+	say_blocks(c, inert_blocks(c));
+}
+
+static void
+answer(struct conversation *c)
+{
+	say_blocks(c, claude_result_blocks(c));
 }
 
 void
@@ -232,9 +293,9 @@ claude_stop_turn(struct conversation *c)
 {
 	struct claude *own = c->own;
 
-	ask(c, "interrupt",
-	    json_pack("{s:s, s:[s]}", "subtype", "interrupt",
-		      "for_user_message_uuids", own->uuid));
+	claude_ask(c, "interrupt",
+		   json_pack("{s:s, s:[s]}", "subtype", "interrupt",
+			     "for_user_message_uuids", own->uuid));
 }
 
 static void
@@ -257,7 +318,8 @@ interrupt_own(struct conversation *c)
 	const struct claude *own = c->own;
 
 	if (own->under_way == CLAUDE_OWN_TURN)
-		ask(c, "interrupt", json_pack("{s:s}", "subtype", "interrupt"));
+		claude_ask(c, "interrupt",
+			   json_pack("{s:s}", "subtype", "interrupt"));
 }
 
 /*
@@ -276,9 +338,10 @@ interrupt(struct conversation *c)
 		claude_stop_turn(c);
 	} else {
 		own->recalled = true;
-		ask(c, CLAUDE_RECALL_REQUEST,
-		    json_pack("{s:s, s:s}", "subtype", "cancel_async_message",
-			      "message_uuid", own->uuid));
+		claude_ask(c, CLAUDE_RECALL_REQUEST,
+			   json_pack("{s:s, s:s}", "subtype",
+				     "cancel_async_message", "message_uuid",
+				     own->uuid));
 	}
 }
 
@@ -299,10 +362,17 @@ clear(struct conversation *c)
 	struct claude *own = c->own;
 
 	history_remove(c);
+	claude_remove_settings(c);
 	free(own->said_model);
 	free(own->usual_model);
 	free(own->asked_model);
 	free(own->prompt);
+	json_decref(own->efforts);
+	json_decref(own->said_tools);
+	json_decref(own->offered);
+	json_decref(own->calls);
+	json_decref(own->said_servers);
+	json_decref(own->asked_servers);
 	memset(own, 0, sizeof *own);
 }
 
@@ -341,6 +411,11 @@ static const char *const permission_modes[] = {
 	NULL,
 };
 
+static const char *const renewed[] = { "$CLAUDE_CONFIG_DIR/.credentials.json",
+				       "~/.claude/.credentials.json", NULL };
+
+enum { LOGIN_HOURS = 8 /* then Claude Code renews it */ };
+
 /*
  * A trial costs one start, about half a second: the reply to our handshake
  * lists the models and needs no request to the vendor.
@@ -348,19 +423,30 @@ static const char *const permission_modes[] = {
 static const struct harness claude = {
 	.tested = "2.1.330",
 	.can = CLAUDE_CAN,
+	.takes = &profile_takes[CLAUDE_TAKES],
 	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.binds = BINDS_FORMAT | BINDS_OWN_TOOLS,
+	.efforts = EFFORT_BIT(EFFORT_NONE) | EFFORT_BIT(EFFORT_LOW) |
+		   EFFORT_BIT(EFFORT_MEDIUM) | EFFORT_BIT(EFFORT_HIGH) |
+		   EFFORT_BIT(EFFORT_XHIGH) | EFFORT_BIT(EFFORT_MAX),
+	.takes_format = claude_takes_format,
 	.version = version,
 	.logged_in = logged_in,
 	.log_in = "run claude and type /login",
+	.renewed = renewed,
+	.login_ms = LOGIN_HOURS * HOUR_MS,
 	.command = command,
 	.handshake = handshake,
 	.say = say,
+	.answer = answer,
 	.interrupt = interrupt,
 	.interrupt_own = interrupt_own,
+	.takes_anew = claude_takes_anew,
+	.takes_tools = claude_takes_tools,
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,
@@ -371,19 +457,25 @@ static const struct harness claude = {
 static struct harness claudish = {
 	.tested = "2.1.330",
 	.can = CLAUDISH_CAN,
+	.takes = &profile_takes[CLAUDISH_TAKES],
 	.own = sizeof(struct claude),
 	.may_see = may_see,
 	.environment = claudish_environment,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_PROJECT | LOADS_EVERYTHING,
+	.binds = BINDS_FORMAT | BINDS_OWN_TOOLS,
+	.takes_format = claude_takes_format,
 	.version = version,
 	.log_in = "run claudish serve with its vendor's key, and set "
 		  "CLAUDISH_URL to where it listens",
 	.command = command,
 	.handshake = handshake,
 	.say = say,
+	.answer = answer,
 	.interrupt = interrupt,
 	.interrupt_own = interrupt_own,
+	.takes_anew = claude_takes_anew,
+	.takes_tools = claude_takes_tools,
 	.line = claude_line,
 	.clear = clear,
 	.ended = ended,

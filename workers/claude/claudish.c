@@ -66,24 +66,6 @@ settings_of(const struct words *env)
 	return json_pack("{s:s, s:o}", "apiKeyHelper", "", "env", variables);
 }
 
-/* All processes share one file. */
-static bool
-add_settings(struct conversation *c, struct words *argv,
-	     const struct words *env, struct error *e)
-{
-	auto_free char *path = copy_format("%s/settings.json", c->scratch);
-	struct executor *x = c->executor;
-	json_t *settings = settings_of(env);
-	auto_free char *text = json_dumps(settings, JSON_COMPACT);
-
-	json_decref(settings);
-	if (!x->write(x, path, str_of(text), e))
-		return false;
-	words_add(argv, "--settings");
-	words_add(argv, path);
-	return true;
-}
-
 /*
  * Only the operator knows for which vendors the proxy has keys.  So the models
  * are the default one, if there is one, and those that CLAUDISH_MODELS names.
@@ -152,5 +134,5 @@ claudish_add(struct conversation *c, struct words *argv, struct words *env,
 	base = copy_format("ANTHROPIC_BASE_URL=" STR_FMT, STR_ARG(url));
 	words_set(env, base);
 	add_model(c, argv, env);
-	return add_settings(c, argv, env, e);
+	return claude_add_settings(c, argv, settings_of(env), e);
 }

@@ -94,6 +94,17 @@ on_message_start(struct conversation *c, const json_t *event)
 	own->gave_up = false;
 }
 
+/* Anthropic's names, of a turn as of one request. */
+static const struct usage_names names_of_tokens = {
+	.input = "input_tokens",
+	.cached = "cache_read_input_tokens",
+	.written = "cache_creation_input_tokens",
+	.output = "output_tokens",
+	.reasoning = "output_tokens_details.thinking_tokens",
+	.caches_are_apart = true,
+	.is_sum = true,
+};
+
 /* Hears the vendor's event in the line.  Events of sub-agents are not a part of
  * the answer. */
 static bool
@@ -110,6 +121,10 @@ on_stream_event(struct conversation *c, const json_t *line, struct error *e)
 		on_delta(c, event);
 	else if (!strcmp(type, "message_start"))
 		on_message_start(c, event);
+	else if (!strcmp(type, "message_delta") && is_our_turn(own))
+		usage_read_prompt(&own->prompts,
+				  json_object_get(event, "usage"),
+				  &names_of_tokens);
 	else if (!strcmp(type, "message_stop"))
 		own->gave_up = json_object_get(line, "abandoned_blocks");
 	return true;
@@ -122,7 +137,16 @@ on_tool_use(struct conversation *c, const json_t *block)
 {
 	struct claude *own = c->own;
 
-	block_tool_use(&own->paragraphs, c, block);
+	if (!claude_is_format_call(c, block) &&
+	    !claude_is_call(json_text(block, "name")))
+		block_tool_use(&own->paragraphs, c, block);
+}
+
+static void
+on_tool_result(struct conversation *c, const json_t *block)
+{
+	if (!claude_is_format_call(c, block))
+		block_tool_result(c, block);
 }
 
 static void
@@ -167,7 +191,7 @@ static bool
 on_user(struct conversation *c, const json_t *line, struct error *e)
 {
 	if (is_our_turn(c->own) && !json_text(line, "parent_tool_use_id"))
-		each_block(c, line, "tool_result", block_tool_result);
+		each_block(c, line, "tool_result", on_tool_result);
 	return true;
 }
 
@@ -228,39 +252,40 @@ on_rate_limit(struct conversation *c, const json_t *line, struct error *e)
 
 /* The end of a turn */
 
-static double
-cost_of(const json_t *result)
+/* What the CLI computes from prices that it has: a subscription does not pay
+ * them, and it has none for models that it does not know. */
+static void
+read_cost(struct usage *u, const json_t *result)
 {
 	json_t *models =
 		json_object_get(result, "model_usage_since_last_result");
+	struct usage all = { 0 };
 	json_t *model;
 	const char *name;
-	double cost = 0;
 
-	json_object_foreach (models, name, model)
-		cost += json_number_value(json_object_get(model, "costUSD"));
-	return cost;
+	json_object_foreach (models, name, model) {
+		const char *basis = json_text(model, "costBasis");
+
+		if (basis && !strcmp(basis, "unknown"))
+			return;
+		usage_add_cost(
+			&all,
+			usage_read_dollars(json_object_get(model, "costUSD")),
+			basis && !strcmp(basis, "managed")
+				? "claude_code_managed_price"
+				: "claude_code_list_price");
+	}
+	u->cost = all.cost;
+	u->cost_source = all.cost_source;
 }
 
-/* The cost is what the CLI computes from list prices, which a subscription does
- * not pay. */
 static struct usage
-usage_of(const json_t *result)
+usage_of(const struct claude *own, const json_t *result)
 {
-	static const struct usage_names names = {
-		.input = "input_tokens",
-		.cached = "cache_read_input_tokens",
-		.written = "cache_creation_input_tokens",
-		.output = "output_tokens",
-		.reasoning = "output_tokens_details.thinking_tokens",
-		.caches_are_apart = true,
-	};
-	struct usage u = {
-		.cost = usage_dollars(cost_of(result)),
-		.cost_source = "claude_code_list_price",
-	};
+	struct usage u = own->prompts;
 
-	usage_read(&u, json_object_get(result, "usage"), &names);
+	usage_read(&u, json_object_get(result, "usage"), &names_of_tokens);
+	read_cost(&u, result);
 	return u;
 }
 
@@ -315,18 +340,36 @@ end_turn(struct conversation *c, const json_t *line)
 {
 	struct claude *own = c->own;
 	enum finish_reason reason = finish_reason(own, line);
-	struct usage usage = usage_of(line);
+	const json_t *json = json_object_get(line, "structured_output");
+	struct usage usage = usage_of(own, line);
+	bool is_deferred = claude_is_deferred(own, line);
+	json_t *calls;
 	struct error why = { 0 };
 
-	if (reason == FINISH_STOP && !own->paragraphs.has_text) {
+	if (is_deferred)
+		reason = FINISH_TOOL_CALLS;
+	else if (json && reason)
+		conversation_structured(c, json);
+	else if (claude_has_no_format(c, line, &why))
+		reason = FINISH_NONE;
+	else if (reason == FINISH_STOP && !own->paragraphs.has_text) {
 		fail_with(&why, ERR_HARNESS,
 			  "%s: the answer is empty (no stream output)",
 			  c->instance->name);
 	} else if (!reason) {
 		claude_explain(c, line, &why);
 	}
+	own->format_call[0] = '\0';
+	calls = own->calls;
+	own->calls = NULL;
 	whose_end(c);
 	own->was_said = own->recalled = false;
+	if (is_deferred) {
+		conversation_park(c, calls, &usage,
+				  own->model[0] ? own->model : NULL);
+		return;
+	}
+	json_decref(calls);
 	if (why.code) {
 		conversation_fail(c, &why);
 		return;

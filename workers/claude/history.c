@@ -32,6 +32,20 @@ say_image_url(void *blocks, const json_t *part, struct error *e)
 	return true;
 }
 
+/* Without a title if it has no name. */
+static bool
+say_file(void *blocks, const json_t *part, struct error *e)
+{
+	json_array_append_new(blocks,
+			      json_pack("{s:s, s:O*, s:{s:s, s:O, s:O}}",
+					"type", "document", "title",
+					json_object_get(part, "name"), "source",
+					"type", "base64", "media_type",
+					json_object_get(part, "media_type"),
+					"data", json_object_get(part, "data")));
+	return true;
+}
+
 static bool
 say_call(void *blocks, const json_t *part, struct error *e)
 {
@@ -65,6 +79,7 @@ history_blocks(const json_t *parts)
 		.text = part_append,
 		.image = say_image,
 		.image_url = say_image_url,
+		.file = say_file,
 		.call = say_call,
 		.result = say_result,
 	};

@@ -71,6 +71,7 @@ whose_end(struct conversation *c)
 
 	own->under_way = CLAUDE_NO_TURN;
 	own->paragraphs = (struct paragraphs){ 0 };
+	own->prompts = (struct usage){ 0 };
 	own->gave_up = own->announced = false;
 	if (was_announced)
 		conversation_falls_silent(c);

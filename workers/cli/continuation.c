@@ -56,6 +56,15 @@ begin(struct continuation *c, const char *session, unsigned number,
 }
 
 void
+continuation_retell(struct continuation *c, const char *reason)
+{
+	free(c->at.position);
+	c->at.position = NULL;
+	c->is_known = c->is_rewound = false;
+	c->reason = reason;
+}
+
+void
 continuation_renew(struct continuation *c, const char *reason)
 {
 	free(c->session.cli_id);
@@ -112,6 +121,18 @@ next_number(const struct session *list, size_t n,
 	return last + 1;
 }
 
+/* The one that was used last, of those that have tools of the caller's as the
+ * request has; NULL: there is none. */
+static const struct session *
+last_alike(const struct session *list, size_t n,
+	   const struct continuation_query *q)
+{
+	for (size_t i = 0; i < n; i++)
+		if (options_had_tools(list[i].terms.options) == q->has_tools)
+			return &list[i];
+	return NULL;
+}
+
 /* The conversation of a request that has no answer of the session's; of one
  * that is not known, *is_beside says whether it is not the first. */
 static unsigned
@@ -120,6 +141,7 @@ choose_number(const struct session *list, size_t n,
 {
 	const struct prompt *p = q->prompt;
 	uint64_t system = system_hash(p->system, p->system_len);
+	const struct session *alike = last_alike(list, n, q);
 
 	for (size_t i = 0; system && i < n; i++)
 		if (system_hash(list[i].terms.system,
@@ -128,13 +150,26 @@ choose_number(const struct session *list, size_t n,
 	for (size_t i = 0; system && i < q->live_count; i++)
 		if (q->live[i].system == system)
 			return q->live[i].number;
-	if (system && q->live_count) {
+	if (system && !q->live_count && alike)
+		return alike->number;
+	if (system && (n || q->live_count)) {
 		*is_beside = true;
 		return next_number(list, n, q);
 	}
 	if (n)
 		return list[0].number;
 	return q->live_count ? q->live[0].number : 1;
+}
+
+/* What the session asks for: the turn under way may have changed it. */
+static const char *
+options_of_session(const struct session *list, size_t n,
+		   const struct continuation_query *q)
+{
+	for (size_t i = 0; i < q->live_count; i++)
+		if (q->live[i].options)
+			return q->live[i].options;
+	return n ? list[0].terms.options : NULL;
 }
 
 static void
@@ -149,9 +184,14 @@ go_on_without_answers(struct continuation *c, struct session *list, size_t n,
 	c->from = prompt_unanswered(q->prompt);
 	if (!row) {
 		begin(c, q->session, number,
-		      is_beside || n ? "another conversation of the session is "
-				       "under way, with another system prompt"
-				     : "no such session before");
+		      q->live_count && (is_beside || n)
+			      ? "another conversation of the session is under "
+				"way, with another system prompt"
+		      : n ? "the session's other conversations have another "
+			    "system prompt, and not the same use of tools"
+			  : "no such session before");
+		c->session.terms.options =
+			copy(str_of(options_of_session(list, n, q)));
 		return;
 	}
 	take_row(c, row);
@@ -221,6 +261,14 @@ continuation_find(struct continuation *c, const struct continuation_query *q,
 	checkpoint_fini(&found);
 	sessions_free(list, n);
 	return true;
+}
+
+void
+continuation_copy(struct continuation *to, const struct continuation *from)
+{
+	*to = *from;
+	session_copy(&to->session, &from->session);
+	to->at.position = copy(str_of(from->at.position));
 }
 
 void

@@ -137,6 +137,17 @@ ends_with_turn(const struct conversation *c)
 	       c->is_dismissed || !instance_takes_turns(c->instance);
 }
 
+/* Whether the turn goes on, in this conversation.  If it is to go on in another
+ * one, whoever is told of its end sees to that. */
+static bool
+asks_again(struct conversation *c, struct outcome *o)
+{
+	return !o->error && c->turn && c->pool->asks_again &&
+	       c->pool->asks_again(c, o) &&
+	       (c->pool->harness->can & CAN_WARMTH) && !c->is_dismissed &&
+	       instance_takes_turns(c->instance);
+}
+
 /* A process that reads one turn ends by itself after its turn. */
 static void
 end_with_turn(struct conversation *c)
@@ -160,6 +171,10 @@ conclude(struct conversation *c)
 	struct turn *turn = c->turn;
 
 	c->instance->last_use = c->last_turn = loop_now();
+	if (asks_again(c, &o)) {
+		begin_turn(c);
+		return;
+	}
 	if (!o.error)
 		crashes_forget(&c->pool->crashes, c->session);
 	if (ends_with_turn(c)) {
@@ -218,6 +233,31 @@ drop_waiting(struct conversation *c)
 {
 	if (c->turn)
 		conversation_tell(c, c->outcome);
+}
+
+/* The turn is over for the client, and its conversation keeps its process,
+ * also without a session: only the request with the results ends it. */
+static void
+park(struct conversation *c)
+{
+	struct turn *turn = c->turn;
+
+	c->instance->last_use = c->last_turn = loop_now();
+	crashes_forget(&c->pool->crashes, c->session);
+	deadline_of_parking(c);
+	c->turn = NULL;
+	evict_behind(c);
+	c->pool->over(turn, c, c->outcome);
+}
+
+/* Nobody has sent the results. */
+static void
+expire_parked(struct conversation *c)
+{
+	log_info("CLI %ju: no results of the caller's tools have come in time, "
+		 "and its conversation was ended",
+		 (uintmax_t)c->instance->number);
+	break_off(c);
 }
 
 /* What the conversation has waited for is over: its turn begins, if there is
@@ -372,6 +412,7 @@ static const struct rule {
 	},
 	[CONVERSATION_BUSY] = {
 		[ON_END]    = { CONVERSATION_IDLE,     conclude },
+		[ON_PARK]   = { CONVERSATION_PARKED,   park },
 		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
 		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
 		[ON_ALONE]  = { CONVERSATION_QUEUED,   listen },
@@ -411,11 +452,39 @@ static const struct rule {
 		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
 	},
+	[CONVERSATION_PARKED] = {
+		[ON_TURN]   = { CONVERSATION_PARKED,   begin_turn },
+		[ON_END]    = { CONVERSATION_LEAVING,  break_off },
+		[ON_BREAK]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_LOST]   = { CONVERSATION_LEAVING,  break_off },
+		[ON_ALONE]  = { CONVERSATION_LEAVING,  break_off },
+		[ON_TIME]   = { CONVERSATION_LEAVING,  expire_parked },
+		[ON_RETIRE] = { CONVERSATION_LEAVING,  break_off },
+		[ON_EXIT]   = { CONVERSATION_LEAVING,  exit_with_process },
+	},
 	[CONVERSATION_LEAVING] = {
 		[ON_EXIT]   = { CONVERSATION_LEAVING,  conversation_leave },
 	},
 	/* clang-format on */
 };
+
+/* A turn that is stopped is over for its caller, but goes on in the CLI for a
+ * while: nobody else gets its place until then.  One that is parked leaves its
+ * place to others: the results wait for it. */
+static void
+hold_place(struct conversation *c)
+{
+	struct executor *place = c->executor;
+	bool is_stopping = c->state == CONVERSATION_STOPPING;
+
+	if (!place->hold || is_stopping == c->holds_place)
+		return;
+	c->holds_place = is_stopping;
+	if (is_stopping)
+		place->hold(place, c->session);
+	else
+		place->release(place, true);
+}
 
 void
 conversation_event(struct conversation *c, enum conversation_event event,
@@ -427,7 +496,10 @@ conversation_event(struct conversation *c, enum conversation_event event,
 	if (!rule->enter)
 		return;
 	c->state = rule->next;
+	if (c->state == CONVERSATION_STOPPING)
+		hold_place(c);
 	c->outcome = o;
 	rule->enter(c);
 	c->outcome = before; /* an event may happen while one is handled */
+	hold_place(c);
 }

@@ -27,6 +27,7 @@ enum conversation_event {
 	ON_TURN,   /* a turn was given, or a trial begins */
 	ON_READY,  /* the CLI has opened the conversation */
 	ON_END,	   /* the CLI has ended the turn, well or not: see `outcome` */
+	ON_PARK,   /* the turn has ended with calls: see `outcome` */
 	ON_BREAK,  /* the conversation cannot go on: see `outcome` */
 	ON_LOST,   /* the CLI does not know the conversation */
 	ON_ALONE,  /* the CLI has begun a turn of its own... */
@@ -43,16 +44,20 @@ enum conversation_event {
 
 /* What a conversation is started for; strings are copied. */
 struct conversation_plan {
+	struct executor *place; /* where it is started; NULL: anywhere */
 	const char *session, *cli_id, *position, *cwd, *system, *model;
+	const char *instead, *directory; /* as in struct conversation */
+	const struct options *options;	 /* NULL: nothing is asked for */
 	unsigned number; /* of the conversation in the session */
 	size_t system_len;
 	const json_t *history;
 	bool resumed;
-	bool is_rewound;   /* see struct conversation */
-	bool knows_system; /* the same */
-	bool kept;	   /* the same */
-	bool spare;	   /* it is started ahead, for a session to come */
-	bool trial;	   /* see is_trial */
+	bool is_rewound;    /* see struct conversation */
+	bool knows_system;  /* the same */
+	bool drops_instead; /* the same */
+	bool kept;	    /* the same */
+	bool spare;	    /* it is started ahead, for a session to come */
+	bool trial;	    /* see is_trial */
 };
 
 /* NULL on failure. */
@@ -75,9 +80,19 @@ void conversation_give(struct conversation *, struct turn *);
  */
 void conversation_take_model(struct conversation *, const char *model);
 
+/* What its next turn asks for; NULL: nothing. */
+void conversation_take_options(struct conversation *, const struct options *);
+
 /* Says the messages of its turn to the CLI.  Called by pool->ready only. */
 void conversation_say(struct conversation *, const char *model,
-		      const json_t *messages, size_t from);
+		      const struct options *, const json_t *messages,
+		      size_t from);
+
+/* Gives the CLI the results that its turn has for it.  Called by pool->ready
+ * only, of a conversation that was parked. */
+void conversation_answer(struct conversation *, const char *model,
+			 const struct options *, const json_t *results,
+			 const json_t *messages);
 
 /* Ends the turn: pool->over follows at once, with this error.  The CLI may take
  * longer to stop; the next turn waits for that. */

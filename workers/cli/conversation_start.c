@@ -4,6 +4,8 @@
 #include <assert.h>
 
 #include "proto/limits.h"
+#include "workers/cli/client_tools.h"
+#include "workers/cli/persona.h"
 #include "workers/cli/pool.h"
 
 void
@@ -13,18 +15,27 @@ conversation_free_later(struct timer *t)
 		container_of(t, struct conversation, free_later);
 
 	list_remove(&c->pool->leavings, &c->node);
+	client_tools_close(c);
+	persona_remove_files(c);
 	if (c->pool->harness->clear)
 		c->pool->harness->clear(c);
 	if (c->instance)
 		c->instance->references--;
+	if (c->pool->forget)
+		c->pool->forget(c);
+	json_decref(c->calls);
 	free(c->own);
 	free(c->session);
 	free((char *)c->cli_id);
 	free((char *)c->cwd);
 	free((char *)c->system);
+	free((char *)c->instead);
+	free((char *)c->directory);
 	free((char *)c->model);
 	free((char *)c->position);
+	options_fini(&c->options);
 	buf_fini(&c->meanwhile);
+	buf_fini(&c->held);
 	free(c);
 }
 
@@ -46,7 +57,8 @@ conversation_leave(struct conversation *c)
 }
 
 static struct conversation *
-conversation_new(struct pool *p, const struct conversation_plan *plan)
+conversation_new(struct pool *p, const struct conversation_plan *plan,
+		 struct executor *place)
 {
 	struct conversation *c = xcalloc(1, sizeof *c);
 
@@ -59,7 +71,11 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->system = copy((struct str){ plan->system, plan->system_len });
 	c->system_len = plan->system_len;
 	c->knows_system = plan->knows_system;
+	c->instead = copy(str_of(plan->instead));
+	c->directory = copy(str_of(plan->directory));
+	c->drops_instead = plan->drops_instead;
 	conversation_take_model(c, plan->model);
+	conversation_take_options(c, plan->options);
 	c->position = copy(str_of(plan->position));
 	c->resumed = plan->resumed;
 	c->is_rewound = plan->is_rewound;
@@ -67,8 +83,8 @@ conversation_new(struct pool *p, const struct conversation_plan *plan)
 	c->kept = plan->kept;
 	c->last_turn = loop_now();
 	c->permission_mode = p->permission_mode;
-	c->executor = p->executor;
-	c->scratch = p->executor->scratch;
+	c->executor = place;
+	c->scratch = place->scratch;
 	c->own = xcalloc(1, p->harness->own + 1);
 	c->meanwhile = BUF_INIT(MAX_MEANWHILE);
 	list_append(&p->conversations, &c->node);
@@ -79,14 +95,20 @@ struct conversation *
 conversation_start(struct pool *p, const struct conversation_plan *plan,
 		   struct error *e)
 {
+	struct executor *place = plan->place;
 	struct conversation *c;
 
 	if (!p->program) {
 		pool_fail_missing(p, e);
 		return NULL;
 	}
-	c = conversation_new(p, plan);
-	if (!(p->harness->shares ? instance_join(c, e)
+	if (!place)
+		place = executor_place(p->executor, NULL, e);
+	if (!place)
+		return NULL;
+	c = conversation_new(p, plan, place);
+	if (!client_tools_open(c, e) || !persona_write_files(c, e) ||
+	    !(p->harness->shares ? instance_join(c, e)
 				 : instance_start_for(c, e))) {
 		conversation_leave(c);
 		return NULL;

@@ -4,8 +4,10 @@
 
 #include <assert.h>
 
+#include "workers/cli/client_tools.h"
 #include "workers/cli/pool.h"
 #include "workers/cli/prompt.h"
+#include "workers/cli/structured.h"
 
 bool
 conversation_is_free(const struct conversation *c)
@@ -38,23 +40,56 @@ conversation_take_model(struct conversation *c, const char *model)
 }
 
 void
-conversation_say(struct conversation *c, const char *model,
-		 const json_t *messages, size_t from)
+conversation_take_options(struct conversation *c, const struct options *options)
+{
+	options_fini(&c->options);
+	if (options)
+		options_copy(&c->options, options);
+	client_tools_take(c);
+}
+
+static void
+tell(struct conversation *c, const char *model, const struct options *options,
+     void (*how)(struct conversation *))
 {
 	conversation_take_model(c, model);
+	conversation_take_options(c, options);
+	c->holds = c->options.format != FORMAT_TEXT;
+	buf_fini(&c->held);
+	c->held = BUF_INIT(MAX_HELD_ANSWER);
 	free((char *)c->position);
 	c->position = NULL; /* until this turn has one */
-	c->messages = messages;
-	c->from = from;
 	c->turns++;
 	c->state = CONVERSATION_BUSY;
 	c->was_said = true;
 	c->last_turn = loop_now();
 	conversation_event(c, ON_SIGN, NULL);
-	c->pool->harness->say(c);
-	c->messages = NULL;
+	how(c);
+	c->messages = c->results = NULL;
 	if (c->turn && c->said_something) /* while it was being said */
 		c->pool->spoke(c);
+}
+
+void
+conversation_say(struct conversation *c, const char *model,
+		 const struct options *options, const json_t *messages,
+		 size_t from)
+{
+	client_tools_begin(c);
+	c->messages = messages;
+	c->from = from;
+	tell(c, model, options, c->pool->harness->say);
+}
+
+void
+conversation_answer(struct conversation *c, const char *model,
+		    const struct options *options, const json_t *results,
+		    const json_t *messages)
+{
+	c->results = results;
+	c->messages = messages;
+	c->from = 0;
+	tell(c, model, options, c->pool->harness->answer);
 }
 
 void

@@ -12,7 +12,7 @@
 #include "proto/loop.h"
 
 enum {
-	SCHEMA = 2,    /* the version of the tables below */
+	SCHEMA = 3,    /* the version of the tables below */
 	BUSY_MS = 100, /* nobody else should use the file */
 	PAGE_BYTES = 4096,
 	CHECKED_BYTES = 4 << 20, /* a larger file takes too long to check */
@@ -40,6 +40,9 @@ enum {
 	"  turns INTEGER NOT NULL,"                                       \
 	"  created_at INTEGER NOT NULL,"                                  \
 	"  last_used_at INTEGER NOT NULL,"                                \
+	"  options TEXT,"                                                 \
+	"  prompt_tokens INTEGER,"                                        \
+	"  has_caches INTEGER,"                                           \
 	"  PRIMARY KEY(session, number)"                                  \
 	") WITHOUT ROWID;"                                                \
 	"CREATE INDEX IF NOT EXISTS " db ".conversations_by_last_use"     \
@@ -61,12 +64,14 @@ enum {
 /*
  * Version 1 had one conversation a session, and its answers without order.  A
  * program of version 1 that is given a file of version 2 adds its own tables to
- * it, and calls it version 1 again: what it has written is newer.
+ * it, and calls it version 1 again: what it has written is newer.  Version 2
+ * had neither options nor what stands behind them.
  */
 static const char from_version_1[] =
 	"INSERT OR REPLACE INTO disk.conversations"
 	" SELECT id, 1, cli_id, NULL, cwd, model, NULL, NULL, 1, 0, 0,"
-	" position, turns, created_at, last_used_at FROM disk.sessions;"
+	" position, turns, created_at, last_used_at, NULL, NULL, NULL FROM "
+	"disk.sessions;"
 	"INSERT OR IGNORE INTO disk.checkpoints"
 	" SELECT session, 1, 1, 0, hash, NULL FROM disk.answers;"
 	"DROP TABLE disk.answers;"
@@ -199,6 +204,27 @@ check_file(struct database *d)
 	return result;
 }
 
+/* What version 2 does not have. */
+static int
+add_columns(struct database *d)
+{
+	int64_t there = 0;
+	int result = ask_number(d,
+				"SELECT count(*) FROM"
+				" pragma_table_info('conversations', 'disk')"
+				" WHERE name = 'options'",
+				&there);
+
+	if (result == SQLITE_OK && !there)
+		result = database_exec(d, "ALTER TABLE disk.conversations"
+					  " ADD COLUMN options TEXT;"
+					  "ALTER TABLE disk.conversations"
+					  " ADD COLUMN prompt_tokens INTEGER;"
+					  "ALTER TABLE disk.conversations"
+					  " ADD COLUMN has_caches INTEGER");
+	return result;
+}
+
 static int
 upgrade(struct database *d)
 {
@@ -216,6 +242,8 @@ upgrade(struct database *d)
 	result = database_exec(d, "BEGIN IMMEDIATE");
 	if (result == SQLITE_OK)
 		result = database_exec(d, TABLES("disk"));
+	if (result == SQLITE_OK)
+		result = add_columns(d);
 	if (result == SQLITE_OK && version == 1)
 		result = database_exec(d, from_version_1);
 	if (result == SQLITE_OK)
@@ -285,6 +313,7 @@ attach_file(struct database *d, enum disk how)
 		result = attach(d, d->path);
 	if (result == SQLITE_OK)
 		result = database_exec(d, "PRAGMA disk.journal_mode = WAL;"
+					  "PRAGMA disk.secure_delete = ON;"
 					  "PRAGMA disk.synchronous = NORMAL");
 	if (result == SQLITE_OK)
 		result = check_file(d);
@@ -379,6 +408,15 @@ connect_disk(struct database *d)
 	if (attach(d, ":memory:") != SQLITE_OK ||
 	    database_exec(d, TABLES("disk")) != SQLITE_OK)
 		log_error("sessions: %s", d->why);
+}
+
+/* A later write does the same, if this one cannot. */
+void
+database_scrub(struct database *d)
+{
+	if (d->disk != DISK_NONE)
+		sqlite3_exec(d->db, "PRAGMA disk.wal_checkpoint(TRUNCATE)",
+			     NULL, NULL, NULL);
 }
 
 bool

@@ -62,6 +62,9 @@ void database_reset(struct database *, unsigned query);
 int database_run(struct database *, unsigned query);
 int database_exec(struct database *, const char *sql);
 
+/* Nothing of what was deleted is left on the disk. */
+void database_scrub(struct database *);
+
 /* Undoes what the transaction under way has done, if there is one. */
 void database_roll_back(struct database *);
 

@@ -1,5 +1,6 @@
 #include "workers/cli/deadline.h"
 
+#include "workers/cli/mcp.h"
 #include "workers/cli/pool.h"
 
 enum {
@@ -43,6 +44,15 @@ void
 deadline_of_spare(struct conversation *c)
 {
 	set(c, settings_of(c)->idle_ms);
+}
+
+void
+deadline_of_parking(struct conversation *c)
+{
+	uint64_t ms = settings_of(c)->tool_wait_ms;
+	uint64_t most = c->pool->harness->max_tool_wait_ms;
+
+	set(c, most && most < ms ? most : ms);
 }
 
 void
@@ -105,6 +115,7 @@ deadline_explain_start(const struct conversation *c, struct error *e)
 	fail_with(e, ERR_TIMEOUT, "%s was not ready after %ju ms%s%.*s",
 		  c->pool->worker->name, (uintmax_t)settings_of(c)->start_ms,
 		  words.len ? ": " : "", STR_ARG(words));
+	mcp_explain_wait(&c->options, e);
 }
 
 void

@@ -4,7 +4,8 @@
  *
  * A conversation has one clock, which is set to the deadline of the state that
  * it has entered: the start (start_ms), silence in a turn (timeout_ms), the
- * stop of a turn (cancel_ms), idleness (idle_ms).  A sign of life begins the
+ * stop of a turn (cancel_ms), idleness (idle_ms), results of the caller's tools
+ * (tool_wait_ms).  A sign of life begins the
  * deadline of the start or of the silence anew.  ON_TIME follows when it has
  * passed.
  *
@@ -22,6 +23,7 @@ void deadline_of_start(struct conversation *);
 void deadline_of_silence(struct conversation *);
 void deadline_of_stop(struct conversation *);
 void deadline_of_idleness(struct conversation *);
+void deadline_of_parking(struct conversation *);
 void deadline_of_spare(struct conversation *);
 void deadline_clear(struct conversation *);
 

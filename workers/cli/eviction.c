@@ -21,6 +21,13 @@ works_by_itself(const struct conversation *c)
 			    (c->state == CONVERSATION_IDLE && c->background));
 }
 
+/* It waits for results of the caller's tools. */
+static bool
+is_parked(const struct conversation *c)
+{
+	return c->state == CONVERSATION_PARKED && !c->turn;
+}
+
 static bool
 does_nothing(const struct conversation *c)
 {
@@ -51,13 +58,13 @@ retire_all(struct pool *p, predicate *is)
 }
 
 static void
-retire_surplus(struct pool *p, predicate *is)
+retire_surplus(struct pool *p, predicate *is, size_t most)
 {
 	size_t count = 0;
 
 	list_each (&p->conversations, n)
 		count += is(container_of(n, struct conversation, node));
-	for (; count > p->worker->harness.max_idle; count--)
+	for (; count > most; count--)
 		conversation_retire(find_first(p, is));
 }
 
@@ -102,6 +109,8 @@ evict_for_memory(struct pool *p)
 
 	if (!c)
 		c = find_first(p, works_by_itself);
+	if (!c)
+		c = find_first(p, is_parked);
 	if (free_memory() >= p->worker->harness.min_free_mb || (!inst && !c))
 		return false;
 	log_info("memory is short: CLI %ju %s",
@@ -117,8 +126,11 @@ evict_for_memory(struct pool *p)
 void
 evict_surplus(struct pool *p)
 {
-	retire_surplus(p, is_idle);
-	retire_surplus(p, works_by_itself);
+	const struct harness_settings *s = &p->worker->harness;
+
+	retire_surplus(p, is_idle, s->max_idle);
+	retire_surplus(p, works_by_itself, s->max_idle);
+	retire_surplus(p, is_parked, s->max_parked);
 }
 
 void
@@ -170,5 +182,7 @@ evict_for_room(struct pool *p)
 	evict_idle(p);
 	if (!is_any_ending(p))
 		retire_all(p, works_by_itself);
+	if (!is_any_ending(p))
+		retire_all(p, is_parked);
 	return is_any_ending(p);
 }

@@ -32,6 +32,9 @@
 #include "workers/cli/parts.h"
 #include "workers/cli/usage.h"
 #include "workers/io/json.h"
+#include "workers/options/effort.h"
+#include "workers/options/options.h"
+#include "workers/options/profile.h"
 #include "workers/executor/program.h"
 #include "workers/io/uuid.h"
 #include "workers/io/words.h"
@@ -43,6 +46,13 @@ enum loads {
 	LOADS_EVERYTHING = 4, /* all that it would load for its user */
 };
 
+#define HOUR_MS (60ull * 60 * 1000)
+#define DAY_MS (24 * HOUR_MS)
+
+enum { EXIT_UNWELL = 2 }; /* see harness->reach */
+
+struct client_tools;
+struct continuation;
 struct pool;
 struct turn;
 
@@ -65,6 +75,7 @@ struct instance {
 	const char *scratch;	     /* a directory for the harness's files */
 	const char *permission_mode; /* one of harness->permission_modes */
 	enum loads loads;	     /* one of harness->loads */
+	struct options options;	     /* those in harness->process_binds */
 	struct loop *loop;
 	void *own; /* harness->instance_own bytes, zeroed */
 
@@ -96,7 +107,9 @@ enum conversation_state {
 				* CLI; the next turn may wait here */
 	CONVERSATION_ALONE,    /* the CLI has a turn of its own under way; a
 				* turn of ours may wait here */
-	CONVERSATION_LEAVING,  /* over: it has no turn; no session finds it */
+	CONVERSATION_PARKED,  /* the CLI, or its model, waits for results of the
+			       * caller's tools; a turn may bring them */
+	CONVERSATION_LEAVING, /* over: it has no turn; no session finds it */
 	CONVERSATION_STATES
 };
 
@@ -137,16 +150,33 @@ struct conversation {
 	/* It was told this very system prompt before: a harness that tells it
 	 * as text does not repeat it. */
 	bool knows_system;
+	/* A system prompt that takes the place of the CLI's own; NULL: none.  A
+	 * harness without TAKES_SYSTEM never gets one. */
+	const char *instead;
+	/* It had one, and has none any more. */
+	bool drops_instead;
+	/* Where the files of its profile are, as profile_files() has them;
+	 * NULL: there are none. */
+	const char *directory;
 	const json_t *history; /* messages that begin the conversation, as in
 				* prompt.h, which end with an answer or with
 				* results; NULL: none.  Gone once handshake()
 				* has returned. */
+
+	/* What is asked for beside the messages.  Those that the harness binds,
+	 * and those of the scope TERMS, stay as they are for the whole life of
+	 * the conversation; the others are those of the turn. */
+	struct options options;
 
 	/* For say(); the model is also there before. */
 	const char *model;	/* NULL: the default; never "default" */
 	const json_t *messages; /* all that the caller has sent... */
 	/* ...of which the CLI must hear those from here on, all the user's */
 	size_t from;
+	/* For answer(): results of the calls that its last turn ended with, as
+	 * parts with the CLI's ids, in the order of the calls; `messages` is
+	 * what the user says beside them. */
+	const json_t *results;
 	uint64_t turns; /* counts the turns of this conversation from 1 */
 
 	void *own; /* harness->own bytes, zeroed */
@@ -158,6 +188,7 @@ struct conversation {
 	enum conversation_state state;
 	struct turn *turn;   /* NULL: none */
 	char *session;	     /* the caller's id; NULL: stands alone */
+	bool holds_place;    /* its executor's, for a turn that is stopped */
 	unsigned number;     /* of the conversation in the session */
 	uint64_t unanswered; /* hash of the messages of the last turn, which
 			      * failed; 0: the last turn ended well */
@@ -167,14 +198,20 @@ struct conversation {
 	bool was_said;	     /* the turn was */
 	bool broke_in;	     /* the CLI was asked to stop the turn of its own */
 	bool said_something;
-	bool is_trial;	   /* begun to see that the CLI works; nobody's turn is
-			    * ever said in it, and how it went is not told yet */
+	bool is_trial; /* begun to see that the CLI works; nobody's turn is
+			* ever said in it, and how it went is not told yet */
+	bool holds;    /* the answer is kept back until the turn has ended... */
+	struct buf held;   /* ...and this is what there is of it */
 	bool is_dismissed; /* it ends when its turn has stopped */
 	bool had_handshake;
 	bool was_ready; /* a spare whose CLI was ready without handshake() */
 	const struct outcome *outcome; /* of the event; while it is handled */
-	struct buf meanwhile;	       /* what the CLI has said between turns */
-	unsigned background;	       /* commands and agents that run in it */
+	json_t *calls; /* {"id","cli","name"} that wait for results while it is
+			* parked; otherwise NULL */
+	struct client_tools *client_tools; /* see client_tools.h; NULL: none */
+	struct continuation *parked; /* where it goes on then: the job's */
+	struct buf meanwhile;	     /* what the CLI has said between turns */
+	unsigned background;	     /* commands and agents that run in it */
 	uint64_t last_turn; /* loop_now() of the beginning or the end of the
 			     * last turn of a client's */
 	struct timer clock; /* the deadline of the state */
@@ -220,7 +257,68 @@ struct harness {
 	 *                  has listed its models by then: a trial is begun, and
 	 *                  ended, to see that the CLI works
 	 */
-	unsigned can;
+	uint64_t can;
+
+	/* MAY be NULL: its row in profile_parts.def: the parts of a profile
+	 * that it takes in its CLI's own way, as a whole and at the start of
+	 * each conversation.  One that takes all of them gets the profile
+	 * itself, in its options: nothing is made of it before.  Its models are
+	 * the profiles of the catalogue. */
+	const struct profile_takes *takes;
+
+	/* The options of the scope TURN that the CLI takes only when a
+	 * conversation begins, a set of BINDS_...: a turn that asks for others
+	 * resumes the conversation in another process. */
+	unsigned binds;
+
+	/* What reasoning_effort can be, as bits (effort.h); 0 without
+	 * CAN_EFFORT. Whether the model of the turn takes it is for say() to
+	 * see. */
+	unsigned efforts;
+
+	/* A conversation keeps the tools of the caller's that it was begun
+	 * with, in whatever process: one with other tools begins anew, with the
+	 * messages of the request. */
+	bool keeps_tools;
+
+	/* The CLI keeps the effort of a process with the conversations in it,
+	 * and cannot be told to forget it: what is usual is said as "medium"
+	 * when such a conversation is resumed. */
+	bool keeps_effort;
+
+	/* MAY be NULL: whether say() tells the CLI itself what the answer must
+	 * be, for options with a format other than text.  Otherwise that is
+	 * told in words at the end of the question. */
+	bool (*takes_format)(const struct options *);
+
+	/* MAY be NULL: whether the CLI can be told of the caller's tools in the
+	 * options instead of those that it has; one that waits for results is
+	 * told in any case.  Without it, it can. */
+	bool (*takes_tools)(const struct conversation *,
+			    const struct options *);
+
+	/* MAY be NULL: the options of the scope TERMS that say() can change in
+	 * this conversation, a set of BINDS_...: a turn that asks for others of
+	 * the rest resumes the conversation in another process. */
+	unsigned (*takes_anew)(const struct conversation *);
+
+	/* The work is done by a service, on machines of its own: the program
+	 * here only asks it.  Such a turn has no working directory, and is in a
+	 * sandbox whatever its mode. */
+	bool is_remote;
+
+	/* Nobody keeps the conversation: each turn begins it with all messages
+	 * of the request, under the id that the session has. */
+	bool forgets;
+
+	/* MAY be NULL: what else must be right before a request is accepted. */
+	bool (*check)(const struct options *, struct error *);
+
+	/* MAY be NULL: arguments with which the program exits with 0 if what
+	 * the variable of NEEDS_URL names is well, with EXIT_UNWELL if that
+	 * says itself that it is not, and else with 1, and says why.  Without
+	 * it whatever answers there is well. */
+	const char *const *reach;
 
 	/*
 	 * How to find out whether the CLI is logged in without asking its
@@ -237,6 +335,12 @@ struct harness {
 	 */
 	const char *const *version, *const *logged_in, *const *credentials;
 	const char *log_in;
+
+	/* MAY be NULL: the files that the CLI writes when it renews its login,
+	 * named as credentials are and never read, and how long a login of its
+	 * vendor's lasts; 0: not known.  See login_gate.h. */
+	const char *const *renewed;
+	uint64_t login_ms;
 
 	/* MAY be NULL: arguments with which the program exits with 0, unless
 	 * it is an older version, which `fallback` can talk with. */
@@ -256,6 +360,35 @@ struct harness {
 
 	/* MUST be set: writes the turn's messages. */
 	void (*say)(struct conversation *);
+
+	/* With CAN_TOOLS: the CLI is told of the caller's tools as of an MCP
+	 * server, and answer() is client_tools_answer(). */
+	bool tools_by_mcp;
+
+	/* With tools_by_mcp, of a CLI that asks for the result of a call as
+	 * soon as its model has made it, and tells of calls that are still
+	 * being made: so long after the last sign of one the model is taken to
+	 * make no other.  0: the CLI asks when all of them are made. */
+	uint32_t settle_ms;
+
+	/* With tools_by_mcp: bytes of a result that the CLI tells its model
+	 * whole, or that it does beside tools of its own.  0: of any. */
+	size_t max_result;
+	bool cuts_beside_own;
+
+	/* How long the CLI waits for the result of a call, if it cannot be
+	 * told to wait longer: tool_wait_ms counts only as far as that.  0: as
+	 * long as it takes. */
+	uint64_t max_tool_wait_ms;
+
+	/* MAY be NULL, with tools_by_mcp: ends the response with the calls, by
+	 * conversation_park(), which takes them.  A harness that knows what
+	 * the model has used so far tells it there. */
+	void (*park)(struct conversation *, json_t *calls);
+
+	/* MUST be set with CAN_TOOLS: gives the CLI the results of the calls
+	 * that the conversation was parked with. */
+	void (*answer)(struct conversation *);
 
 	/* MAY be NULL: asks the CLI to stop the turn, which must then lead to
 	 * conversation_fail() or conversation_finish().  Without it the process
@@ -294,6 +427,12 @@ struct harness {
 	 * as above, but of the instance.
 	 */
 	unsigned shares;
+
+	/* The options of the scope TERMS, and the effort, that belong to the
+	 * process and not to a conversation in it, a set of BINDS_...: only
+	 * conversations with the same share one, which finds them in
+	 * instance->options.  What is of the scope TURN is in `binds`, too. */
+	unsigned process_binds;
 	size_t instance_own;
 	bool (*instance_command)(struct instance *, struct words *argv,
 				 struct words *env, struct error *);
@@ -352,6 +491,13 @@ void conversation_background(struct conversation *, unsigned count);
 void conversation_text(struct conversation *, struct str);
 void conversation_reasoning(struct conversation *, struct str);
 
+/* The answer as JSON, from a CLI that was told what it must be: instead of the
+ * text of the turn. */
+void conversation_structured(struct conversation *, const json_t *);
+
+/* The turn may have done something that is not told. */
+void conversation_acts(struct conversation *);
+
 /* Takes `json`: {"id","name","arguments"}, or {"id","result"}. */
 void conversation_tool(struct conversation *, json_t *json);
 
@@ -368,6 +514,36 @@ void conversation_lost(struct conversation *);
 void conversation_finish(struct conversation *, enum finish_reason,
 			 const struct usage *usage, const char *model);
 void conversation_fail(struct conversation *, const struct error *);
+
+/*
+ * The model has called tools of the caller's, and waits for their results:
+ * answer() follows, or the end of the conversation.  Takes `calls`, an array of
+ * {"cli":the CLI's id,"name":N,"arguments":TEXT}.
+ */
+void conversation_park(struct conversation *, json_t *calls,
+		       const struct usage *usage, const char *model);
+
+/* answer() of a harness whose CLI is told of the tools as of an MCP server. */
+void client_tools_answer(struct conversation *);
+
+/*
+ * For a harness whose CLI tells of its model's calls before it asks for their
+ * results.  `cli` is the CLI's id of the call, `name` that by which the CLI was
+ * told of the tool; `arguments` MAY be NULL, if they follow.  May be called
+ * again for the same call.
+ */
+void client_tools_announce(struct conversation *, const char *cli,
+			   const char *name, const json_t *arguments);
+
+/* The CLI has ended that call, whether it has asked or not. */
+void client_tools_withdraw(struct conversation *, const char *cli);
+
+/* Whether the CLI has asked which tools there are; true if there are none. */
+bool client_tools_are_heard(const struct conversation *);
+
+/* The model's message is complete: it makes no calls beside those that were
+ * announced. */
+void client_tools_complete(struct conversation *);
 
 /* The turn failed, and the conversation cannot go on after that. */
 void conversation_abort(struct conversation *, const struct error *);

@@ -21,7 +21,11 @@ worker_of(const struct cli_health *h)
 bool
 health_is_set_up(const struct cli_health *h, struct error *e)
 {
+	struct executor *x = h->pool->executor;
+
 	if (!needs_are_met(worker_of(h)->name, e))
+		return false;
+	if (x->is_set_up && !x->is_set_up(x, e))
 		return false;
 	if (!h->pool->unfit.code)
 		return true;
@@ -55,6 +59,8 @@ static char *
 ready_detail(const struct cli_health *h, const char *version)
 {
 	const char *tested = h->pool->harness->tested;
+	const struct executor *x = h->pool->executor;
+	auto_free char *warning = x->warning ? x->warning(x) : NULL;
 	struct buf detail = BUF_INIT(MAX_DETAIL);
 	char *text;
 
@@ -65,6 +71,11 @@ ready_detail(const struct cli_health *h, const char *version)
 			  detail.len ? "; " : "",
 			  (uintmax_t)h->pool->unknown_count,
 			  json_object_size(h->pool->unknown));
+	if (warning)
+		buf_print(&detail, "%s%s", detail.len ? "; " : "", warning);
+	if (h->prober.unfit[0])
+		buf_print(&detail, "%shosted-safe rests on the CLI alone: %s",
+			  detail.len ? "; " : "", h->prober.unfit);
 	text = detail.len ? copy(buf_str(&detail)) : NULL;
 	buf_fini(&detail);
 	return text;
@@ -188,6 +199,7 @@ health_choose_harness(struct cli_health *h)
 	    !pool_is_empty(h->pool))
 		return;
 	pool_use(h->pool, wanted);
+	h->prober.environment = h->pool->environment.ptr;
 	log_info("%s is %s one", h->prober.program,
 		 h->prober.is_older ? "an older" : "a newer");
 }
@@ -203,7 +215,8 @@ on_found(struct prober *p, enum health health, const char *detail)
 		retry_soon(h);
 	else
 		h->failed_probes = 0;
-	if (health != HEALTH_READY || !health_is_set_up(h, &e)) {
+	if (health != HEALTH_READY || !health_is_set_up(h, &e) ||
+	    !executor_place(h->pool->executor, NULL, &e)) {
 		if (health != HEALTH_ERROR) /* a look will see the end of it */
 			h->refusal.code = ERR_NONE;
 		h->trial.next_at = h->trial.failures = 0;

@@ -4,6 +4,7 @@
 
 #include "proto/buf.h"
 #include "proto/limits.h"
+#include "workers/options/options.h"
 
 /*
  * Whether it is neither honoured nor without influence on the answer.  A value
@@ -18,8 +19,10 @@ is_ignored(const char *key, const json_t *value)
 		"metadata",
 	};
 
-	if (json_is_null(value))
+	if (json_is_null(value) || options_has_field(key))
 		return false;
+	if (options_has_field_in(key) && json_is_object(value))
+		return false; /* its members are judged one by one */
 	for (size_t i = 0; i < sizeof understood / sizeof *understood; i++)
 		if (!strcmp(key, understood[i]))
 			return false;
@@ -44,15 +47,32 @@ note_stream_options(json_t *ignored, const json_t *options)
 	}
 }
 
+static void
+note_members(json_t *ignored, const char *name, const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, key, value) {
+		auto_free char *path = copy_format("%s.%s", name, key);
+
+		if (!json_is_null(value) && !options_has_field(path))
+			json_object_set_new_nocheck(ignored, path, json_true());
+	}
+}
+
 void
 ignored_note(json_t *ignored, const json_t *body)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)body, key, value)
+	json_object_foreach ((json_t *)body, key, value) {
 		if (is_ignored(key, value))
 			json_object_set_new_nocheck(ignored, key, json_true());
+		if (options_has_field_in(key))
+			note_members(ignored, key, value);
+	}
 	note_stream_options(ignored, json_object_get(body, "stream_options"));
 }
 

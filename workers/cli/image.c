@@ -1,6 +1,8 @@
 #include "workers/cli/image.h"
 
-enum { HEAD_BYTES = 12 /* of an image, which show what it is */ };
+#include "workers/io/base64.h"
+
+enum { HEAD_DIGITS = 16 /* of 12 bytes, which show what an image is */ };
 
 /* What an image of each type begins with, and where; the first that fits. */
 static const struct {
@@ -18,12 +20,10 @@ static const struct {
 	{ "image/heif", 4, { "ftyp", 4 } },
 };
 
-#define NAMES "PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and HEIF"
-
 static const char unknown_type[] =
-	" is of a type that is not an image's: " NAMES " can be sent";
-static const char undecodable[] =
-	" is an image that cannot be decoded: it begins like none of " NAMES;
+	" is of a type that is not an image's: " IMAGE_NAMES " can be sent";
+static const char undecodable[] = " is an image that cannot be decoded: it "
+				  "begins like none of " IMAGE_NAMES;
 
 static bool
 is_known(struct str media_type)
@@ -36,58 +36,40 @@ is_known(struct str media_type)
 	return false;
 }
 
-/* The six bits of a digit of base64, or of its variant for URLs; -1: none. */
-static int
-value_of(char c)
+const char *
+image_of(struct str bytes)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		size_t end = types[i].at + types[i].bytes.len;
 
-	if (c == '-' || c == '_')
-		return c == '-' ? 62 : 63;
-	return at ? (int)(at - digits) : -1;
+		if (bytes.len >= end &&
+		    !memcmp(bytes.ptr + types[i].at, types[i].bytes.ptr,
+			    types[i].bytes.len))
+			return types[i].media_type;
+	}
+	return NULL;
 }
 
-/* Into `head`, as far as there are bytes; returns their number. */
+/* The digits of the first bytes, without what stands between them. */
 static size_t
-decode_head(struct str base64, char head[HEAD_BYTES])
+first_digits(struct str base64, char digits[HEAD_DIGITS])
 {
-	unsigned bits = 0, value = 0;
-	size_t len = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < base64.len && len < HEAD_BYTES; i++) {
-		int digit = value_of(base64.ptr[i]);
-
-		if (digit < 0)
-			continue; /* white space, or padding */
-		value = (value << 6 | (unsigned)digit) & 0xffff;
-		bits += 6;
-		if (bits < 8)
-			continue;
-		bits -= 8;
-		head[len++] = (char)(value >> bits & 0xff);
-	}
-	return len;
+	for (size_t i = 0; i < base64.len && n < HEAD_DIGITS; i++)
+		if (!str_is_space(base64.ptr[i]) && base64.ptr[i] != '=')
+			digits[n++] = base64.ptr[i];
+	return n;
 }
 
 const char *
 image_type(struct str media_type, struct str base64, const char **problem)
 {
-	char head[HEAD_BYTES];
-	size_t len = decode_head(base64, head);
+	char digits[HEAD_DIGITS];
+	size_t len, n = first_digits(base64, digits);
+	auto_free char *head = base64_decode((struct str){ digits, n }, &len);
+	const char *type = head ? image_of((struct str){ head, len }) : NULL;
 
-	*problem = unknown_type;
-	if (!is_known(media_type))
-		return NULL;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		size_t end = types[i].at + types[i].bytes.len;
-
-		if (len >= end &&
-		    !memcmp(head + types[i].at, types[i].bytes.ptr,
-			    types[i].bytes.len))
-			return types[i].media_type;
-	}
-	*problem = undecodable;
-	return NULL;
+	*problem = is_known(media_type) ? undecodable : unknown_type;
+	return is_known(media_type) ? type : NULL;
 }

@@ -9,12 +9,18 @@
  */
 #include "proto/str.h"
 
+/* The media type of the image that begins with these bytes; NULL: it begins
+ * like none.  It lives as long as the process. */
+const char *image_of(struct str bytes);
+
 /*
- * The media type of an image whose bytes are in `base64`, by its first bytes:
- * vendors refuse one that is called by the name of another, as clients do that
- * know only its file name.  NULL if `media_type` is none of an image's, or the
- * bytes are: *problem then says so, and can stand behind
- * "messages[0].content[1]".  Both live as long as the process.
+ * The same of an image whose bytes are in `base64`: vendors refuse one that is
+ * called by the name of another, as clients do that know only its file name.
+ * NULL if `media_type` is none of an image's, or the bytes are: *problem then
+ * says so, and can stand behind "messages[0].content[1]".
  */
 const char *image_type(struct str media_type, struct str base64,
 		       const char **problem);
+
+/* The types, for people. */
+#define IMAGE_NAMES "PNG, JPEG, GIF, WebP, BMP, AVIF, HEIC and HEIF"

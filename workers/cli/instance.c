@@ -41,6 +41,7 @@ instance_free_later(struct timer *t)
 	if (inst->pool->harness->instance_clear)
 		inst->pool->harness->instance_clear(inst);
 	free(inst->own);
+	options_fini(&inst->options);
 	free((char *)inst->workspace);
 	free(inst);
 }

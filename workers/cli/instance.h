@@ -51,8 +51,9 @@ must_check bool instance_start_for(struct conversation *c, struct error *);
 /* Gives `c` a place in a shared process that has room, or in a new one. */
 must_check bool instance_join(struct conversation *c, struct error *);
 
-/* Starts a shared process ahead, unless one has room. */
-must_check bool instance_ensure(struct pool *, struct error *);
+/* Starts a shared process ahead for conversations in `cwd`, unless one has
+ * room. */
+must_check bool instance_ensure(struct pool *, const char *cwd, struct error *);
 
 /* The conversation is over. */
 void instance_leave(struct conversation *c);

@@ -1,8 +1,14 @@
 #include "workers/cli/job.h"
 
+#include <sys/wait.h>
+
+#include "proto/exit_code.h"
 #include "proto/log.h"
+#include "workers/cli/cache_use.h"
 #include "workers/cli/eviction.h"
 #include "workers/cli/failure.h"
+#include "workers/cli/parked.h"
+#include "workers/worker/queue.h"
 
 void
 job_forget(struct turn *t)
@@ -11,9 +17,16 @@ job_forget(struct turn *t)
 
 	if (!job)
 		return;
+	if (job->place && job->place->release)
+		job->place->release(job->place, false);
+	login_gate_end(&self_of(t)->login, t);
 	loop_unset(&t->worker->loop, &job->pause);
 	prompt_fini(&job->prompt);
+	options_fini(&job->options);
+	persona_fini(&job->persona);
+	json_decref(job->given);
 	json_decref(job->history);
+	repair_fini(&job->repair);
 	continuation_fini(&job->on);
 	free(job);
 	t->work = NULL;
@@ -26,18 +39,25 @@ same_text(const char *a, const char *b)
 }
 
 /* A conversation keeps the directory and the system prompt that it was begun
- * with. */
+ * with.  One that is parked is in the middle of a turn, which ends under the
+ * settings that it was begun with. */
 static bool
 suits(const struct conversation *c, const struct job *job)
 {
 	const struct session *s = &job->on.session;
+	const struct persona *p = &job->persona;
+	const struct harness *h = c->pool->harness;
 
-	return instance_takes_turns(c->instance) &&
-	       same_text(c->cwd, s->terms.cwd) &&
+	return (c->state == CONVERSATION_PARKED ||
+		(instance_takes_turns(c->instance) &&
+		 (!h->takes_tools || h->takes_tools(c, &job->options)))) &&
+	       c->executor == job->place && same_text(c->cwd, s->terms.cwd) &&
 	       same_text(c->cli_id, s->cli_id) &&
+	       options_suit(&c->options, &job->options, h->binds,
+			    h->takes_anew ? h->takes_anew(c) : 0) &&
 	       str_eq((struct str){ c->system, c->system_len },
-		      (struct str){ s->terms.system, s->terms.system_len }) &&
-	       !c->system == !s->terms.system;
+		      (struct str){ p->system, p->system_len }) &&
+	       !c->system == !p->system;
 }
 
 /*
@@ -90,6 +110,7 @@ start_process(struct turn *t)
 	struct job *job = job_of(t);
 	const struct continuation *on = &job->on;
 	const struct conversation_plan plan = {
+		.place = job->place,
 		.session = t->session,
 		.number = on->session.number,
 		.cli_id = on->session.cli_id,
@@ -97,8 +118,12 @@ start_process(struct turn *t)
 		.position = job->at_end ? NULL : on->at.position,
 		.history = job->history,
 		.cwd = on->session.terms.cwd,
-		.system = on->session.terms.system,
-		.system_len = on->session.terms.system_len,
+		.options = &job->options,
+		.system = job->persona.system,
+		.system_len = job->persona.system_len,
+		.instead = job->persona.instead,
+		.directory = job->persona.directory,
+		.drops_instead = job->drops_instead,
 		.model = on->session.terms.model,
 		.resumed = on->is_known,
 		.knows_system = on->is_known && job->same_system,
@@ -106,6 +131,7 @@ start_process(struct turn *t)
 	};
 	struct error e = { 0 };
 
+	job->is_warm = false;
 	job->conversation = pool_start(&self_of(t)->pool, &plan, &e);
 	if (!job->conversation) {
 		if (e.code == ERR_NO_PROCESS && make_room(t))
@@ -144,6 +170,19 @@ may_hear(const struct conversation *c, const struct job *job)
 	       c->unanswered != prompt_hash(&job->prompt, job->on.from);
 }
 
+/* Calls that the request does not answer are abandoned: the session goes on
+ * without them. */
+static void
+end_abandoned(const struct turn *t)
+{
+	struct conversation *c;
+
+	while (t->session &&
+	       (c = pool_find_parked(&self_of(t)->pool, t->session,
+				     job_of(t)->on.session.number)))
+		conversation_retire(c);
+}
+
 /* A conversation that this turn cannot use is ended, because the session goes
  * on elsewhere. */
 static struct conversation *
@@ -171,13 +210,43 @@ decide_anew(struct turn *t, struct error *e)
 {
 	struct job *job = job_of(t);
 
+	job->parked = NULL;
 	if (job->was_begun_again)
 		return true;
-	if (!job_decide(t, e))
+	if (!job_decide(t, e) || !job_attach(t, false, e))
 		return false;
-	if (!job->on.is_known)
+	if (!job->on.is_known && !job->parked)
 		tell_history(job);
 	return true;
+}
+
+static void
+find_persona(const struct turn *t)
+{
+	struct job *job = job_of(t);
+
+	persona_fini(&job->persona);
+	persona_find(&job->persona, self_of(t)->pool.harness, &job->options,
+		     &job->on.session, job->place);
+}
+
+/* A parked conversation that cannot go on as the request wants it has to go,
+ * and the turn begins with all messages. */
+static bool
+decide(struct turn *t, struct error *e)
+{
+	struct job *job = job_of(t);
+	bool ok = decide_anew(t, e);
+
+	if (ok)
+		find_persona(t);
+	if (!ok || !job->parked || suits(job->parked, job))
+		return ok;
+	conversation_retire(job->parked);
+	ok = decide_anew(t, e);
+	if (ok)
+		find_persona(t);
+	return ok;
 }
 
 static void
@@ -186,11 +255,14 @@ begin(struct turn *t, uint64_t pause)
 	struct job *job = job_of(t);
 	struct error e = { 0 };
 
-	if (!decide_anew(t, &e)) {
+	if (!decide(t, &e)) {
 		fail(t, &e);
 		return;
 	}
-	job->conversation = find_warm(t);
+	if (!job->parked)
+		end_abandoned(t);
+	job->conversation = job->parked ? job->parked : find_warm(t);
+	job->is_warm = job->conversation != NULL;
 	if (job->conversation)
 		conversation_give(job->conversation, t);
 	else if (pause)
@@ -205,6 +277,28 @@ on_pause_over(struct timer *timer)
 	begin(container_of(timer, struct job, pause)->turn, 0);
 }
 
+/* The results of calls go to where these were made. */
+static bool
+take_place(struct turn *t, struct error *e)
+{
+	struct conversation *parked = NULL;
+	struct executor *place;
+
+	if (self_of(t)->pool.harness->can & CAN_TOOLS &&
+	    !parked_find(t, &parked, e))
+		return false;
+	place = parked ? parked->executor
+		       : executor_place(self_of(t)->pool.executor, t->session,
+					e);
+	login_gate_begin(&self_of(t)->login, t, unix_ms());
+	if (place && place->hold)
+		place->hold(place, t->session);
+	job_of(t)->place = job_of(t)->options.mode == MODE_SAFE
+				   ? executor_reader(place)
+				   : place;
+	return place != NULL;
+}
+
 void
 job_start(struct turn *t)
 {
@@ -213,7 +307,7 @@ job_start(struct turn *t)
 
 	turn_drop_body(t);
 	health_choose_harness(&self->health);
-	if (health_is_set_up(&self->health, &e))
+	if (health_is_set_up(&self->health, &e) && take_place(t, &e))
 		begin(t, crashes_pause(&self->pool.crashes, t->session));
 	else
 		fail(t, &e);
@@ -226,8 +320,15 @@ tell_standing(struct turn *t)
 {
 	struct job *job = job_of(t);
 
-	if (t->session && !job->standing_is_told)
-		turn_started(t, t->session, job_how(job), job->on.reason);
+	const struct acceptance standing = {
+		.session = t->session,
+		.how = job->how,
+		.reason = job->on.reason,
+		.cache = job_cache(job),
+	};
+
+	if (job->has_standing && !job->standing_is_told)
+		turn_started(t, &standing);
 	job->standing_is_told = true;
 }
 
@@ -242,17 +343,46 @@ tell_meanwhile(struct turn *t, struct conversation *c)
 		turn_meanwhile(t, str_of(meanwhile));
 }
 
+static void
+give_results(struct conversation *c)
+{
+	struct job *job = job_of(c->turn);
+	json_t *results = parked_results(c, &job->prompt);
+	json_t *beside = prompt_beside_results(&job->prompt);
+
+	job->parked = NULL;
+	job->asked =
+		prompt_question(&job->prompt, prompt_unanswered(&job->prompt));
+	json_decref(job->given);
+	job->given = c->calls;
+	c->calls = NULL;
+	conversation_answer(c, job->on.session.terms.model, &job->options,
+			    results, beside);
+	json_decref(results);
+	json_decref(beside);
+}
+
 void
 job_ready(struct conversation *c)
 {
 	struct turn *t = c->turn;
 	struct job *job = job_of(t);
 
+	const json_t *messages;
+	size_t from;
+
 	tell_meanwhile(t, c);
+	job->how = job_how(job);
+	if (c->state == CONVERSATION_PARKED) {
+		give_results(c);
+		return;
+	}
 	c->unanswered = prompt_hash(&job->prompt, job->on.from);
 	job->asked = prompt_question(&job->prompt, job->on.from);
-	conversation_say(c, job->on.session.terms.model, job->prompt.messages,
-			 job->on.from);
+	job_keep_effort(t);
+	messages = job_messages(job, &from);
+	conversation_say(c, job->on.session.terms.model, &job->options,
+			 messages, from);
 }
 
 /* What was asked is not needed any more: it would be to begin anew, if the CLI
@@ -263,7 +393,10 @@ job_spoke(struct conversation *c)
 	struct job *job = job_of(c->turn);
 
 	tell_standing(c->turn);
-	if (c->messages) /* they are being said */
+	login_gate_prove(&self_of(c->turn)->login, c->turn, unix_ms());
+	queue_run_waiting(c->turn->worker);
+	if (c->messages || job_wants_json(job)) /* they are being said, or may
+						 * be needed again */
 		return;
 	prompt_fini(&job->prompt);
 	json_decref(job->history);
@@ -271,24 +404,11 @@ job_spoke(struct conversation *c)
 	turn_give_room(c->turn);
 }
 
-static void
-save(struct turn *t, const struct conversation *c)
+static bool
+may_go_on_at_end(const struct job *job)
 {
-	struct job *job = job_of(t);
-	struct session *s = &job->on.session;
-	bool unsaved;
-
-	session_rename(s, c->cli_id); /* the CLI may have chosen another */
-	checkpoint_fini(&s->newest);
-	s->newest = (struct checkpoint){
-		.number = job->on.at.number + 1,
-		.asked = job->asked,
-		.answer = c->answer == ANSWER_EMPTY ? 0 : c->answer,
-		.position = copy(str_of(c->position)),
-	};
-	s->turns++;
-	s->last_used_at = unix_ms();
-	sessions_save(&self_of(t)->sessions, s, &s->newest, &unsaved);
+	return !job->repair.again && job->on.at.position && !job->at_end &&
+	       !job->on.is_rewound && !prompt_unanswered(&job->prompt);
 }
 
 /*
@@ -300,16 +420,21 @@ static void
 begin_again(struct turn *t)
 {
 	struct job *job = job_of(t);
+	struct error e = { 0 };
 
 	job->was_begun_again = true;
-	if (job->on.at.position && !job->at_end && !job->on.is_rewound &&
-	    !prompt_unanswered(&job->prompt)) {
+	if (may_go_on_at_end(job)) {
 		log_warn("session %s: the CLI does not find its last answer, "
 			 "and goes on at the end of its records",
 			 log_quote(str_of(t->session)));
 		job->at_end = true;
 		job->on.reason = "the harness had lost the place of the last "
 				 "answer, and went on at the end";
+	} else if (!job_attach(t, true, &e)) {
+		fail(t, &e);
+		return;
+	} else if (job->repair.again) {
+		job_repair_anew(job);
 	} else {
 		log_warn("session %s: the CLI does not know it any more, so it "
 			 "is begun anew with the caller's messages",
@@ -338,6 +463,16 @@ failed_to_resume(const struct job *job, const struct outcome *o)
 			    o->error->code == ERR_HARNESS));
 }
 
+/* Its place has failed: that says nothing of the conversation. */
+static bool
+never_ran(const struct conversation *c)
+{
+	int status = c->instance ? c->instance->program.process.status : 0;
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NEVER_RAN &&
+	       c->executor && c->executor->number;
+}
+
 static void
 fail_lost(struct turn *t)
 {
@@ -359,10 +494,17 @@ static void
 end(struct turn *t, struct conversation *c, const struct outcome *o)
 {
 	struct job *job = job_of(t);
+	struct usage used = o->usage ? *o->usage : (struct usage){ 0 };
 
-	if (!o->error) {
+	if (!o->error)
+		cache_use_judge(&job->on.session, &used,
+				job->on.is_known ? !job->on.is_rewound
+						 : job->was_begun_again);
+	if (!o->error && c->state == CONVERSATION_PARKED) {
+		parked_keep(job, c);
+	} else if (!o->error) {
 		if (t->session && !job->forgotten)
-			save(t, c);
+			job_save(t, c);
 		c->unanswered = 0;
 	}
 	if (c->state != CONVERSATION_LEAVING &&
@@ -375,7 +517,7 @@ end(struct turn *t, struct conversation *c, const struct outcome *o)
 	health_learn(&self_of(t)->health, NULL);
 	tell_standing(t);
 	tell_meanwhile(t, c);
-	turn_finish(t, o->reason, o->usage, o->model);
+	turn_finish(t, o->reason, &used, o->model);
 }
 
 void
@@ -385,12 +527,15 @@ job_over(struct turn *t, struct conversation *c, const struct outcome *o)
 	bool cannot_resume = failed_to_resume(job, o);
 
 	job->conversation = NULL;
-	if (o->not_begun) {
+	if (job->repair.is_due && !o->error) {
+		job_resume_repair(job, c);
+		start_process(t);
+	} else if (o->not_begun) {
 		begin(t, 0);
 	} else if (cannot_resume && !o->lost && !job->was_tried_again) {
 		job->was_tried_again = true;
 		start_process(t);
-	} else if (cannot_resume) {
+	} else if (cannot_resume && (o->lost || !never_ran(c))) {
 		begin_again(t);
 	} else if (o->lost) {
 		fail_lost(t);

@@ -3,6 +3,7 @@
 #include "proto/buf.h"
 #include "proto/log.h"
 #include "workers/cli/message_call.h"
+#include "workers/cli/message_file.h"
 #include "workers/cli/message_image.h"
 #include "workers/cli/parts.h"
 #include "workers/io/json.h"
@@ -72,9 +73,13 @@ static const struct {
 	{ "input_text", read_text, "text refusal" },
 	{ "output_text", read_text, "text refusal" },
 	{ "refusal", read_text, "text refusal" },
-	{ "image_url", images_read_url, "image_url" },
-	{ "input_image", images_read_url, "image_url" },
-	{ "image", images_read_source, "source" },
+	{ "image_url", images_read_url, "image_url detail" },
+	{ "input_image", images_read_url, "image_url detail" },
+	{ "image", images_read_source, "source path url" },
+	{ "file", files_read, NULL },
+	{ "input_file", files_read, NULL },
+	{ "document", files_read, NULL },
+	{ "container_upload", files_read, NULL },
 	{ "tool_use", calls_read_use, NULL },
 	{ "tool_result", calls_read_result, "tool_use_id content is_error" },
 	{ "thinking", pass_over, NULL },
@@ -87,9 +92,8 @@ static const struct {
 	const char *type;
 	enum capability needs;
 } refused_types[] = {
-	{ "file", CAN_FILES },	      { "input_file", CAN_FILES },
-	{ "document", CAN_FILES },    { "container_upload", CAN_FILES },
-	{ "input_audio", CAN_AUDIO }, { "audio", CAN_AUDIO },
+	{ "input_audio", CAN_AUDIO },
+	{ "audio", CAN_AUDIO },
 };
 
 static void
@@ -105,8 +109,8 @@ fail_type(const struct reading *r, const json_t *part, struct error *e)
 {
 	const char *type = json_text(part, "type");
 	auto_free char *what = copy_format(
-		".type %s is not supported: text, image_url, input_text and "
-		"input_image are",
+		".type %s is not supported: text, image_url, file, input_text, "
+		"input_image and input_file are",
 		type ? log_quote(str_of(type)) : "(none)");
 
 	for (size_t i = 0;

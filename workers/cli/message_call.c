@@ -173,7 +173,8 @@ take_call(struct reading *r, struct str id)
 /* A result of a call that is not there is told as text: no vendor takes it as
  * a result.  Takes `call`, or NULL. */
 static json_t *
-result_of(json_t *call, json_t *content, struct str id, bool is_error)
+result_of(struct reading *r, json_t *call, json_t *content, struct str id,
+	  bool is_error)
 {
 	char own[MAX_CALL_ID + 1];
 	json_t *result, *told;
@@ -187,6 +188,8 @@ result_of(json_t *call, json_t *content, struct str id, bool is_error)
 		json_object_set(result, "id", json_object_get(call, "id"));
 	if (is_error)
 		json_object_set_new(result, "is_error", json_true());
+	if (!call && id.len)
+		json_array_append(r->strays, result);
 	told = call ? json_pack("[O]", result) : transcript_of(result);
 	json_decref(result);
 	json_decref(call);
@@ -198,7 +201,8 @@ message_result(struct reading *r, json_t *parts, const json_t *message)
 {
 	struct str id = json_str(message, "tool_call_id");
 
-	return result_of(take_call(r, id), parts, id, false);
+	return result_of(r, take_call(r, id), parts, id,
+			 json_is_true(json_object_get(message, "is_error")));
 }
 
 /* Adds what is no call or result in the place where it stands. */
@@ -245,7 +249,7 @@ calls_read_result(struct reading *r, json_t *parts, const json_t *part,
 
 	if (ok) {
 		call = r->is_assistants ? NULL : take_call(r, id);
-		result = result_of(call, said, id, json_is_true(is_error));
+		result = result_of(r, call, said, id, json_is_true(is_error));
 		json_array_extend(parts, result);
 		json_decref(result);
 	}

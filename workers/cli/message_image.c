@@ -1,60 +1,76 @@
 #include "workers/cli/message_image.h"
 
+#include "proto/buf.h"
+#include "proto/limits.h"
 #include "workers/cli/image.h"
+#include "workers/cli/message_file.h"
 #include "workers/cli/parts.h"
+#include "workers/cli/web_url.h"
+#include "workers/io/base64.h"
 #include "workers/io/json.h"
 
-static bool
-is_base64(struct str s)
+/* As every vendor takes it: callers may break it into lines, and leave out what
+ * stands at its end. */
+static json_t *
+plain_base64(struct str base64)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				     "abcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/-_= \t\r\n";
+				     "0123456789+/=";
+	size_t len, plain_len;
+	auto_free char *bytes = NULL, *plain = NULL;
 
-	return s.len && strspn(s.ptr, digits) == s.len;
+	if (base64.len % 4 == 0 && strspn(base64.ptr, digits) >= base64.len)
+		return json_stringn(base64.ptr, base64.len);
+	bytes = base64_decode(base64, &len);
+	plain = base64_encode((struct str){ bytes, len }, &plain_len);
+	return json_stringn(plain, plain_len);
 }
 
-/* No vendor takes it. */
-static bool
-fail_assistants(const struct reading *r, struct error *e)
+bool
+images_add(struct reading *r, json_t *parts, const char *media_type,
+	   struct str base64, const char *detail, struct error *e)
 {
-	reading_fail(r, ": a message of the assistant's can have no image", e);
-	e->code = ERR_UNSUPPORTED;
-	return false;
+	if (!attachment_count(r, e))
+		return false;
+	if (!(r->recipient.can & CAN_IMAGES))
+		return reading_refuse(r, CAN_IMAGES, e);
+	json_array_append_new(
+		parts, json_pack("{s:s, s:s, s:o, s:s*}", "type", "image",
+				 "media_type", media_type, "data",
+				 plain_base64(base64), "detail", detail));
+	return true;
 }
 
 static bool
-add_image(struct reading *r, json_t *parts, struct str type, struct str bytes,
-	  struct error *e)
+add_bytes(struct reading *r, json_t *parts, struct str type, struct str base64,
+	  const char *detail, struct error *e)
 {
 	const char *media_type, *problem;
+	size_t len;
 
-	if (r->is_assistants)
-		return fail_assistants(r, e);
 	if (!type.len)
 		return reading_fail(
 			r,
 			" is an image without a media type: it must be "
 			"data:image/png;base64,... or the like",
 			e);
-	if (!is_base64(bytes))
+	if (!base64.len || !base64_count(base64, &len))
 		return reading_fail(r, " is an image that is not valid base64",
 				    e);
-	media_type = image_type(type, bytes, &problem);
+	if (len > MAX_FILE)
+		return reading_fail(
+			r,
+			" is an image of more than 32 MiB, which is the most",
+			e);
+	media_type = image_type(type, base64, &problem);
 	if (!media_type)
 		return reading_fail(r, problem, e);
-	if (!(r->recipient.can & CAN_IMAGES))
-		return reading_refuse(r, CAN_IMAGES, e);
-	json_array_append_new(parts,
-			      json_pack("{s:s, s:s, s:s%}", "type", "image",
-					"media_type", media_type, "data",
-					bytes.ptr, bytes.len));
-	return true;
+	return images_add(r, parts, media_type, base64, detail, e);
 }
 
-/* "image/png;charset=utf-8;base64" has a type, and base64 behind it. */
-static bool
-takes_base64(struct str head, struct str *type)
+bool
+data_url_takes_base64(struct str head, struct str *type)
 {
 	const struct str base64 = STR(";base64");
 	struct str rest;
@@ -64,51 +80,98 @@ takes_base64(struct str head, struct str *type)
 	       str_same(str_from(head, head.len - base64.len), base64);
 }
 
-/* It must lead to a web server: a CLI might open a file of the machine's. */
+/* The vendor gets it as it is. */
 static bool
-is_web_url(struct str url)
+add_web_url(struct reading *r, json_t *parts, struct str url,
+	    const char *detail, struct error *e)
 {
-	const struct str http = STR("http://"), https = STR("https://");
-	struct str begin = { url.ptr, http.len };
+	auto_free char *what = NULL;
+	const char *problem;
 
-	if (url.len >= http.len && str_same(begin, http))
-		return true;
-	begin.len = https.len;
-	return url.len >= https.len && str_same(begin, https);
+	if (!attachment_count(r, e))
+		return false;
+	if (!(r->recipient.can & CAN_IMAGES))
+		return reading_refuse(r, CAN_IMAGES, e);
+	if (!(r->recipient.can & CAN_IMAGE_URLS))
+		return reading_refuse(r, CAN_IMAGE_URLS, e);
+	if (!web_url_is_public(url, &problem)) {
+		what = copy_format(" has an image URL with %s: only public web "
+				   "servers are asked for images, so send its "
+				   "bytes as data:image/png;base64,... or the "
+				   "like",
+				   problem);
+		return reading_fail(r, what, e);
+	}
+	json_array_append_new(parts, json_pack("{s:s, s:s%, s:s*}", "type",
+					       "image", "url", url.ptr, url.len,
+					       "detail", detail));
+	return true;
 }
 
-/* data:image/png;base64,AAAA or a URL that the harness may fetch itself. */
+/* data:image/png;base64,AAAA, an URL that is handed on, or a path. */
 static bool
 read_image_url(struct reading *r, json_t *parts, struct str url,
-	       struct error *e)
+	       const char *detail, struct error *e)
 {
-	struct str bytes, type, scheme = STR("data:");
-	struct str begin = { url.ptr, scheme.len };
+	const struct attachment path = { .field = "",
+					 .is_image = true,
+					 .detail = detail };
+	struct str bytes, type;
 
 	if (!url.len)
 		return reading_fail(r, " has no image URL", e);
-	if (url.len < scheme.len || !str_same(begin, scheme)) {
-		if (!is_web_url(url))
-			return reading_fail(
-				r,
-				" has an image URL that is neither http:, "
-				"https: nor data:",
-				e);
-		if (r->is_assistants)
-			return fail_assistants(r, e);
-		if (!(r->recipient.can & CAN_IMAGES))
-			return reading_refuse(r, CAN_IMAGES, e);
-		if (!(r->recipient.can & CAN_IMAGE_URLS))
-			return reading_refuse(r, CAN_IMAGE_URLS, e);
-		json_array_append_new(parts,
-				      json_pack("{s:s, s:s%}", "type", "image",
-						"url", url.ptr, url.len));
-		return true;
-	}
-	if (!takes_base64(str_cut(str_from(url, scheme.len), ',', &bytes),
-			  &type))
+	if (url_begins(url, STR("http:")) || url_begins(url, STR("https:")))
+		return add_web_url(r, parts, url, detail, e);
+	if (url_begins(url, STR("file:")) || !url_has_scheme(url))
+		return attachment_add_path(r, parts, &path, url, e);
+	if (!url_begins(url, STR("data:")))
+		return reading_fail(r,
+				    " has an image URL that is neither http:, "
+				    "https:, data: nor file:",
+				    e);
+	if (!data_url_takes_base64(
+		    str_cut(str_from(url, strlen("data:")), ',', &bytes),
+		    &type))
 		return reading_fail(r, " is a data URL, but not of base64", e);
-	return add_image(r, parts, type, bytes, e);
+	return add_bytes(r, parts, type, bytes, detail, e);
+}
+
+/* How closely the model is to look at it.  What cannot be told is listed. */
+static bool
+read_detail(struct reading *r, const char *where, const json_t *object,
+	    const char **detail, struct error *e)
+{
+	static const char *const known[] = { "low", "high", "original" };
+	const char *said = json_text(object, "detail");
+
+	*detail = NULL;
+	if (!said || !strcmp(said, "auto"))
+		return true;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (!strcmp(said, known[i]))
+			*detail = known[i];
+	if (!*detail)
+		return reading_fail(r,
+				    " has a detail that is none of auto, low, "
+				    "high and original",
+				    e);
+	if (!(r->recipient.can & CAN_DETAIL)) {
+		reading_ignore(r, where, "detail");
+		*detail = NULL;
+	}
+	return true;
+}
+
+static bool
+fail_uploaded(const struct reading *r, struct error *e)
+{
+	reading_fail(r,
+		     ".file_id: no files are kept here that were uploaded "
+		     "before: send the image as data:image/png;base64,... or "
+		     "the like",
+		     e);
+	e->code = ERR_UNSUPPORTED;
+	return false;
 }
 
 bool
@@ -116,15 +179,20 @@ images_read_url(struct reading *r, json_t *parts, const json_t *part,
 		struct error *e)
 {
 	const json_t *image = json_object_get(part, "image_url");
+	const char *detail;
 
-	if (json_is_object(image))
+	if (json_text(part, "file_id"))
+		return fail_uploaded(r, e);
+	if (json_is_object(image)) {
 		reading_note_unread(r, "messages.content.image_url", image,
-				    "url");
-	return read_image_url(r, parts,
-			      json_is_string(image)
-				      ? json_str(part, "image_url")
-				      : json_str(image, "url"),
-			      e);
+				    "url detail");
+		return read_detail(r, "messages.content.image_url", image,
+				   &detail, e) &&
+		       read_image_url(r, parts, json_str(image, "url"), detail,
+				      e);
+	}
+	return read_detail(r, "messages.content", part, &detail, e) &&
+	       read_image_url(r, parts, json_str(part, "image_url"), detail, e);
 }
 
 /* Anthropic's: its bytes or its URL are in "source". */
@@ -133,12 +201,22 @@ images_read_source(struct reading *r, json_t *parts, const json_t *part,
 		   struct error *e)
 {
 	const json_t *source = json_object_get(part, "source");
-	struct str bytes = json_str(source, "data");
+	struct str bytes = json_str(source, "data"),
+		   path = json_str(part, "path");
+	const struct attachment a = { .field = ".path", .is_image = true };
 
+	if (path.ptr && !source)
+		return attachment_add_path(r, parts, &a, path, e);
+	if (json_text(source, "file_id"))
+		return fail_uploaded(r, e);
 	if (json_is_object(source))
 		reading_note_unread(r, "messages.content.source", source,
 				    "type media_type data url");
 	if (!bytes.ptr)
-		return read_image_url(r, parts, json_str(source, "url"), e);
-	return add_image(r, parts, json_str(source, "media_type"), bytes, e);
+		return read_image_url(r, parts,
+				      source ? json_str(source, "url")
+					     : json_str(part, "url"),
+				      NULL, e);
+	return add_bytes(r, parts, json_str(source, "media_type"), bytes, NULL,
+			 e);
 }

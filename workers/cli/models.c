@@ -24,9 +24,24 @@ keep_count(json_t *row, const json_t *told, const char *field)
 		json_object_set(row, field, value);
 }
 
-/* `created` never is the time of asking: a model is not new each time. */
+/* `created` never is the time of asking: a model is not new each time.  Takes
+ * `id`. */
+static json_t *
+row_with(json_t *id, const char *harness, uint64_t can)
+{
+	return json_pack("{s:o, s:s, s:i, s:s, s:o}", "id", id, "object",
+			 "model", "created", 0, "owned_by", harness,
+			 "capabilities", capabilities_in(can));
+}
+
 json_t *
-models_row(const char *harness, unsigned can, const json_t *told)
+models_own_row(const char *harness, uint64_t can)
+{
+	return row_with(json_string(harness), harness, can);
+}
+
+json_t *
+models_row(const char *harness, uint64_t can, const json_t *told)
 {
 	struct str id = json_str(told, "id");
 	json_t *row;
@@ -36,11 +51,10 @@ models_row(const char *harness, unsigned can, const json_t *told)
 				   json_string_length(told) };
 	if (!id.len)
 		return NULL;
-	row = json_pack("{s:o, s:s, s:i, s:s, s:o}", "id",
-			json_sprintf("%s/" STR_FMT, harness, STR_ARG(id)),
-			"object", "model", "created", 0, "owned_by", harness,
-			"capabilities", capabilities_in(can));
+	row = row_with(json_sprintf("%s/" STR_FMT, harness, STR_ARG(id)),
+		       harness, can);
 	keep_text(row, told, "name");
+	keep_text(row, told, "note");
 	keep_count(row, told, "created");
 	keep_count(row, told, "context_length");
 	return row;

@@ -6,6 +6,8 @@
  * of the wrong type are left out, for they come from a program that is not
  * ours.
  */
+#include <stdint.h>
+
 #include <jansson.h>
 
 /*
@@ -13,7 +15,10 @@
  * conversation_models().  NULL: it has no id.  `can` are the capabilities of
  * the harness, which are told by their names.
  */
-json_t *models_row(const char *harness, unsigned can, const json_t *told);
+json_t *models_row(const char *harness, uint64_t can, const json_t *told);
+
+/* The row of the harness's name alone. */
+json_t *models_own_row(const char *harness, uint64_t can);
 
 /* "2025-05-14", "2025-05" or "2025" in Unix time; 0 for anything else. */
 json_int_t models_date(const char *date);

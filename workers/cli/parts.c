@@ -15,6 +15,10 @@ handler_of(const struct part_handlers *h, const json_t *part)
 		return h->text;
 	if (!strcmp(type, "image"))
 		return json_object_get(part, "url") ? h->image_url : h->image;
+	if (!strcmp(type, "file"))
+		return h->file;
+	if (!strcmp(type, "path"))
+		return h->path;
 	if (!strcmp(type, "tool_call"))
 		return h->call;
 	assert(!strcmp(type, "tool_result"));

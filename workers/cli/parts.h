@@ -5,9 +5,16 @@
  *      text       {"type":"text","text":T}
  *      image      {"type":"image","media_type":M,"data":BASE64}
  *      image_url  {"type":"image","url":U}
+ *      file       {"type":"file","media_type":M,"data":BASE64,"name":N}
+ *      path       {"type":"path",...}
  *      call       {"type":"tool_call","id":I,"name":N,"arguments":TEXT}
  *      result     {"type":"tool_result","id":I,"name":N,"arguments":TEXT,
- *                  "content":[text and images],"is_error":true}
+ *                  "content":[text, images and files],"is_error":true}
+ *
+ * An image may also have a "detail", how closely it is to be looked at.  A file
+ * is a PDF document, and has a name only if the caller has named it: text files
+ * are texts.  A path leads to an image or a file in the session's directory,
+ * and becomes one before any harness sees it (attach.h).
  *
  * A call has an id that no other call of the request has, of up to 64
  * characters of A-Z, a-z, 0-9, "_" and "-", and a name of up to 128 of these:
@@ -27,7 +34,7 @@
 typedef bool part_fn(void *to, const json_t *part, struct error *);
 
 struct part_handlers {
-	part_fn *text, *image, *image_url, *call, *result;
+	part_fn *text, *image, *image_url, *file, *path, *call, *result;
 };
 
 /* Hands each part to the handler of its kind, until one fails. */

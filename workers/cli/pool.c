@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "proto/log.h"
+#include "workers/cli/client_tools.h"
 #include "workers/cli/eviction.h"
 #include "workers/cli/orphans.h"
 #include "workers/cli/spares.h"
@@ -21,6 +22,13 @@ on_tick(struct timer *t)
 		spares_start(p);
 }
 
+static bool
+is_of(const struct conversation *c, const char *session, unsigned number)
+{
+	return c->session && (!number || c->number == number) &&
+	       !strcmp(c->session, session);
+}
+
 struct conversation *
 pool_find(struct pool *p, const char *session, unsigned number)
 {
@@ -28,12 +36,35 @@ pool_find(struct pool *p, const char *session, unsigned number)
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (conversation_is_free(c) && c->session &&
-		    (!number || c->number == number) &&
-		    !strcmp(c->session, session))
+		if (conversation_is_free(c) && is_of(c, session, number))
 			return c;
 	}
 	return NULL;
+}
+
+struct conversation *
+pool_find_parked(struct pool *p, const char *session, unsigned number)
+{
+	list_each (&p->conversations, n) {
+		struct conversation *c =
+			container_of(n, struct conversation, node);
+
+		if (c->state == CONVERSATION_PARKED && !c->turn &&
+		    is_of(c, session, number))
+			return c;
+	}
+	return NULL;
+}
+
+unsigned
+pool_count_parked(const struct pool *p)
+{
+	unsigned count = 0;
+
+	list_each (&p->conversations, n)
+		count += container_of(n, struct conversation, node)->state ==
+			 CONVERSATION_PARKED;
+	return count;
 }
 
 unsigned
@@ -161,6 +192,7 @@ pool_init(struct pool *p, struct worker *w, struct error *e)
 	p->worker = w;
 	list_init(&p->conversations);
 	list_init(&p->leavings);
+	list_init(&p->partings);
 	list_init(&p->instances);
 	list_init(&p->ended_instances);
 	p->unknown = json_object();
@@ -213,6 +245,8 @@ pool_fini(struct pool *p)
 	loop_unset(&p->worker->loop, &p->sweep_timer);
 	loop_unset(&p->worker->loop, &p->tick);
 	loop_unset(&p->worker->loop, &p->spare_timer);
+	client_tools_fini(p);
+	tool_server_fini(&p->tools);
 	words_fini(&p->environment);
 	json_decref(p->models);
 	json_decref(p->unknown);

@@ -11,6 +11,7 @@
  */
 #include "workers/cli/conversation.h"
 #include "workers/cli/crashes.h"
+#include "workers/tools/server.h"
 
 struct pool {
 	struct worker *worker;
@@ -40,6 +41,9 @@ struct pool {
 	struct list leavings, ended_instances; /* to be freed */
 	unsigned sweeps; /* in a row that have found something */
 	struct crashes crashes;
+	struct tool_server tools; /* opened when it is needed first */
+	struct list
+		partings; /* of client_tools.c: doors without conversation */
 
 	/* The prober's process: a child that is not of the pool. */
 	const struct process *other;
@@ -50,6 +54,16 @@ struct pool {
 	void (*spoke)(struct conversation *); /* the first words of a turn */
 	void (*over)(struct turn *, struct conversation *,
 		     const struct outcome *);
+
+	/* MAY be NULL.  The CLI has ended the turn of the conversation well.
+	 * True: the turn goes on, for the answer is not what was asked for;
+	 * ready() follows, or over() if the conversation ends with this.  If
+	 * the turn is to fail, the outcome is made to say so. */
+	bool (*asks_again)(struct conversation *, struct outcome *);
+
+	/* MAY be NULL.  The conversation is gone, and conversation->parked must
+	 * be. */
+	void (*forget)(struct conversation *);
 
 	/* How pool_try() has ended; NULL: the CLI was ready. */
 	void (*tried)(struct pool *, const struct error *);
@@ -89,6 +103,10 @@ void pool_try(struct pool *);
 struct conversation *pool_find(struct pool *, const char *session,
 			       unsigned number);
 
+/* The same, of conversations that wait for results of the caller's tools. */
+struct conversation *pool_find_parked(struct pool *, const char *session,
+				      unsigned number);
+
 /* A spare, if there is one that suits, or a new one.  NULL on failure. */
 struct conversation *pool_start(struct pool *, const struct conversation_plan *,
 				struct error *);
@@ -98,6 +116,9 @@ unsigned pool_count(const struct pool *);
 
 /* The number of commands and agents that run in the background. */
 unsigned pool_count_background(const struct pool *);
+
+/* Conversations that wait for results of the caller's tools. */
+unsigned pool_count_parked(const struct pool *);
 
 /* The directory of turns that name none, which the caller frees; NULL on
  * failure. */

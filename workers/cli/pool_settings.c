@@ -11,6 +11,8 @@ pool_choose_workspace(const struct pool *p, struct error *e)
 {
 	const char *cwd = p->worker->harness.cwd;
 
+	if (!cwd)
+		cwd = p->executor->workspace;
 	return cwd ? copy(str_of(cwd))
 		   : ours_make_path(p->worker->settings.data_dir, "workspace",
 				    p->worker->name, e);
@@ -80,6 +82,8 @@ pool_use(struct pool *p, const struct harness *h)
 	       choose_loads(p, &p->unfit));
 	words_fini(&p->environment);
 	environment_of(h, p->worker->name, &p->environment);
+	if (p->executor->adapt)
+		p->executor->adapt(p->executor, &p->environment);
 }
 
 /* What a CLI is started with. */
@@ -106,8 +110,12 @@ same_words(const struct words *a, const struct words *b)
 }
 
 static bool
-has_changed(const struct pool *p, const struct start *before)
+has_changed(struct pool *p, const struct start *before)
 {
+	struct executor *x = p->executor;
+
+	if (x->configure && x->configure(x, &p->worker->harness))
+		return true;
 	return !same_words(&p->environment, &before->environment) ||
 	       !same_text(p->program, before->program) ||
 	       !same_text(p->workspace, before->workspace) ||

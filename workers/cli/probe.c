@@ -5,14 +5,18 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "proto/exit_code.h"
 #include "proto/sweep.h"
 #include "proto/utf8.h"
 #include "proto/variables.h"
+#include "workers/executor/host.h"
 #include "workers/needs.h"
 
 enum { PROBE_MS = 20000 /* for a command: some take seconds for --version */ };
 
 enum step {
+	STEP_TRIAL,
+	STEP_READER,
 	STEP_VERSION,
 	STEP_NEEDS,
 	STEP_CREDENTIALS,
@@ -68,7 +72,8 @@ on_heard(struct program *cli, struct str line)
 	if (line.len)
 		snprintf(p->last_line, sizeof p->last_line, STR_FMT,
 			 STR_ARG(line));
-	if (p->step == STEP_VERSION && !p->version[0])
+	if ((p->step == STEP_VERSION || p->step == STEP_READER) &&
+	    !p->version[0])
 		read_version(p, line);
 }
 
@@ -116,7 +121,9 @@ explain(struct prober *p, char *to, size_t size)
 }
 
 enum {
-	NOT_RUN = 126 /* a shell ends with that, or more, for such a command */
+	/* A shell ends with more than that for a command that cannot be run,
+	 * and so do we for a place that has failed. */
+	NOT_RUN = EXIT_NEVER_RAN,
 };
 
 /* Whether the step's command has run, and ended by itself. */
@@ -129,6 +136,15 @@ has_judged(const struct prober *p)
 	       WEXITSTATUS(status) < NOT_RUN;
 }
 
+/* What answers says itself that it cannot work. */
+static bool
+is_unwell(const struct prober *p)
+{
+	int status = p->running_command.process.status;
+
+	return p->harness->reach && WEXITSTATUS(status) == EXIT_UNWELL;
+}
+
 static void
 fail_step(struct prober *p)
 {
@@ -137,6 +153,13 @@ fail_step(struct prober *p)
 
 	if (p->step == STEP_LOGIN && has_judged(p)) {
 		finish_without_login(p);
+	} else if (p->step == STEP_TRIAL && has_judged(p)) {
+		snprintf(detail, sizeof detail, "%s: " STR_FMT,
+			 p->executor->advice, STR_ARG(words));
+		finish(p, HEALTH_UNAVAILABLE, detail);
+	} else if (p->step == STEP_URL && has_judged(p) && is_unwell(p)) {
+		snprintf(detail, sizeof detail, STR_FMT, STR_ARG(words));
+		finish(p, HEALTH_ERROR, detail);
 	} else if (p->step == STEP_URL && has_judged(p)) {
 		snprintf(detail, sizeof detail, "%s does not answer: " STR_FMT,
 			 needs_url(p->worker->name), STR_ARG(words));
@@ -145,6 +168,21 @@ fail_step(struct prober *p)
 		explain(p, detail, sizeof detail);
 		finish(p, HEALTH_ERROR, detail);
 	}
+}
+
+/* A CLI that does not work where it cannot write has to keep itself from it. */
+static void
+judge_reader(struct prober *p, bool ok)
+{
+	struct str words = program_last_words(&p->running_command);
+
+	p->executor->reader->is_unfit = !ok;
+	snprintf(p->unfit, sizeof p->unfit, STR_FMT,
+		 STR_ARG(ok ? STR("") : str_trim(words)));
+	if (!ok && !p->unfit[0])
+		explain(p, p->unfit, sizeof p->unfit);
+	if (!ok)
+		p->version[0] = '\0';
 }
 
 static void
@@ -157,6 +195,9 @@ on_ended(struct program *cli)
 	loop_unset(&p->worker->loop, &p->deadline);
 	if (p->step == STEP_NEEDS && has_judged(p)) {
 		p->is_older = !ok;
+		ok = true;
+	} else if (p->step == STEP_READER && !p->too_late) {
+		judge_reader(p, ok);
 		ok = true;
 	}
 	if (!ok) {
@@ -214,7 +255,8 @@ add_needed_url(const struct prober *p, struct words *env)
 }
 
 static void
-run(struct prober *p, const char *program, const char *const *arguments)
+run(struct prober *p, struct executor *x, const char *program,
+    const char *const *arguments)
 {
 	struct words argv = { 0 }, env = { 0 };
 	struct spawn s = { .death_signal = SIGKILL };
@@ -231,8 +273,7 @@ run(struct prober *p, const char *program, const char *const *arguments)
 	add_needed_url(p, &env);
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env.ptr;
-	if (program_start(&p->running_command, p->executor, &p->worker->loop,
-			  &s, &e)) {
+	if (program_start(&p->running_command, x, &p->worker->loop, &s, &e)) {
 		program_close_input(&p->running_command);
 		loop_set(&p->worker->loop, &p->deadline, PROBE_MS, on_deadline);
 	} else {
@@ -291,6 +332,18 @@ prober_login_changed(const struct prober *p, uint64_t since)
 	return false;
 }
 
+uint64_t
+prober_login_renewed(const struct prober *p)
+{
+	const char *const *c = p->harness ? p->harness->renewed : NULL;
+	uint64_t at, newest = 0;
+
+	for (; c && *c; c++)
+		if (shows_login(p, *c, &at) && at > newest)
+			newest = at;
+	return newest;
+}
+
 static void
 look_for_credentials(struct prober *p)
 {
@@ -305,22 +358,54 @@ look_for_credentials(struct prober *p)
 	finish_without_login(p);
 }
 
-/* Does the server that it needs answer? */
+/* Does the server that it needs answer?  A program of ours asks, on this
+ * machine, unless the harness's own does. */
 static void
 ask_url(struct prober *p)
 {
 	const char *const arguments[] = { needs_url(p->worker->name), NULL };
 	auto_free char *program = program_of_ours("cli-bridge-reachable");
 
-	run(p, program, arguments);
+	if (p->harness->reach) {
+		run(p, p->executor, p->program, p->harness->reach);
+		return;
+	}
+	run(p, (struct executor *)&host_executor, program, arguments);
+}
+
+/* Its version is asked for where the executor keeps it from writing, if the
+ * executor can: that shows whether it works there. */
+static bool
+needs_reader(struct prober *p)
+{
+	struct executor *reader = p->executor->reader;
+	struct error e = { 0 };
+
+	p->unfit[0] = '\0';
+	if (!reader || !(p->harness->can & CAN_SAFE))
+		return false;
+	reader->is_unfit = !reader->is_set_up(reader, &e);
+	str_keep(p->unfit, sizeof p->unfit, str_of(e.text));
+	return !reader->is_unfit;
+}
+
+static void
+try_reader(struct prober *p, struct executor *reader)
+{
+	if (p->harness->version)
+		run(p, reader, p->program, p->harness->version);
+	else
+		run(p, reader, reader->trial[0], reader->trial + 1);
 }
 
 static bool
-has_step(const struct prober *p)
+has_step(struct prober *p)
 {
 	const struct harness *h = p->harness;
 
-	return p->step == STEP_VERSION	     ? h->version != NULL
+	return p->step == STEP_TRIAL	     ? p->executor->trial != NULL
+	       : p->step == STEP_READER	     ? needs_reader(p)
+	       : p->step == STEP_VERSION     ? h->version && !p->version[0]
 	       : p->step == STEP_NEEDS	     ? h->needs != NULL
 	       : p->step == STEP_CREDENTIALS ? h->credentials != NULL
 	       : p->step == STEP_LOGIN	     ? h->logged_in != NULL
@@ -334,17 +419,24 @@ next_step(struct prober *p)
 	while (!has_step(p))
 		p->step++;
 	switch ((enum step)p->step) {
+	case STEP_TRIAL:
+		run(p, p->executor, p->executor->trial[0],
+		    p->executor->trial + 1);
+		break;
+	case STEP_READER:
+		try_reader(p, p->executor->reader);
+		break;
 	case STEP_VERSION:
-		run(p, p->program, p->harness->version);
+		run(p, p->executor, p->program, p->harness->version);
 		break;
 	case STEP_NEEDS:
-		run(p, p->program, p->harness->needs);
+		run(p, p->executor, p->program, p->harness->needs);
 		break;
 	case STEP_CREDENTIALS:
 		look_for_credentials(p);
 		break;
 	case STEP_LOGIN:
-		run(p, p->program, p->harness->logged_in);
+		run(p, p->executor, p->program, p->harness->logged_in);
 		break;
 	case STEP_URL:
 		ask_url(p);
@@ -385,7 +477,7 @@ prober_start(struct prober *p, const struct harness *harness,
 		return;
 	p->running = true;
 	p->too_late = false;
-	p->step = STEP_VERSION;
+	p->step = STEP_TRIAL;
 	p->version[0] = '\0';
 	p->harness = harness;
 	p->environment = environment;

@@ -33,6 +33,8 @@ struct prober {
 	char command[128];   /* of the step, as one would type it */
 	char last_line[256]; /* that the command has printed */
 	char version[MAX_NAME + 1];
+	char unfit[256]; /* why the executor's reader does not work, in its
+			  * own words; "": it does, or there is none */
 
 	/* MUST be set: what was found.  `detail` is NULL if it is ready. */
 	void (*found)(struct prober *, enum health, const char *detail);
@@ -51,6 +53,9 @@ void prober_start(struct prober *, const struct harness *, const char *program,
 /* Whether one of the files that show a login has been written since, in Unix
  * ms. */
 bool prober_login_changed(const struct prober *, uint64_t since);
+
+/* When the CLI has last renewed its login, in Unix ms; 0: not known. */
+uint64_t prober_login_renewed(const struct prober *);
 
 /* While it runs: which command has not answered, and for how long. */
 void prober_describe(const struct prober *, char *to, size_t size);

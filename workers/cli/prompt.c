@@ -1,7 +1,6 @@
 #include "workers/cli/prompt.h"
 
 #include "workers/cli/ignored.h"
-#include "workers/cli/mended_json.h"
 #include "workers/cli/message.h"
 #include "workers/cli/message_call.h"
 #include "workers/io/json.h"
@@ -25,6 +24,12 @@ const json_t *
 prompt_content(const struct prompt *p, size_t message)
 {
 	return json_object_get(json_array_get(p->messages, message), "content");
+}
+
+json_t *
+prompt_told(const struct prompt *p)
+{
+	return p->told ? p->told : p->messages;
 }
 
 static void
@@ -109,6 +114,7 @@ read_user(struct reader *r, json_t *parts, struct error *e)
 static bool
 read_assistant(struct reader *r, json_t *parts, struct error *e)
 {
+	json_array_clear(r->reading.strays);
 	message_calls(&r->reading, parts, r->message);
 	add_message(r->conversation, "assistant", parts);
 	if (json_array_size(parts))
@@ -116,15 +122,45 @@ read_assistant(struct reader *r, json_t *parts, struct error *e)
 	return true;
 }
 
+/* Where the last of them is told as text. */
+static void
+place_stray(struct reader *r)
+{
+	size_t strays = json_array_size(r->reading.strays);
+	size_t messages = json_array_size(r->conversation->messages);
+	json_t *stray = json_array_get(r->reading.strays, strays - 1);
+
+	if (strays && messages)
+		json_object_set_new(stray, "message",
+				    json_integer((json_int_t)messages - 1));
+}
+
+static bool
+is_stray(const struct prompt *p, size_t message)
+{
+	const json_t *stray;
+	size_t i;
+
+	json_array_foreach (p->strays, i, stray) {
+		const json_t *at = json_object_get(stray, "message");
+
+		if (at && json_integer_value(at) == (json_int_t)message)
+			return true;
+	}
+	return false;
+}
+
 static bool
 read_tool(struct reader *r, json_t *parts, struct error *e)
 {
 	json_t *result = message_result(&r->reading, parts, r->message);
 
-	if (is_result(json_array_get(result, 0)))
+	if (is_result(json_array_get(result, 0))) {
 		add_results(r->conversation, result);
-	else
+	} else {
 		add_message(r->conversation, "user", result);
+		place_stray(r);
+	}
 	json_decref(result);
 	return true;
 }
@@ -146,6 +182,8 @@ read_message(struct reader *r, struct error *e)
 	bool ok = false, known = false;
 
 	r->reading.is_assistants = role && !strcasecmp(role, "assistant");
+	r->reading.is_system = role && (!strcasecmp(role, "system") ||
+					!strcasecmp(role, "developer"));
 	for (size_t i = 0; role && i < sizeof roles / sizeof *roles; i++) {
 		if (strcasecmp(role, roles[i].name))
 			continue;
@@ -270,30 +308,24 @@ read_messages(struct prompt *p, const json_t *body,
 	if (ok && json_array_size(r.system))
 		p->system = parts_text(r.system, "\n\n", &p->system_len);
 	json_object_update(ignored, r.reading.ignored);
+	p->strays = json_incref(r.reading.strays);
 	json_decref(r.system);
 	reading_fini(&r.reading);
 	return ok;
 }
 
 bool
-prompt_read(struct prompt *p, struct str body,
+prompt_read(struct prompt *p, const json_t *body,
 	    const struct recipient *recipient, struct error *e)
 {
-	json_error_t why;
-	json_t *root = mended_json(body, &why), *ignored = json_object();
+	json_t *ignored = json_object();
 	bool ok;
 
 	memset(p, 0, sizeof *p);
-	ok = json_is_object(root) ||
-	     fail_with(e, ERR_INVALID, "the body is not JSON: %s",
-		       root ? "it is no object" : why.text);
-	if (ok) {
-		ignored_note(ignored, root);
-		ok = read_messages(p, root, recipient, ignored, e);
-	}
+	ignored_note(ignored, body);
+	ok = read_messages(p, body, recipient, ignored, e);
 	p->ignored = ignored_list(ignored);
 	json_decref(ignored);
-	json_decref(root);
 	if (!ok)
 		prompt_fini(p);
 	return ok;
@@ -305,6 +337,9 @@ prompt_fini(struct prompt *p)
 	free(p->system);
 	free(p->ignored);
 	json_decref(p->messages);
+	json_decref(p->told);
+	json_decref(p->strays);
+	json_decref(p->told_strays);
 	memset(p, 0, sizeof *p);
 }
 
@@ -337,12 +372,42 @@ prompt_history(const struct prompt *p)
 	return n;
 }
 
+/* Takes no results: they are given as such.  The caller json_decref()s it. */
+static json_t *
+without_results(const json_t *message)
+{
+	json_t *without = json_copy((json_t *)message), *parts = json_array();
+	json_t *part;
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, part)
+		if (!is_result(part))
+			json_array_append(parts, part);
+	json_object_set_new(without, "content", parts);
+	return without;
+}
+
+json_t *
+prompt_beside_results(const struct prompt *p)
+{
+	json_t *all = json_array();
+
+	for (size_t i = prompt_unanswered(p);
+	     i < json_array_size(p->messages) && i < p->ours; i++) {
+		const json_t *message = json_array_get(prompt_told(p), i);
+
+		if (!has_only_results(p, i) && !is_stray(p, i))
+			json_array_append_new(all, without_results(message));
+	}
+	return all;
+}
+
 json_t *
 prompt_begin(const struct prompt *p, size_t n)
 {
 	json_t *begin = n ? json_array() : NULL;
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append(begin, json_array_get(p->messages, i));
+		json_array_append(begin, json_array_get(prompt_told(p), i));
 	return begin;
 }

@@ -28,15 +28,24 @@ struct prompt {
 	char *system; /* NULL: none; may have NULs in it, hence: */
 	size_t system_len;
 	json_t *messages; /* as above */
-	bool goes_on;	  /* the last message is ours: the answer is to go on */
-	size_t ours;	  /* messages from here on are not in the caller's list
-			   * of user's messages; SIZE_MAX: all are */
+	json_t *told;	  /* the same, with files in the place of their paths;
+			   * NULL: there are none, or they were not read */
+	json_t *strays;	  /* results that are sent without their calls, behind
+			   * the last message of the assistant's; NULL or
+			   * empty: there are none */
+	json_t *told_strays; /* the same, as `told` is */
+	bool goes_on;  /* the last message is ours: the answer is to go on */
+	size_t ours;   /* messages from here on are not in the caller's list
+			* of user's messages; SIZE_MAX: all are */
 	char *ignored; /* fields that nobody honours: "n, seed"; NULL: none */
 };
 
-must_check bool prompt_read(struct prompt *, struct str body,
+must_check bool prompt_read(struct prompt *, const json_t *body,
 			    const struct recipient *, struct error *);
 void prompt_fini(struct prompt *);
+
+/* The messages as a harness can be told them: see attach.h.  Lent. */
+json_t *prompt_told(const struct prompt *);
 
 const json_t *prompt_content(const struct prompt *, size_t message);
 bool prompt_is_assistants(const struct prompt *, size_t message);
@@ -51,7 +60,12 @@ size_t prompt_unanswered(const struct prompt *);
  */
 size_t prompt_history(const struct prompt *);
 
-/* The first `n` messages, which the caller json_decref()s; NULL if n is 0. */
+/* What the user says behind the last answer beside results: messages, which the
+ * caller json_decref()s. */
+json_t *prompt_beside_results(const struct prompt *);
+
+/* The first `n` messages, as they are told, which the caller json_decref()s;
+ * NULL if n is 0. */
 json_t *prompt_begin(const struct prompt *, size_t n);
 
 /* A hash of the messages from `from` on: the same for the same messages. */

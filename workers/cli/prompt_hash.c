@@ -38,7 +38,7 @@ prompt_answer(const struct prompt *p, size_t message)
 static void
 add_asked(struct hash *h, const json_t *content)
 {
-	static const char *const fields[] = { "text", "data", "url" };
+	static const char *const fields[] = { "text", "data", "url", "path" };
 	const json_t *part;
 	size_t i;
 
@@ -87,8 +87,8 @@ static void
 add_part(struct hash *h, const json_t *part)
 {
 	static const char *const fields[] = {
-		"type",	     "id",  "name",	  "text",
-		"arguments", "url", "media_type", "data",
+		"type", "id",	      "name", "text", "arguments",
+		"url",	"media_type", "data", "path",
 	};
 	const json_t *content = json_object_get(part, "content"), *its;
 	size_t i;

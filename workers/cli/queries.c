@@ -8,7 +8,7 @@
 #define ROW                                                             \
 	"session, number, cli_id, system, cwd, model, permission_mode," \
 	" loads, n, asked, answer, position, turns, created_at,"        \
-	" last_used_at"
+	" last_used_at, options, prompt_tokens, has_caches"
 
 /* The row `d` of the file is what is known: nothing newer is in memory. */
 #define IS_CURRENT                                              \
@@ -31,11 +31,12 @@
 
 #define PAIR_WRITE_ROW(db)                                                \
 	"INSERT INTO " db ".conversations VALUES(?1, ?2, ?3, ?4, ?5, ?6," \
-	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"                      \
+	" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"       \
 	" ON CONFLICT(session, number) DO UPDATE SET cli_id = ?3,"        \
 	" system = ?4, cwd = ?5, model = ?6, permission_mode = ?7,"       \
 	" loads = ?8, n = ?9, asked = ?10, answer = ?11, position = ?12," \
-	" turns = ?13, last_used_at = ?15"
+	" turns = ?13, last_used_at = ?15, options = ?16,"                \
+	" prompt_tokens = ?17, has_caches = ?18"
 #define PAIR_DROP_CHECKPOINTS(db)                           \
 	"DELETE FROM " db ".checkpoints WHERE session = ?1" \
 	" AND number = ?2"                                  \

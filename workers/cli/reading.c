@@ -11,6 +11,7 @@ reading_init(struct reading *r, const struct recipient *recipient)
 	*r = (struct reading){ .recipient = *recipient,
 			       .ignored = json_object(),
 			       .open_calls = json_object(),
+			       .strays = json_array(),
 			       .ids = json_object() };
 }
 
@@ -19,6 +20,7 @@ reading_fini(struct reading *r)
 {
 	json_decref(r->ignored);
 	json_decref(r->open_calls);
+	json_decref(r->strays);
 	json_decref(r->ids);
 	*r = (struct reading){ 0 };
 }

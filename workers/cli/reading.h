@@ -16,7 +16,7 @@
 /* Who is to hear the messages. */
 struct recipient {
 	const char *name; /* of the harness */
-	unsigned can;	  /* its capabilities */
+	uint64_t can;	  /* its capabilities */
 };
 
 /* How far the reading of a request has come. */
@@ -24,10 +24,13 @@ struct reading {
 	struct recipient recipient;
 	json_t *ignored;    /* the names of what is passed over, as its keys */
 	json_t *open_calls; /* calls without a result so far, by their ids */
+	json_t *strays;	    /* results that belong to no call, behind the last
+			     * message of the assistant's, with their ids */
 	json_t *ids;	    /* how often each id has been given to a call */
 	size_t message;	    /* index of the message that is being read... */
-	bool is_assistants;
-	size_t part; /* ...and of the part of its content, if: */
+	bool is_assistants, is_system;
+	unsigned attachments; /* images and files so far, in all messages */
+	size_t part;	      /* ...and of the part of its content, if: */
 	bool in_part;
 };
 

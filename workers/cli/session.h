@@ -22,6 +22,8 @@ struct session {	 /* one conversation of a session */
 	struct terms terms;
 	struct checkpoint newest;
 	uint64_t turns;
+	uint64_t prompt_tokens; /* of its last prompt; 0: not known */
+	bool has_caches;	/* its vendor has told of tokens in a cache */
 	uint64_t created_at, last_used_at; /* Unix ms */
 	bool unsaved; /* it is known to this process only */
 };

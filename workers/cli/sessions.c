@@ -113,11 +113,14 @@ read_row(struct sqlite3_stmt *q, struct session *to)
 			.model = copy(text_at(q, 5)),
 			.permission_mode = copy(text_at(q, 6)),
 			.loads = copy(text_at(q, 7)),
+			.options = copy(text_at(q, 15)),
 		},
 		.turns = number_at(q, 12),
 		.created_at = number_at(q, 13),
 		.last_used_at = number_at(q, 14),
-		.unsaved = number_at(q, 15) != 0,
+		.prompt_tokens = number_at(q, 16),
+		.has_caches = number_at(q, 17) != 0,
+		.unsaved = number_at(q, 18) != 0,
 	};
 	read_checkpoint(q, 8, &to->newest);
 }
@@ -209,6 +212,9 @@ write_row(struct sessions *s, const struct session *row, enum place place)
 		bind_number(q, 13, row->turns);
 		bind_number(q, 14, row->created_at);
 		bind_number(q, 15, row->last_used_at);
+		bind_text(q, 16, str_of(t->options));
+		bind_number(q, 17, row->prompt_tokens);
+		bind_number(q, 18, row->has_caches);
 	}
 	return database_run(&s->database, WRITE_ROW + place);
 }
@@ -420,6 +426,7 @@ sessions_forget(struct sessions *s, const char *id)
 	if (d->disk == DISK_NONE ||
 	    (database_run(d, FORGET) != SQLITE_OK && !recover(s)))
 		note_forgotten(s, id);
+	database_scrub(d);
 	return was_there;
 }
 

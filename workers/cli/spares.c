@@ -11,14 +11,17 @@ is_spare(const struct conversation *c, bool kept)
 	return c->state == CONVERSATION_SPARE && c->kept == kept;
 }
 
+/* `place` may be NULL: anywhere. */
 static struct conversation *
-find_spare(struct pool *p, bool kept, const char *cwd)
+find_spare(struct pool *p, bool kept, const char *cwd,
+	   const struct executor *place)
 {
 	list_each (&p->conversations, n) {
 		struct conversation *c =
 			container_of(n, struct conversation, node);
 
-		if (is_spare(c, kept) && !strcmp(c->cwd, cwd))
+		if (is_spare(c, kept) && !strcmp(c->cwd, cwd) &&
+		    (!place || c->executor == place))
 			return c;
 	}
 	return NULL;
@@ -66,7 +69,7 @@ start_spare(struct pool *p, bool kept)
 						.spare = true };
 	struct error e = { 0 };
 
-	if (p->harness->shares ? !instance_ensure(p, &e)
+	if (p->harness->shares ? !instance_ensure(p, p->spare_cwd, &e)
 			       : !conversation_start(p, &plan, &e))
 		log_warn("a spare CLI could not be started: %s", e.text);
 }
@@ -75,6 +78,7 @@ static bool
 wants_spare(struct pool *p, bool kept)
 {
 	const struct harness_settings *s = &p->worker->harness;
+	struct error none;
 
 	if (!p->wants_spare[kept] || !s->spares ||
 	    !(p->harness->can & CAN_WARMTH) ||
@@ -83,6 +87,7 @@ wants_spare(struct pool *p, bool kept)
 	if (count_spares(p, kept) >= s->spares)
 		retire_spare_elsewhere(p, kept);
 	return p->program && !p->unfit.code &&
+	       executor_place(p->executor, NULL, &none) &&
 	       count_spares(p, kept) < s->spares &&
 	       free_memory() > s->min_free_mb;
 }
@@ -125,14 +130,24 @@ note_need(struct pool *p, const struct conversation_plan *plan)
 		start_later(p);
 }
 
+/* A spare was begun without any options. */
+static bool
+asks_for_more(const struct conversation_plan *plan, const struct harness *h)
+{
+	static const struct options none;
+
+	return plan->options &&
+	       !options_suit(&none, plan->options, h->binds, 0);
+}
+
 struct conversation *
 spares_take(struct pool *p, const struct conversation_plan *plan)
 {
 	struct conversation *c = NULL;
 
 	note_need(p, plan);
-	if (!p->harness->shares)
-		c = find_spare(p, plan->kept, plan->cwd);
+	if (!p->harness->shares && !asks_for_more(plan, p->harness))
+		c = find_spare(p, plan->kept, plan->cwd, plan->place);
 	if (c)
 		conversation_adopt(c, plan);
 	return c;

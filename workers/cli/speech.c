@@ -9,6 +9,7 @@
 #include "proto/utf8.h"
 #include "workers/cli/prompt.h"
 #include "workers/cli/pool.h"
+#include "workers/cli/structured.h"
 #include "workers/io/json_line.h"
 
 /* Hears a line of a process that is not shared. */
@@ -191,11 +192,42 @@ note_speech(struct conversation *c)
 	c->pool->spoke(c);
 }
 
+/* See structured.h. */
+static void
+hold_back(struct conversation *c, struct str s)
+{
+	struct error e = { 0 };
+
+	note_speech(c);
+	turn_holds(c->turn);
+	if (buf_add(&c->held, s, &e))
+		return;
+	fail_with(&e, ERR_TRUNCATED,
+		  "%s: the answer is to be JSON, and is larger than %d bytes",
+		  conversation_name(c), MAX_HELD_ANSWER);
+	conversation_abort(c, &e);
+}
+
+void
+conversation_structured(struct conversation *c, const json_t *json)
+{
+	auto_free char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (!speaks_for_turn(c) || !c->holds || !text)
+		return;
+	c->held.len = 0;
+	hold_back(c, str_of(text));
+}
+
 void
 conversation_text(struct conversation *c, struct str s)
 {
 	if (!speaks_for_turn(c)) {
 		keep_for_later(c, s);
+		return;
+	}
+	if (c->holds) {
+		hold_back(c, s);
 		return;
 	}
 	c->answer = answer_add(c->answer, s);
@@ -262,13 +294,72 @@ void
 conversation_finish(struct conversation *c, enum finish_reason reason,
 		    const struct usage *usage, const char *model)
 {
+	struct usage used = usage ? *usage : (struct usage){ 0 };
 	const struct outcome o = {
 		.reason = reason,
+		.usage = &used,
+		.model = model,
+	};
+
+	usage_settle(&used, (c->said_something ? TURN_SPOKE : 0) |
+				    (c->turn && c->turn->has_used_tools
+					     ? TURN_USED_TOOLS
+					     : 0));
+	conversation_event(c, ON_END, &o);
+}
+
+/* A call by the name that the caller has given its tool, and by an id that no
+ * other call has. */
+static void
+tell_call(struct conversation *c, json_t *call)
+{
+	auto_free char *uuid = new_uuid();
+	auto_free char *id = copy_format("call_%s", uuid);
+	auto_free char *text = NULL;
+	json_t *head;
+
+	json_object_set_new(call, "id", json_string(id));
+	head = json_pack("{s:s, s:O}", "id", id, "name",
+			 json_object_get(call, "name"));
+	text = json_dumps(head, JSON_COMPACT);
+	json_decref(head);
+	turn_call(c->turn, str_of(text), json_str(call, "arguments"));
+	json_object_del(call, "arguments");
+}
+
+static void
+tell_calls(struct conversation *c, json_t *calls)
+{
+	json_t *call;
+	size_t i;
+
+	note_speech(c);
+	if (c->held.len)
+		turn_text(c->turn, buf_str(&c->held));
+	json_array_foreach (calls, i, call)
+		tell_call(c, call);
+	json_decref(c->calls);
+	c->calls = json_incref(calls);
+}
+
+/* Of a turn that was stopped meanwhile nobody waits for the calls. */
+void
+conversation_park(struct conversation *c, json_t *calls,
+		  const struct usage *usage, const char *model)
+{
+	const struct outcome o = {
+		.reason = FINISH_TOOL_CALLS,
 		.usage = usage,
 		.model = model,
 	};
 
-	conversation_event(c, ON_END, &o);
+	if (speaks_for_turn(c)) {
+		tell_calls(c, calls);
+		conversation_event(c, ON_PARK, &o);
+	} else {
+		conversation_event(c, ON_END, &o);
+	}
+	json_decref(calls);
 }
 
 void
@@ -299,6 +390,13 @@ conversation_mark(struct conversation *c, const char *position)
 	mark = copy(str_of(position));
 	free((char *)c->position);
 	c->position = mark;
+}
+
+void
+conversation_acts(struct conversation *c)
+{
+	if (speaks_for_turn(c))
+		turn_holds(c->turn);
 }
 
 bool

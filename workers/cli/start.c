@@ -5,6 +5,7 @@
 #include "workers/cli/instance.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "proto/log.h"
 #include "proto/sweep.h"
@@ -81,7 +82,8 @@ on_line(struct program *cli, struct str line)
 /* The start of a process */
 
 static struct instance *
-instance_new(struct pool *p)
+instance_new(struct pool *p, struct executor *place, const char *workspace,
+	     const struct options *options)
 {
 	struct instance *inst = xcalloc(1, sizeof *inst);
 
@@ -89,14 +91,15 @@ instance_new(struct pool *p)
 	inst->state = p->harness->shares ? INSTANCE_STARTING : INSTANCE_UP;
 	inst->number = ++p->last_number;
 	inst->generation = p->generation;
-	inst->workspace = copy(str_of(p->workspace));
+	inst->workspace = copy(str_of(workspace));
 	list_init(&inst->conversations);
 	inst->began = inst->last_use = loop_now();
 	inst->name = p->worker->name;
-	inst->executor = p->executor;
-	inst->scratch = p->executor->scratch;
+	inst->executor = place;
+	inst->scratch = place->scratch;
 	inst->permission_mode = p->permission_mode;
 	inst->loads = p->loads;
+	options_copy(&inst->options, options);
 	inst->loop = &p->worker->loop;
 	inst->own = xcalloc(1, p->harness->instance_own + 1);
 	inst->program.heard = on_line;
@@ -128,7 +131,7 @@ run_program(struct instance *inst, struct conversation *c, struct error *e)
 {
 	struct pool *p = inst->pool;
 	struct words argv = { 0 }, env = { 0 };
-	struct spawn s = { .cwd = c ? c->cwd : p->workspace,
+	struct spawn s = { .cwd = c ? c->cwd : inst->workspace,
 			   .death_signal = SIGKILL };
 	bool ok;
 
@@ -138,13 +141,29 @@ run_program(struct instance *inst, struct conversation *c, struct error *e)
 	       : p->harness->instance_command(inst, &argv, &env, e);
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env.ptr;
-	ok = ok && program_start(&inst->program, p->executor, &p->worker->loop,
-				 &s, e);
+	ok = ok && program_start(&inst->program, inst->executor,
+				 &p->worker->loop, &s, e);
 	words_fini(&argv);
 	words_fini(&env);
 	instance_event(inst, ok ? INSTANCE_ON_START : INSTANCE_ON_NO_START,
 		       NULL);
 	return ok;
+}
+
+static void
+log_start(const struct instance *inst, const char *session)
+{
+	const struct executor *x = inst->executor;
+	char where[32];
+
+	if (x->number)
+		snprintf(where, sizeof where, "slot %u", x->number(x));
+	else
+		snprintf(where, sizeof where, "pid %d",
+			 (int)inst->program.process.pid);
+	log_info("CLI %ju: %s started%s%s", (uintmax_t)inst->number, where,
+		 session ? " for session " : "",
+		 session ? log_quote(str_of(session)) : "");
 }
 
 static void
@@ -160,28 +179,26 @@ take_place(struct conversation *c, struct instance *inst)
 bool
 instance_start_for(struct conversation *c, struct error *e)
 {
-	struct instance *inst = instance_new(c->pool);
+	static const struct options none;
+	struct instance *inst =
+		instance_new(c->pool, c->executor, c->cwd, &none);
 
 	take_place(c, inst);
-	if (run_program(inst, c, e)) {
-		log_info("CLI %ju: pid %d started%s%s", (uintmax_t)inst->number,
-			 (int)inst->program.process.pid,
-			 c->session ? " for session " : "",
-			 c->session ? log_quote(str_of(c->session)) : "");
-		return true;
-	}
-	return false;
+	if (!run_program(inst, c, e))
+		return false;
+	log_start(inst, c->session);
+	return true;
 }
 
 static struct instance *
-start_shared(struct pool *p, struct error *e)
+start_shared(struct pool *p, struct executor *place, const char *workspace,
+	     const struct options *options, struct error *e)
 {
-	struct instance *inst = instance_new(p);
+	struct instance *inst = instance_new(p, place, workspace, options);
 
 	if (!run_program(inst, NULL, e))
 		return NULL;
-	log_info("CLI %ju: pid %d started", (uintmax_t)inst->number,
-		 (int)inst->program.process.pid);
+	log_start(inst, NULL);
 	if (p->harness->instance_handshake)
 		p->harness->instance_handshake(inst);
 	if (instance_is_idle(inst))
@@ -191,8 +208,20 @@ start_shared(struct pool *p, struct error *e)
 	return NULL;
 }
 
+/* Where a process runs that is to hold conversations in the directory.  One
+ * that may only read has none but theirs. */
+static const char *
+workspace_for(const struct pool *p, const char *cwd,
+	      const struct options *options)
+{
+	return p->executor->one_directory || options->mode == MODE_SAFE
+		       ? cwd
+		       : p->workspace;
+}
+
 static struct instance *
-with_room(struct pool *p)
+with_room(struct pool *p, const struct executor *place, const char *workspace,
+	  const struct options *options)
 {
 	size_t most = p->harness->shares;
 
@@ -201,7 +230,10 @@ with_room(struct pool *p)
 	list_each (&p->instances, n) {
 		struct instance *inst = container_of(n, struct instance, node);
 
-		if (instance_takes_turns(inst) &&
+		if (instance_takes_turns(inst) && inst->executor == place &&
+		    !strcmp(inst->workspace, workspace) &&
+		    options_suit(&inst->options, options,
+				 p->harness->process_binds, 0) &&
 		    inst->conversations.len < most &&
 		    inst->joined < MAX_CONVERSATIONS)
 			return inst;
@@ -209,13 +241,30 @@ with_room(struct pool *p)
 	return NULL;
 }
 
+/* One that has room, or a new one; NULL on failure. */
+static struct instance *
+shared_for(struct pool *p, struct executor *place, const char *cwd,
+	   const struct options *wanted, struct error *e)
+{
+	struct options options;
+	const char *workspace;
+	struct instance *inst;
+
+	options_pick(&options, wanted, p->harness->process_binds);
+	workspace = workspace_for(p, cwd, &options);
+	inst = with_room(p, place, workspace, &options);
+	if (!inst)
+		inst = start_shared(p, place, workspace, &options, e);
+	options_fini(&options);
+	return inst;
+}
+
 bool
 instance_join(struct conversation *c, struct error *e)
 {
-	struct instance *inst = with_room(c->pool);
+	struct instance *inst =
+		shared_for(c->pool, c->executor, c->cwd, &c->options, e);
 
-	if (!inst)
-		inst = start_shared(c->pool, e);
 	if (!inst)
 		return false;
 	take_place(c, inst);
@@ -223,7 +272,9 @@ instance_join(struct conversation *c, struct error *e)
 }
 
 bool
-instance_ensure(struct pool *p, struct error *e)
+instance_ensure(struct pool *p, const char *cwd, struct error *e)
 {
-	return with_room(p) || start_shared(p, e);
+	struct executor *place = executor_place(p->executor, NULL, e);
+
+	return place && shared_for(p, place, cwd, NULL, e);
 }

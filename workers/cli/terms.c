@@ -13,6 +13,7 @@ terms_copy(struct terms *to, const struct terms *from)
 		.model = copy(str_of(from->model)),
 		.permission_mode = copy(str_of(from->permission_mode)),
 		.loads = copy(str_of(from->loads)),
+		.options = copy(str_of(from->options)),
 	};
 }
 
@@ -24,6 +25,7 @@ terms_fini(struct terms *t)
 	free(t->model);
 	free(t->permission_mode);
 	free(t->loads);
+	free(t->options);
 	memset(t, 0, sizeof *t);
 }
 
@@ -44,5 +46,6 @@ terms_hash(const struct terms *t)
 	add_text(&hash, str_of(t->model));
 	add_text(&hash, str_of(t->permission_mode));
 	add_text(&hash, str_of(t->loads));
+	add_text(&hash, str_of(t->options));
 	return hash_value(&hash);
 }

@@ -17,7 +17,8 @@ struct terms {
 	char *cwd;
 	char *model;
 	char *permission_mode;
-	char *loads; /* which of the user's own files the CLI loads */
+	char *options; /* as struct options has its text */
+	char *loads;   /* which of the user's own files the CLI loads */
 };
 
 /* `to` is overwritten, not freed. */

@@ -46,7 +46,7 @@ end_text(struct transcript *t)
 }
 
 static bool
-add_image(void *to, const json_t *part, struct error *e)
+add_part(void *to, const json_t *part, struct error *e)
 {
 	struct transcript *t = to;
 
@@ -80,8 +80,10 @@ add_call(void *to, const json_t *part, struct error *e)
 
 static const struct part_handlers in_a_result = {
 	.text = add_text,
-	.image = add_image,
-	.image_url = add_image,
+	.image = add_part,
+	.image_url = add_part,
+	.file = add_part,
+	.path = add_part,
 };
 
 static bool
@@ -100,8 +102,10 @@ add_result(void *to, const json_t *part, struct error *e)
 
 static const struct part_handlers in_a_history = {
 	.text = add_text,
-	.image = add_image,
-	.image_url = add_image,
+	.image = add_part,
+	.image_url = add_part,
+	.file = add_part,
+	.path = add_part,
 	.call = add_call,
 	.result = add_result,
 };
@@ -163,6 +167,8 @@ static const struct part_handlers in_a_question = {
 	.text = keep_part,
 	.image = keep_part,
 	.image_url = keep_part,
+	.file = keep_part,
+	.path = keep_part,
 	.call = tell_call,
 	.result = tell_result,
 };
@@ -258,7 +264,7 @@ transcript_text(const json_t *all)
 	size_t i;
 
 	json_array_foreach (all, i, part) {
-		if (!strcmp(text_in(part, "type"), "image")) {
+		if (strcmp(text_in(part, "type"), "text") != 0) {
 			buf_fini(&text);
 			return NULL;
 		}

@@ -21,11 +21,11 @@ value_at(const json_t *object, const char *name)
 static struct amount
 read_amount(const json_t *object, const char *name)
 {
-	json_int_t n;
+	const json_t *value = name ? value_at(object, name) : NULL;
+	json_int_t n = json_integer_value(value);
 
-	if (!name)
+	if (!json_is_integer(value))
 		return (struct amount){ 0 };
-	n = json_integer_value(value_at(object, name));
 	if (n < 0)
 		n = 0;
 	return amount_of((uint64_t)n < MAX_TOKENS ? (uint64_t)n : MAX_TOKENS);
@@ -40,8 +40,8 @@ add(struct amount *sum, struct amount more)
 		sum->count = MAX_TOKENS;
 }
 
-void
-usage_read(struct usage *sum, const json_t *object, const struct usage_names *n)
+static struct usage
+usage_in(const json_t *object, const struct usage_names *n)
 {
 	struct usage u = {
 		.input = read_amount(object, n->input),
@@ -51,15 +51,45 @@ usage_read(struct usage *sum, const json_t *object, const struct usage_names *n)
 		.reasoning = read_amount(object, n->reasoning),
 	};
 
-	if (!json_is_object(object))
-		return;
-	if (n->caches_are_apart) {
+	if (n->caches_are_apart && u.input.is_known) {
 		add(&u.input, u.cached);
 		add(&u.input, u.written);
 	}
-	if (n->reasoning_is_apart)
+	if (n->reasoning_is_apart && u.output.is_known)
 		add(&u.output, u.reasoning);
+	return u;
+}
+
+static void
+note_prompt(struct usage *sum, const struct usage *request)
+{
+	if (!request->input.is_known)
+		return;
+	sum->last = (struct prompt_tokens){
+		.all = request->input,
+		.cached = request->cached,
+	};
+	if (!sum->first.all.is_known)
+		sum->first = sum->last;
+}
+
+void
+usage_read(struct usage *sum, const json_t *object, const struct usage_names *n)
+{
+	struct usage u = usage_in(object, n);
+
 	usage_add(sum, &u);
+	if (!n->is_sum)
+		note_prompt(sum, &u);
+}
+
+void
+usage_read_prompt(struct usage *sum, const json_t *object,
+		  const struct usage_names *n)
+{
+	struct usage u = usage_in(object, n);
+
+	note_prompt(sum, &u);
 }
 
 void
@@ -70,6 +100,35 @@ usage_add(struct usage *sum, const struct usage *more)
 	add(&sum->written, more->written);
 	add(&sum->output, more->output);
 	add(&sum->reasoning, more->reasoning);
+}
+
+static struct amount
+sum_of(struct amount a, struct amount b)
+{
+	if (!a.is_known || !b.is_known)
+		return (struct amount){ 0 };
+	add(&a, b);
+	return a;
+}
+
+struct usage
+usage_of_both(const struct usage *a, const struct usage *b)
+{
+	struct usage u = {
+		.input = sum_of(a->input, b->input),
+		.cached = sum_of(a->cached, b->cached),
+		.written = sum_of(a->written, b->written),
+		.output = sum_of(a->output, b->output),
+		.reasoning = sum_of(a->reasoning, b->reasoning),
+		.cost_source = b->cost_source,
+		.first = a->first,
+		.last = b->last,
+	};
+
+	if (a->cost.is_known && b->cost.is_known &&
+	    a->cost.count + b->cost.count <= MAX_COST_NANODOLLARS)
+		u.cost = amount_of(a->cost.count + b->cost.count);
+	return u;
 }
 
 static struct amount
@@ -92,6 +151,55 @@ usage_since(const struct usage *now, const struct usage *before)
 	};
 }
 
+static void
+forget_zero(struct amount *a)
+{
+	if (!a->count)
+		*a = (struct amount){ 0 };
+}
+
+static void
+forget_tokens(struct usage *u)
+{
+	*u = (struct usage){ .cost = u->cost, .cost_source = u->cost_source };
+}
+
+void
+usage_settle(struct usage *u, unsigned facts)
+{
+	if ((facts & TURN_SPOKE) && u->output.is_known && !u->output.count)
+		forget_tokens(u); /* no words are for nothing */
+	if (!u->input.count) {	  /* no model is asked without a prompt */
+		forget_zero(&u->input);
+		forget_zero(&u->cached);
+		forget_zero(&u->written);
+		forget_zero(&u->output);
+		forget_zero(&u->reasoning);
+	}
+	forget_zero(&u->cost);
+	if (!u->cost.is_known)
+		u->cost_source = NULL;
+	if (!u->first.all.is_known && !(facts & TURN_USED_TOOLS))
+		u->first = u->last =
+			(struct prompt_tokens){ u->input, u->cached };
+	if (!u->first.all.count)
+		u->first = (struct prompt_tokens){ 0 };
+	if (!u->last.all.count)
+		u->last = (struct prompt_tokens){ 0 };
+}
+
+void
+usage_add_cost(struct usage *u, struct amount cost, const char *source)
+{
+	if (!cost.is_known)
+		return;
+	u->cost.is_known = true;
+	u->cost.count += cost.count;
+	if (u->cost.count > MAX_COST_NANODOLLARS)
+		u->cost.count = MAX_COST_NANODOLLARS;
+	u->cost_source = source;
+}
+
 struct amount
 usage_dollars(double dollars)
 {
@@ -102,6 +210,13 @@ usage_dollars(double dollars)
 	if (nano >= (double)MAX_COST_NANODOLLARS)
 		return amount_of(MAX_COST_NANODOLLARS);
 	return amount_of((uint64_t)(nano + 0.5));
+}
+
+struct amount
+usage_read_dollars(const json_t *value)
+{
+	return usage_dollars(json_is_number(value) ? json_number_value(value)
+						   : -1);
 }
 
 enum finish_reason

@@ -16,6 +16,8 @@ static const struct {
 	{ "item/started", codex_on_item_started },
 	{ "item/completed", codex_on_item_completed },
 	{ "thread/tokenUsage/updated", codex_on_usage },
+	{ "rawResponseItem/completed", codex_on_raw_item },
+	{ "rawResponse/completed", codex_on_raw_response },
 	{ "model/rerouted", codex_on_rerouted },
 	{ "error", codex_on_error },
 	{ "turn/started", codex_on_turn_started },
@@ -48,8 +50,6 @@ static const char *const none_of_ours[] = {
 	"model/verification",
 	"modelProvider/authRecoveryCompleted",
 	"modelProvider/authRecoveryStarted",
-	"rawResponse/completed",
-	"rawResponseItem/completed",
 	"remoteControl/status/changed",
 	"serverRequest/resolved",
 	"skills/changed",
@@ -126,7 +126,8 @@ asked(struct instance *inst, const json_t *id, const char *method,
       const json_t *params)
 {
 	struct codex_agent *s = inst->own;
-	bool may = !strcmp(inst->permission_mode, "danger-full-access");
+	bool may = inst->options.mode != MODE_SAFE &&
+		   !strcmp(inst->permission_mode, "danger-full-access");
 
 	for (size_t i = 0; i < sizeof approvals / sizeof *approvals; i++)
 		if (!strcmp(method, approvals[i].method)) {
@@ -136,6 +137,9 @@ asked(struct instance *inst, const json_t *id, const char *method,
 						 : approvals[i].no));
 			return;
 		}
+	if (!strcmp(method, "item/tool/call") &&
+	    codex_on_call(inst, id, params))
+		return;
 	if (!strcmp(method, "mcpServer/elicitation/request")) {
 		rpc_answer(&s->rpc, id,
 			   json_pack("{s:s}", "action", "decline"));
@@ -169,6 +173,7 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 		words_add(argv, "-c");
 		words_add(argv, settings[i]);
 	}
+	codex_safe_arguments(inst, argv);
 	if (inst->loads == LOADS_EVERYTHING)
 		return true;
 	words_add(argv, "-c");
@@ -236,27 +241,40 @@ static const char *const version[] = { "--version", NULL };
 static const char *const needs[] = { "app-server", "--help", NULL };
 static const char *const models[] = { "default", NULL };
 
+static const char *const renewed[] = { "$CODEX_HOME/auth.json",
+				       "~/.codex/auth.json", NULL };
+
+enum { LOGIN_DAYS = 8 /* then Codex renews it */ };
+
 /* Codex can hold more threads, but a crash ends all that share a process. */
 enum { MOST_THREADS = 16 };
 
 static const struct harness harness = {
 	.tested = "0.169.0",
 	.can = CODEX_CAN,
+	.takes = &profile_takes[CODEX_TAKES],
 	.own = sizeof(struct codex),
 	.may_see = may_see,
 	.permission_modes = permission_modes,
 	.loads = LOADS_NOTHING | LOADS_EVERYTHING,
 	.version = version,
 	.log_in = "run codex login",
+	.renewed = renewed,
+	.login_ms = LOGIN_DAYS * DAY_MS,
 	.needs = needs,
 	.fallback = &codex_exec,
 	.handshake = codex_greet,
+	.efforts = CODEX_EFFORTS,
+	.takes_format = codex_takes_format,
+	.keeps_tools = true,
 	.say = codex_say,
+	.answer = codex_answer,
 	.interrupt = codex_interrupt,
 	.interrupt_own = codex_interrupt_own,
 	.clear = codex_clear,
 	.models = models,
 	.shares = MOST_THREADS,
+	.process_binds = BINDS_MODE,
 	.instance_own = sizeof(struct codex_agent),
 	.instance_command = instance_command,
 	.instance_handshake = instance_handshake,

@@ -7,7 +7,13 @@
  *   thread.c    a conversation is opened, and closed
  *   rollout.c   whether a thread's file has lost the end of a turn
  *   settings.c  the settings of a conversation
+ *   profile.c   what of them a profile forbids
+ *   servers.c   the MCP servers of the caller's
+ *   safe.c      the mode hosted-safe
+ *   tools.c     the caller's tools
  *   model.c     which models there are, and which one a turn means
+ *   effort.c    how long the model may think
+ *   structured.c  an answer that is to be JSON
  *   input.c     messages as Codex reads them
  *   turn.c      a turn is said, stopped, and ends
  *   items.c     the answer of a turn
@@ -55,6 +61,8 @@ struct codex {
 	uint64_t instructions; /* a hash of our system prompt */
 	char provider[MAX_NAME + 1];
 	char *default_model; /* NULL: not known */
+	char *effort;	     /* the thread's; NULL: none is named */
+	char *usual_effort;  /* of the settings; NULL: none is named */
 	char *model;	     /* the thread's; NULL: not known */
 
 	/* Of the turn. */
@@ -64,14 +72,25 @@ struct codex {
 	char turn[MAX_CODEX_ID + 1];  /* "": not told yet */
 	json_t *input;		      /* that waits to be sent; or NULL */
 	char *asked_model;	      /* the turn's */
+	enum effort asked_effort;     /* the turn's */
 	char *answering;	      /* who answers instead; or NULL */
 	unsigned retries;	      /* it has told of */
 	json_t *items;		      /* what was heard of each item, by id */
 	char reasoning[2 * MAX_CODEX_ID]; /* the item whose reasoning is being
 					     said */
 	bool has_text, has_reasoning;
-	struct usage usage;	  /* of all requests of the turn */
-	json_int_t thread_tokens; /* as told last; 0: not told */
+	json_t *calls;	  /* of the caller's tools that wait for a result, each
+			   * with its "request"; or NULL */
+	bool is_parked;	  /* they were told */
+	bool is_raw;	  /* the thread tells the vendor's answers as they are:
+			   */
+	json_t *expected; /* ids of the calls of them in the answer under way,
+			   * in order; or NULL... */
+	bool is_complete; /* ...which has ended */
+	struct timer settle; /* until the calls that have come are told */
+	struct conversation *caller; /* whose timer that is */
+	struct usage usage;	     /* of all requests of the turn */
+	json_int_t thread_tokens;    /* as told last; 0: not told */
 
 	json_t *commands; /* of the thread that run now, by id */
 };
@@ -104,6 +123,40 @@ bool codex_rollout_is_cut(struct executor *, const char *path,
 /* settings.c: params of thread/start and thread/resume. */
 json_t *codex_settings(const struct conversation *);
 
+/* profile.c: the settings that a profile makes stricter. */
+void codex_add_rules(const struct conversation *, json_t *settings);
+const char *codex_sandbox(const struct conversation *);
+
+/* safe.c: what holds a process, and a thread, to the mode hosted-safe: adds to
+ * the params of a request to open it, and to the settings in them; whether
+ * Codex has said what that needs. */
+void codex_safe_arguments(const struct instance *, struct words *argv);
+void codex_add_safe(const struct conversation *, json_t *params,
+		    json_t *settings);
+must_check bool codex_can_be_safe(const struct conversation *, struct error *);
+
+/* servers.c: whether their names are free; needs the answer to config/read. */
+must_check bool codex_check_servers(const struct conversation *,
+				    struct error *);
+
+/* The servers as settings; NULL: there are none.  Whether the answer to a
+ * request to open a thread says that one of them did not start, and that error.
+ */
+json_t *codex_servers(const struct conversation *);
+bool codex_has_failed_for_server(const struct conversation *,
+				 const json_t *error, struct error *);
+
+/* tools.c: in the parameters of a thread; in its settings. */
+void codex_add_tools(const struct conversation *, json_t *params);
+void codex_set_up_tools(const struct conversation *, json_t *settings);
+bool codex_on_call(struct instance *, const json_t *id, const json_t *params);
+void codex_on_raw_item(struct conversation *, const json_t *params);
+void codex_on_raw_response(struct conversation *, const json_t *params);
+
+/* Forgets all calls. */
+void codex_drop_calls(struct conversation *);
+void codex_answer(struct conversation *);
+
 /* thread.c */
 void codex_greet(struct conversation *);
 void codex_close(struct conversation *);
@@ -127,6 +180,7 @@ void codex_read_model(const json_t *providers, const char *id, char **provider,
  * answer to skills/list or NULL; whether the input must become an item for
  * that.  Then the history as items, and an item of an input.
  */
+char *codex_image_url(const json_t *part); /* the caller frees it */
 json_t *codex_input(const struct conversation *);
 bool codex_may_name_skills(const json_t *input);
 json_t *codex_make_inert(json_t *input, const json_t *skills, bool *as_item);
@@ -143,7 +197,23 @@ void codex_on_turn_started(struct conversation *, const json_t *params);
 void codex_on_turn_completed(struct conversation *, const json_t *params);
 void codex_on_error(struct conversation *, const json_t *params);
 void codex_on_usage(struct conversation *, const json_t *params);
+void codex_add_usage(struct codex *, const json_t *breakdown);
 void codex_on_rerouted(struct conversation *, const json_t *params);
+
+/* effort.c: what the answer that opened the thread says; whether the model of
+ * the turn takes what is asked for; says so in turn/start. */
+enum {
+	CODEX_EFFORTS = EFFORT_BIT(EFFORT_NONE) | EFFORT_BIT(EFFORT_MINIMAL) |
+			EFFORT_BIT(EFFORT_LOW) | EFFORT_BIT(EFFORT_MEDIUM) |
+			EFFORT_BIT(EFFORT_HIGH) | EFFORT_BIT(EFFORT_XHIGH)
+};
+void codex_note_effort(struct codex *, const json_t *opened);
+must_check bool codex_choose_effort(struct conversation *, struct error *);
+void codex_add_effort(struct codex *, json_t *params);
+
+/* structured.c: whether a turn can say what its answer must be; says so. */
+bool codex_takes_format(const struct options *);
+void codex_add_format(const struct conversation *, json_t *params);
 
 /* items.c */
 void codex_on_text(struct conversation *, const json_t *params);

@@ -30,8 +30,8 @@ input_text(const json_t *text)
 
 /* Of a part, or of an input of Codex's: Codex takes data: URLs only.  The
  * caller frees it. */
-static char *
-url_of(const json_t *part)
+char *
+codex_image_url(const json_t *part)
 {
 	const char *url = json_text(part, "url");
 
@@ -44,10 +44,12 @@ url_of(const json_t *part)
 static bool
 input_image(void *input, const json_t *part, struct error *e)
 {
-	auto_free char *url = url_of(part);
+	auto_free char *url = codex_image_url(part);
 
-	json_array_append_new(
-		input, json_pack("{s:s, s:s}", "type", "image", "url", url));
+	json_array_append_new(input,
+			      json_pack("{s:s, s:s, s:O*}", "type", "image",
+					"url", url, "detail",
+					json_object_get(part, "detail")));
 	return true;
 }
 
@@ -213,9 +215,10 @@ struct message {
 static json_t *
 image_content(const json_t *part)
 {
-	auto_free char *url = url_of(part);
+	auto_free char *url = codex_image_url(part);
 
-	return json_pack("{s:s, s:s}", "type", "input_image", "image_url", url);
+	return json_pack("{s:s, s:s, s:O*}", "type", "input_image", "image_url",
+			 url, "detail", json_object_get(part, "detail"));
 }
 
 static bool

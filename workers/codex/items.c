@@ -169,10 +169,6 @@ static const struct tool {
 	  "mcp_tool_call",
 	  { "server", "tool", "arguments" },
 	  { "result", "error" } },
-	{ "dynamicToolCall",
-	  "dynamic_tool_call",
-	  { "tool", "arguments" },
-	  { "contentItems", "status" } },
 	{ "collabAgentToolCall",
 	  "collab_tool_call",
 	  { "tool", "prompt" },
@@ -182,12 +178,18 @@ static const struct tool {
 	{ "imageGeneration", "image_generation", { "prompt" }, { "status" } },
 };
 
-/* Items that are neither text nor tools, or that also come in another form. */
+/* Items that are neither text nor tools, or that also come in another form, as
+ * calls of the caller's tools do. */
 static const char *const other_items[] = {
-	"userMessage",	      "hookPrompt",
-	"functionCallOutput", "plan",
-	"subAgentActivity",   "sleep",
-	"enteredReviewMode",  "exitedReviewMode",
+	"dynamicToolCall",
+	"userMessage",
+	"hookPrompt",
+	"functionCallOutput",
+	"plan",
+	"subAgentActivity",
+	"sleep",
+	"enteredReviewMode",
+	"exitedReviewMode",
 	"contextCompaction",
 };
 

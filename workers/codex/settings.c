@@ -32,7 +32,8 @@ is_known(const json_t *projects, struct str cwd)
 static json_t *
 trust_in(const struct conversation *c, const struct codex *own)
 {
-	bool nothing = c->instance->loads == LOADS_NOTHING;
+	bool nothing = c->instance->loads == LOADS_NOTHING ||
+		       c->options.mode == MODE_SAFE;
 
 	if (!nothing && (!strcmp(c->permission_mode, "read-only") ||
 			 is_known(json_object_get(own->config, "projects"),
@@ -88,10 +89,13 @@ add_patience(const struct codex *c, json_t *settings)
 static json_t *
 settings_for(const struct conversation *c, const struct codex *own)
 {
-	json_t *settings = json_pack("{s:i, s:o*}", "thread_unload_delay_secs",
-				     0, "projects", trust_in(c, own));
+	json_t *settings = json_pack(
+		"{s:i, s:o*, s:o*}", "thread_unload_delay_secs", 0, "projects",
+		trust_in(c, own), "mcp_servers", codex_servers(c));
 
 	add_patience(own, settings);
+	codex_add_rules(c, settings);
+	codex_set_up_tools(c, settings);
 	if (c->instance->loads != LOADS_NOTHING)
 		return settings;
 	json_object_set_new(settings, "project_doc_max_bytes", json_integer(0));
@@ -122,15 +126,27 @@ instructions_for(const struct conversation *c, const struct codex *own)
 	return text;
 }
 
+/* A thread keeps what it was begun with unless it is told another: and there is
+ * no word for Codex's own. */
+static const char *
+base_for(const struct conversation *c)
+{
+	return c->resumed && c->drops_instead ? "" : c->instead;
+}
+
 /* There are no approvals: what the sandbox does not allow fails, and the model
  * is told so. */
 json_t *
 codex_settings(const struct conversation *c)
 {
 	const struct codex *own = c->own;
+	json_t *settings = settings_for(c, own);
+	json_t *params = json_pack(
+		"{s:s, s:s, s:s, s:o, s:s*, s:o*}", "cwd", c->cwd,
+		"approvalPolicy", "never", "sandbox", codex_sandbox(c),
+		"config", settings, "baseInstructions", base_for(c),
+		"developerInstructions", instructions_for(c, own));
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o*}", "cwd", c->cwd,
-			 "approvalPolicy", "never", "sandbox",
-			 c->permission_mode, "config", settings_for(c, own),
-			 "developerInstructions", instructions_for(c, own));
+	codex_add_safe(c, params, settings);
+	return params;
 }

@@ -167,6 +167,7 @@ note_thread(struct conversation *c, const json_t *result)
 		 provider ? provider : "");
 	free(own->model);
 	own->model = copy(model);
+	codex_note_effort(own, result);
 	own->is_running = status && !strcmp(status, "active");
 	return !c->resumed || !c->position || own->is_forked ||
 	       read_position(c, result);
@@ -202,6 +203,10 @@ on_refused(struct conversation *c, const json_t *error)
 
 	if (((struct codex *)c->own)->is_forked)
 		unsubscribe(codex_rpc(c), c->cli_id);
+	if (codex_has_failed_for_server(c, error, &e)) {
+		conversation_fail(c, &e);
+		return;
+	}
 	if (is_lost(c, error)) {
 		conversation_lost(c);
 		return;
@@ -287,6 +292,7 @@ open_thread(struct conversation *c)
 
 	if (!c->resumed) {
 		add_model(c, c->own, params);
+		codex_add_tools(c, params);
 		json_object_set_new(params, "ephemeral",
 				    json_boolean(!c->kept));
 		ask_for_thread(c, "thread/start", params);
@@ -331,6 +337,10 @@ when_read(struct conversation *c)
 		fail_with(&e, ERR_LOGIN,
 			  "codex: not logged in: run codex "
 			  "login");
+		conversation_fail(c, &e);
+		return;
+	}
+	if (!codex_can_be_safe(c, &e) || !codex_check_servers(c, &e)) {
 		conversation_fail(c, &e);
 		return;
 	}
@@ -439,6 +449,9 @@ codex_clear(struct conversation *c)
 	json_decref(own->input);
 	json_decref(own->items);
 	json_decref(own->commands);
+	codex_drop_calls(c);
+	free(own->effort);
+	free(own->usual_effort);
 	free(own->default_model);
 	free(own->model);
 	free(own->asked_model);

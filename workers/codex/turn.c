@@ -21,6 +21,13 @@ forget_turn(struct codex *c)
 	c->usage = (struct usage){ 0 };
 }
 
+static void
+begin_turn(struct conversation *c)
+{
+	forget_turn(c->own);
+	codex_drop_calls(c);
+}
+
 /* Ends the turn, and frees what belongs to it. */
 static void
 end_turn(struct conversation *c, const struct error *e)
@@ -70,6 +77,8 @@ start_turn(struct conversation *c)
 	if (own->asked_model && !is_same)
 		json_object_set_new(params, "model",
 				    json_string(own->asked_model));
+	codex_add_effort(own, params);
+	codex_add_format(c, params);
 	rpc_ask(codex_rpc(c), "turn/start", params, on_asked, c);
 }
 
@@ -156,8 +165,8 @@ codex_say(struct conversation *c)
 	struct codex *own = c->own;
 	struct error e = { 0 };
 
-	forget_turn(own);
-	if (!choose_model(c, &e)) {
+	begin_turn(c);
+	if (!choose_model(c, &e) || !codex_choose_effort(c, &e)) {
 		conversation_fail(c, &e);
 		return;
 	}
@@ -228,7 +237,7 @@ begin_alone(struct conversation *c, const char *id)
 
 	if (!own->is_open)
 		return;
-	forget_turn(own);
+	begin_turn(c);
 	own->is_alone = true;
 	snprintf(own->turn, sizeof own->turn, "%s", id);
 	conversation_speaks_alone(c);
@@ -265,10 +274,8 @@ codex_on_turn_started(struct conversation *c, const json_t *params)
 		codex_stop_turn(c);
 }
 
-/* Each request of a turn is told with its own tokens and the sum of the thread.
- * If the sum has not grown, the request was told before. */
 void
-codex_on_usage(struct conversation *c, const json_t *params)
+codex_add_usage(struct codex *own, const json_t *breakdown)
 {
 	static const struct usage_names names = {
 		.input = "inputTokens",
@@ -277,15 +284,24 @@ codex_on_usage(struct conversation *c, const json_t *params)
 		.output = "outputTokens",
 		.reasoning = "reasoningOutputTokens",
 	};
+
+	usage_read(&own->usage, breakdown, &names);
+}
+
+/* Each request of a turn is told with its own tokens and the sum of the thread.
+ * If the sum has not grown, the request was told before. */
+void
+codex_on_usage(struct conversation *c, const json_t *params)
+{
 	struct codex *own = c->own;
 	const json_t *usage = json_object_get(params, "tokenUsage");
 	json_int_t all = json_integer_value(json_object_get(
 		json_object_get(usage, "total"), "totalTokens"));
 
-	if (all == own->thread_tokens)
+	if (all == own->thread_tokens || own->is_raw)
 		return;
 	own->thread_tokens = all;
-	usage_read(&own->usage, json_object_get(usage, "last"), &names);
+	codex_add_usage(own, json_object_get(usage, "last"));
 }
 
 void

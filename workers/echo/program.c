@@ -44,9 +44,9 @@ struct manner {
 	int64_t delay;	      /* ms before each delta */
 	int64_t silent_after; /* deltas, then nothing more, ever */
 	int64_t crash_after;  /* deltas, then abort() */
-	int64_t truncate_after;	  /* deltas, then exit(0) */
-	int64_t fail;		  /* with this status */
-	int64_t think, tool, pid; /* 1: yes */
+	int64_t truncate_after;		     /* deltas, then exit(0) */
+	int64_t fail;			     /* with this status */
+	int64_t think, tool, pid, uncounted; /* 1: yes */
 };
 
 static const struct {
@@ -66,6 +66,7 @@ static const struct {
 	{ "think", offsetof(struct manner, think), 1 },
 	{ "tool", offsetof(struct manner, tool), 1 },
 	{ "pid", offsetof(struct manner, pid), 1 },
+	{ "uncounted", offsetof(struct manner, uncounted), 1 },
 };
 
 struct echo {
@@ -270,7 +271,7 @@ read_manner(struct manner *m, const char *model, struct str *wrong)
 {
 	struct str left = str_of(model), word;
 
-	*m = (struct manner){ -1, -1, 0, -1, -1, -1, -1, 0, 0, 0 };
+	*m = (struct manner){ -1, -1, 0, -1, -1, -1, -1, 0, 0, 0, 0 };
 	while (left.ptr && str_word(&left, &word)) {
 		if (str_is(word, "oneline"))
 			m->chunks = 1;
@@ -385,11 +386,15 @@ say_all(struct echo *e, const struct manner *m, struct str text)
 }
 
 static void
-finish(struct echo *e, uint64_t asked, uint64_t answered)
+finish(struct echo *e, const struct manner *m, uint64_t asked,
+       uint64_t answered)
 {
-	say(e,
-	    json_pack("{s:s, s:{s:I, s:I}}", "type", "done", "usage", "input",
-		      (json_int_t)asked, "output", (json_int_t)answered));
+	json_t *usage = json_pack("{s:I, s:I}", "input", (json_int_t)asked,
+				  "output", (json_int_t)answered);
+
+	if (m->uncounted > 0)
+		json_object_clear(usage);
+	say(e, json_pack("{s:s, s:o}", "type", "done", "usage", usage));
 	flush(e);
 }
 
@@ -421,7 +426,7 @@ answer(struct echo *e, const struct manner *m, const json_t *messages)
 		last_text(messages, &text);
 	say_extras(e, m);
 	if (say_all(e, m, buf_str(&text)))
-		finish(e, count_words(buf_str(&asked)),
+		finish(e, m, count_words(buf_str(&asked)),
 		       count_words(buf_str(&text)));
 	else
 		say_error(e, 499, "interrupted");

@@ -3,16 +3,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <glob.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/sweep.h"
+#include "workers/executor/below.h"
 #include "workers/executor/cwd.h"
 #include "workers/needs.h"
 
 #define CONVERSATION_ENDING ".jsonl"
+#define EXTENSION_ENDING ".mjs"
 #define UNFINISHED_ENDING ".new"
 
 static void
@@ -110,10 +113,18 @@ match(struct executor *x, const char *directory, const char *pattern,
 	globfree(&found);
 }
 
+/* What a CLI has put in the place of a file must not make us wait for it. */
 static int
 open_to_read(struct executor *x, const char *path)
 {
-	return open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
 }
 
 static bool
@@ -170,6 +181,22 @@ remove_file(struct executor *x, const char *path)
 	(void)unlink(path);
 }
 
+static int
+remove_entry(const char *path, const struct stat *st, int type,
+	     struct FTW *where)
+{
+	(void)remove(path);
+	return 0;
+}
+
+static void
+remove_tree(struct executor *x, const char *path)
+{
+	enum { MOST_OPEN = 16 /* directories at once */ };
+
+	(void)nftw(path, remove_entry, MOST_OPEN, FTW_DEPTH | FTW_PHYS);
+}
+
 static bool
 ends_with(const char *name, const char *ending)
 {
@@ -178,18 +205,23 @@ ends_with(const char *name, const char *ending)
 	return len > of_ending && !strcmp(name + len - of_ending, ending);
 }
 
-/* Removes the files of conversations that an earlier process of this worker had
- * no time to remove. */
-static void
-clear_scratch(const char *path)
+void
+host_clear_scratch(const char *path)
 {
 	DIR *d = opendir(path);
 	struct dirent *entry;
 
-	while (d && (entry = readdir(d)))
-		if (ends_with(entry->d_name, CONVERSATION_ENDING) ||
-		    ends_with(entry->d_name, UNFINISHED_ENDING))
-			(void)unlinkat(dirfd(d), entry->d_name, 0);
+	while (d && (entry = readdir(d))) {
+		auto_free char *whole =
+			copy_format("%s/%s", path, entry->d_name);
+
+		if (ends_with(entry->d_name, PROFILE_ENDING))
+			remove_tree(NULL, whole);
+		else if (ends_with(entry->d_name, CONVERSATION_ENDING) ||
+			 ends_with(entry->d_name, EXTENSION_ENDING) ||
+			 ends_with(entry->d_name, UNFINISHED_ENDING))
+			(void)unlink(whole);
+	}
 	if (d)
 		closedir(d);
 }
@@ -205,10 +237,12 @@ const struct executor host_executor = {
 	.look = look,
 	.match = match,
 	.open = open_to_read,
+	.open_below = below_open,
 	.write = write_file,
 	.make_directory = make_directory,
 	.link = link_to,
 	.remove = remove_file,
+	.remove_tree = remove_tree,
 };
 
 struct executor *
@@ -218,6 +252,6 @@ host_new(const char *scratch)
 
 	*x = host_executor;
 	x->scratch = copy(str_of(scratch));
-	clear_scratch(scratch);
+	host_clear_scratch(scratch);
 	return x;
 }

@@ -53,7 +53,8 @@ note_tools(struct factory *f, const json_t *message)
 	json_array_foreach (json_object_get(message, "content"), i, block) {
 		const char *type = json_text(block, "type");
 
-		if (type && !strcmp(type, "tool_use"))
+		if (type && !strcmp(type, "tool_use") &&
+		    !factory_hear_client_call(f, block))
 			block_tool_use(&f->paragraphs, f->conversation, block);
 	}
 }
@@ -94,11 +95,12 @@ static void
 on_tool_result(struct factory *f, const json_t *n)
 {
 	bool is_error = json_is_true(json_object_get(n, "isError"));
+	const char *id = json_text(n, "toolUseId");
 
-	if (is_heard(f))
+	if (is_heard(f) && !factory_hear_client_result(f, id))
 		conversation_tool(f->conversation,
-				  json_pack("{s:s?, s:O?, s:b}", "id",
-					    json_text(n, "toolUseId"), "result",
+				  json_pack("{s:s?, s:O?, s:b}", "id", id,
+					    "result",
 					    json_object_get(n, "content"),
 					    "is_error", is_error));
 }
@@ -152,6 +154,7 @@ finish(struct factory *f, const json_t *n)
 		.output = "outputTokens",
 		.reasoning = "thinkingTokens",
 		.caches_are_apart = true,
+		.is_sum = true,
 	};
 	struct usage usage = { 0 };
 	struct error why = { 0 };
@@ -165,6 +168,8 @@ finish(struct factory *f, const json_t *n)
 	json_decref(f->preface);
 	f->preface = NULL;
 	usage_read(&usage, json_object_get(n, "tokenUsage"), &names);
+	if (!usage.reasoning.count) /* with most vendors it does not count it */
+		usage.reasoning = (struct amount){ 0 };
 	conversation_finish(f->conversation, FINISH_STOP, &usage,
 			    f->model[0] ? f->model : NULL);
 }
@@ -218,8 +223,8 @@ static const struct {
 	{ "tool_progress_update", NULL },
 };
 
-static void
-on_notification(struct factory *f, const json_t *n)
+void
+factory_hear(struct factory *f, const json_t *n)
 {
 	const char *type = json_text(n, "type");
 	size_t i;
@@ -228,7 +233,7 @@ on_notification(struct factory *f, const json_t *n)
 	     i++) {
 		if (strcmp(type, notifications[i].type) != 0)
 			continue;
-		if (notifications[i].hear)
+		if (notifications[i].hear && !factory_keep(f, type, n))
 			notifications[i].hear(f, n);
 		return;
 	}
@@ -247,7 +252,7 @@ factory_told(struct instance *inst, const char *method, const json_t *params)
 	if (strcmp(method, "droid.session_notification") != 0)
 		instance_unknown(inst, "method", method);
 	else if (!session || !strcmp(session, f->conversation->cli_id))
-		on_notification(f, json_object_get(params, "notification"));
+		factory_hear(f, json_object_get(params, "notification"));
 }
 
 void
@@ -257,11 +262,12 @@ factory_asked(struct instance *inst, const json_t *id, const char *method,
 	struct factory *f = factory_of(inst);
 
 	if (!strcmp(method, "droid.request_permission")) {
+		bool may = factory_allows(f->conversation) ||
+			   factory_is_of_server(f->conversation, params);
+
 		rpc_answer(&f->rpc, id,
 			   json_pack("{s:s}", "selectedOption",
-				     factory_allows(f->conversation)
-					     ? "proceed_once"
-					     : "cancel"));
+				     may ? "proceed_once" : "cancel"));
 	} else if (!strcmp(method, "droid.ask_user")) {
 		rpc_answer(&f->rpc, id,
 			   json_pack("{s:b, s:[]}", "cancelled", 1, "answers"));

@@ -72,7 +72,7 @@ command(struct conversation *c, struct words *argv, struct words *env,
 			       .told = factory_told,
 			       .asked = factory_asked };
 	rpc_init(&f->rpc, c->instance);
-	return true;
+	return factory_add_settings(c, env, e);
 }
 
 /* A conversation is opened */
@@ -105,6 +105,8 @@ note_models(struct factory *f, const json_t *result)
 		if (id && (custom || f->has_login))
 			json_object_set_new(f->models, id,
 					    json_boolean(!blind));
+		if (id)
+			factory_note_efforts(f, id, model);
 	}
 }
 
@@ -146,7 +148,39 @@ on_history_taken(void *whom, const json_t *result, const json_t *error)
 	if (error)
 		fail_to_open(c, json_text(error, "message"));
 	else
-		become_ready(c->own);
+		factory_await_servers(c, become_ready);
+}
+
+/* All that it is told, in the place of what it says itself.  The caller
+ * json_decref()s it. */
+static json_t *
+whole_system(const struct conversation *c)
+{
+	struct buf all = BUF_INIT(strlen(c->instead) + 2 + c->system_len);
+	json_t *text;
+
+	buf_put(&all, str_of(c->instead));
+	if (c->system_len)
+		buf_put(&all, STR("\n\n"));
+	buf_put(&all, (struct str){ c->system, c->system_len });
+	text = json_stringn(all.ptr, all.len);
+	buf_fini(&all);
+	return text;
+}
+
+/* Without a system prompt in the place of droid's, it is told as any other. */
+static json_t *
+system_as_text(const struct conversation *c)
+{
+	json_t *whole, *part;
+
+	if (!c->instead)
+		return transcript_system(c);
+	whole = whole_system(c);
+	part = json_pack("{s:s, s:s++}", "type", "text", "text", "<system>\n",
+			 json_string_value(whole), "\n</system>\n\n");
+	json_decref(whole);
+	return part;
 }
 
 /* A session keeps the system prompt that it was begun with; a different one is
@@ -154,17 +188,18 @@ on_history_taken(void *whom, const json_t *result, const json_t *error)
 static void
 check_system(struct factory *f, const json_t *settings)
 {
+	const struct conversation *c = f->conversation;
 	const json_t *its = json_object_get(
 		json_object_get(settings, "systemPrompt"), "append");
 	struct str has = { json_string_value(its), json_string_length(its) };
 	json_t *part;
 
-	if (f->conversation->knows_system)
+	if (c->knows_system || (c->instead && !c->resumed))
 		return;
-	if (str_eq(has, (struct str){ f->conversation->system,
-				      f->conversation->system_len }))
+	if (!c->instead &&
+	    str_eq(has, (struct str){ c->system, c->system_len }))
 		return;
-	part = transcript_system(f->conversation);
+	part = system_as_text(c);
 	if (!part)
 		return;
 	if (!f->preface)
@@ -183,6 +218,7 @@ on_opened(struct conversation *c, const json_t *result)
 	f->default_model = copy(str_of(json_text(settings, "modelId")));
 	f->said_model = copy(str_of(f->default_model));
 	note_models(f, result);
+	factory_note_effort(f, settings);
 	check_system(f, settings);
 }
 
@@ -207,7 +243,7 @@ on_begun(void *whom, const json_t *result, const json_t *error)
 				json_incref(message),
 				i + 1 == n ? on_history_taken : NULL, c);
 		if (!n)
-			become_ready(f);
+			factory_await_servers(c, become_ready);
 	}
 	json_decref(messages);
 }
@@ -227,9 +263,11 @@ on_loaded(void *whom, const json_t *result, const json_t *error)
 	} else {
 		on_opened(c, result);
 		rpc_ask(&f->rpc, "droid.update_session_settings",
-			json_pack("{s:s}", "autonomyLevel", c->permission_mode),
+			json_pack("{s:s, s:o}", "autonomyLevel",
+				  factory_autonomy(c), "restrictToolIds",
+				  factory_tools(c)),
 			NULL, c);
-		become_ready(f);
+		factory_await_servers(c, become_ready);
 	}
 }
 
@@ -251,9 +289,13 @@ has_tools(const json_t *messages)
 static json_t *
 old_message(const json_t *message, json_t *blocks)
 {
-	return json_pack("{s:s, s:O, s:s, s:b}", "text", "", "content", blocks,
-			 "role", json_text(message, "role"), "skipAgentLoop",
-			 1);
+	json_t *old = json_pack("{s:s}", "text", "");
+
+	factory_set_content(old, blocks);
+	json_object_set_new(old, "role",
+			    json_string(json_text(message, "role")));
+	json_object_set_new(old, "skipAgentLoop", json_true());
+	return old;
 }
 
 /* The history is passed on message by message if droid knows all parts in it,
@@ -289,13 +331,16 @@ begin(struct conversation *c)
 {
 	struct factory *f = c->own;
 	json_t *params = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "machineId", OUR_NAME,
-		"cwd", c->cwd, "sessionId", c->cli_id, "title", OUR_NAME,
-		"interactionMode", "auto", "autonomyLevel", c->permission_mode,
-		"autoRejectPermissionRequests", !factory_allows(c));
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "machineId",
+		OUR_NAME, "cwd", c->cwd, "sessionId", c->cli_id, "title",
+		OUR_NAME, "interactionMode", "auto", "autonomyLevel",
+		factory_autonomy(c), "autoRejectPermissionRequests",
+		!factory_allows(c), "restrictToolIds", factory_tools(c));
 	struct error e = { 0 };
 
-	if (c->system)
+	if (c->instead)
+		json_object_set_new(params, "systemPrompt", whole_system(c));
+	else if (c->system)
 		json_object_set_new(
 			params, "systemPrompt",
 			json_pack("{s:s, s:s, s:o}", "type", "preset", "preset",
@@ -306,6 +351,7 @@ begin(struct conversation *c)
 		conversation_fail(c, &e);
 		return;
 	}
+	factory_add_servers(c, params);
 	rpc_ask(&f->rpc, "droid.initialize_session", params, on_begun, c);
 }
 
@@ -313,16 +359,17 @@ static void
 handshake(struct conversation *c)
 {
 	struct factory *f = c->own;
+	json_t *params;
 
 	if (!c->resumed) {
 		begin(c);
 		return;
 	}
-	rpc_ask(&f->rpc, "droid.load_session",
-		json_pack("{s:s, s:i, s:b}", "sessionId", c->cli_id,
-			  "messageLimit", 1, "autoRejectPermissionRequests",
-			  !factory_allows(c)),
-		on_loaded, c);
+	params = json_pack("{s:s, s:i, s:b}", "sessionId", c->cli_id,
+			   "messageLimit", 1, "autoRejectPermissionRequests",
+			   !factory_allows(c));
+	factory_add_servers(c, params);
+	rpc_ask(&f->rpc, "droid.load_session", params, on_loaded, c);
 }
 
 /* A line with half a surrogate pair is no valid JSON, and rpc.c would pass it
@@ -379,8 +426,14 @@ clear(struct conversation *c)
 	free(f->default_model);
 	free(f->said_model);
 	json_decref(f->models);
+	json_decref(f->efforts);
+	free(f->effort);
+	free(f->usual_effort);
 	json_decref(f->preface);
 	json_decref(f->waiting);
+	json_decref(f->client_calls);
+	json_decref(f->kept);
+	factory_drop_settings(c);
 	memset(f, 0, sizeof *f);
 }
 
@@ -400,6 +453,8 @@ static const char *const permission_modes[] = { "high", "medium", "low", "off",
 static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
+enum { MAX_SHOWN = 39000 /* of 40000, with words of droid's own */ };
+
 /*
  * The list of models shows whether droid can work: for the user's own models
  * (customModels in ~/.factory/settings.json) it needs no login.  droid has no
@@ -408,6 +463,8 @@ static const char *const models[] = { "default", NULL };
 const struct harness factory = {
 	.tested = "0.225.2",
 	.can = FACTORY_CAN,
+	.takes = &profile_takes[FACTORY_TAKES],
+	.efforts = ANY_EFFORT,
 	.own = sizeof(struct factory),
 	.instance_own = sizeof(struct conversation *),
 	.environment = environment,
@@ -420,6 +477,11 @@ const struct harness factory = {
 	.command = command,
 	.handshake = handshake,
 	.say = factory_say,
+	.park = factory_park,
+	.max_result = MAX_SHOWN,
+	.answer = factory_answer,
+	.binds = BINDS_TOOLS | BINDS_OWN_TOOLS,
+	.tools_by_mcp = true,
 	.interrupt = factory_interrupt,
 	.line = line,
 	.clear = clear,

@@ -3,7 +3,10 @@
  * factory - Factory's droid, over JSON-RPC on its stdin
  *
  *   factory.c   the process is started, and a conversation opened
+ *   servers.c   the MCP servers of the caller's
+ *   tools.c     the tools of the caller's
  *   turn.c      a turn is said: the model, the messages
+ *   effort.c    how long the model may think
  *   events.c    what droid tells, and what it asks for
  *   failure.c   what its failures mean
  *
@@ -23,18 +26,27 @@ enum { MAX_UUID = 36 };
 struct factory {
 	struct rpc rpc;
 	struct conversation *conversation;
-	char *home;	     /* of the CLI; NULL: it has none */
-	bool has_login;	     /* for the models that its vendor hosts */
-	json_t *models;	     /* id: whether it can see images */
-	char *default_model; /* droid's own choice; or NULL */
-	char *said_model;    /* the model that is set; NULL: none */
-	json_t *preface;     /* parts before the first message; or NULL */
-	json_t *waiting;     /* the message that waits for the model; or NULL */
+	char *home;		  /* of the CLI; NULL: it has none */
+	bool has_login;		  /* for the models that its vendor hosts */
+	json_t *models;		  /* id: whether it can see images */
+	json_t *efforts;	  /* id: what it takes, and what is usual */
+	char *effort;		  /* of the session; NULL: not known */
+	char *usual_effort;	  /* of the default model; NULL: not known */
+	const char *asked_effort; /* the turn's; NULL: whatever it is */
+	char *default_model;	  /* droid's own choice; or NULL */
+	char *said_model;	  /* the model that is set; NULL: none */
+	json_t *preface;	  /* parts before the first message; or NULL */
+	json_t *waiting; /* the message that waits for the model; or NULL */
 	char turn[MAX_UUID + 1];      /* our id of the turn's message */
 	char model[MAX_MODEL];	      /* who answers */
 	struct paragraphs paragraphs; /* of this turn */
-	bool has_said;	  /* the message under way has said something */
-	struct error why; /* why we have stopped the turn */
+	bool has_said;	      /* the message under way has said something */
+	json_t *client_calls; /* ids of calls of the caller's tools; or NULL */
+	bool is_parked;	      /* the turn waits for their results... */
+	json_t *kept;	      /* ...and this was heard meanwhile; or NULL */
+	char *settings; /* the file of those for this process alone; or NULL */
+	void (*then)(struct factory *); /* once the servers are there */
+	struct error why;		/* why we have stopped the turn */
 	char words[MAX_ERROR_TEXT]; /* droid's words for what went wrong; or ""
 				     */
 };
@@ -45,14 +57,53 @@ extern const struct harness factory;
 void factory_say(struct conversation *);
 void factory_interrupt(struct conversation *);
 
-/* Appends droid's blocks for parts that are text or images. */
+/* What a message to droid says, from the blocks of factory_blocks(). */
+void factory_set_content(json_t *message, const json_t *blocks);
+
+/* Appends droid's blocks for parts that are text, images or files. */
 must_check bool factory_blocks(json_t *blocks, const json_t *parts,
 			       struct error *e);
 
-/* events.c */
+/* safe.c: what droid may do without asking, and the only tools that it has:
+ * none in the list, if it has all. */
+const char *factory_autonomy(const struct conversation *);
+json_t *factory_tools(const struct conversation *);
+
+/* safe.c: writes settings for this process alone: what keeps droid from running
+ * what is not ours, and how long it waits for the caller's tools; and removes
+ * them. */
+bool factory_add_settings(const struct conversation *, struct words *env,
+			  struct error *);
+void factory_drop_settings(struct conversation *);
+
+/* events.c; what a notification tells. */
 void factory_told(struct instance *, const char *method, const json_t *params);
 void factory_asked(struct instance *, const json_t *id, const char *method,
 		   const json_t *params);
+void factory_hear(struct factory *, const json_t *notification);
+
+/*
+ * tools.c: whether a call, or the id of a result, is of a tool of the caller's,
+ * and is heard; harness->park and harness->answer; whether a notification is
+ * kept until the results are there.
+ */
+bool factory_hear_client_call(struct factory *, const json_t *block);
+bool factory_hear_client_result(struct factory *, const char *id);
+void factory_park(struct conversation *, json_t *calls);
+void factory_answer(struct conversation *);
+bool factory_keep(struct factory *, const char *type, const json_t *);
+
+/* servers.c: what a server is called in droid; its entry in droid's settings.
+ * Adds the servers to the parameters of a session that is opened.
+ * Then `then` is called, once droid has told which of them it has found, or
+ * conversation_fail().  Whether a request for a permission is about their tools
+ * alone. */
+const char *factory_server_name(const char *name);
+json_t *factory_server_settings(const json_t *server);
+void factory_add_servers(const struct conversation *, json_t *params);
+void factory_await_servers(struct conversation *,
+			   void (*then)(struct factory *));
+bool factory_is_of_server(const struct conversation *, const json_t *params);
 
 /* failure.c: why a turn failed that ended for `reason`. */
 void factory_explain(const struct factory *, const char *reason,
@@ -69,5 +120,15 @@ struct factory *factory_of(struct instance *);
 static inline bool
 factory_allows(const struct conversation *c)
 {
-	return !strcmp(c->permission_mode, "high");
+	return c->options.mode != MODE_SAFE &&
+	       !strcmp(c->permission_mode, "high");
 }
+
+/* effort.c: what droid says of a model, and of a session; whether the turn's
+ * model takes what is asked for; what droid must be told, NULL: nothing. */
+void factory_note_efforts(struct factory *, const char *id,
+			  const json_t *model);
+void factory_note_effort(struct factory *, const json_t *settings);
+must_check bool factory_choose_effort(const struct conversation *,
+				      const char *model, struct error *);
+const char *factory_take_effort(struct factory *);

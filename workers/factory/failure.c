@@ -36,6 +36,7 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 		.words = f->words,
 	};
 	enum error_code code = failure_code(&table, &failure);
+	bool is_safe = f->conversation->options.mode == MODE_SAFE;
 	const char *words = f->words[0] ? f->words
 			    : reason	? reason
 					: "no reason given";
@@ -43,10 +44,10 @@ factory_explain(const struct factory *f, const char *reason, struct error *e)
 	if (code == ERR_CANCELLED)
 		fail_with(e, code, "cancelled");
 	else if (reason && !strcmp(reason, "permission_rejected"))
-		fail_with(e, code,
-			  "factory: it may not do that with the permission "
-			  "mode %s",
-			  f->conversation->permission_mode);
+		fail_with(e, code, "factory: it may not do that %s %s",
+			  is_safe ? "in the mode" : "with the permission mode",
+			  is_safe ? mode_name(MODE_SAFE)
+				  : f->conversation->permission_mode);
 	else
 		failure_tell(e, code, &table, str_of(words));
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "workers/cli/file.h"
 #include "workers/cli/transcript.h"
 
 /*
@@ -37,13 +38,58 @@ say_image(void *blocks, const json_t *part, struct error *e)
 	return true;
 }
 
+/* As a block for now: see factory_set_content(). */
+static bool
+say_file(void *blocks, const json_t *part, struct error *e)
+{
+	json_array_append_new(blocks,
+			      json_pack("{s:s, s:{s:s, s:O, s:O, s:O*}}",
+					"type", "document", "source", "type",
+					"base64", "mediaType",
+					json_object_get(part, "media_type"),
+					"data", json_object_get(part, "data"),
+					"name", json_object_get(part, "name")));
+	return true;
+}
+
 bool
 factory_blocks(json_t *blocks, const json_t *parts, struct error *e)
 {
 	static const struct part_handlers handlers = { .text = part_append,
-						       .image = say_image };
+						       .image = say_image,
+						       .file = say_file };
 
 	return parts_say(parts, &handlers, blocks, e);
+}
+
+/*
+ * Documents are not among the blocks of a message but have a list of their own.
+ * Each leaves its name where it stood.
+ */
+void
+factory_set_content(json_t *message, const json_t *blocks)
+{
+	json_t *content = json_array(), *files = json_array(), *block;
+	size_t i;
+
+	json_array_foreach ((json_t *)blocks, i, block) {
+		json_t *source = json_object_get(block, "source");
+		const char *name = json_text(source, "name");
+		json_t *mark;
+
+		if (strcmp(json_text(block, "type"), "document") != 0) {
+			json_array_append(content, block);
+			continue;
+		}
+		json_array_append(files, source);
+		mark = file_text(str_of(name ? name : "document.pdf"),
+				 STR("It is attached to this message."));
+		json_array_append_new(content, mark);
+	}
+	json_object_set_new(message, "content", content);
+	if (json_array_size(files))
+		json_object_set(message, "files", files);
+	json_decref(files);
 }
 
 static bool
@@ -123,12 +169,13 @@ send(struct conversation *c, json_t *blocks)
 {
 	struct factory *f = c->own;
 	auto_free char *id = new_uuid();
+	json_t *message;
 
 	snprintf(f->turn, sizeof f->turn, "%s", id);
-	rpc_ask(&f->rpc, "droid.add_user_message",
-		json_pack("{s:s, s:s, s:o}", "messageId", f->turn, "text", "",
-			  "content", blocks),
-		on_taken, c);
+	message = json_pack("{s:s, s:s}", "messageId", f->turn, "text", "");
+	factory_set_content(message, blocks);
+	json_decref(blocks);
+	rpc_ask(&f->rpc, "droid.add_user_message", message, on_taken, c);
 }
 
 static void
@@ -148,7 +195,8 @@ on_model_set(void *whom, const json_t *result, const json_t *error)
 	}
 	json_decref(blocks);
 	free(f->said_model);
-	f->said_model = NULL;
+	free(f->effort);
+	f->said_model = f->effort = NULL;
 	fail_with(&why, ERR_NO_MODEL, "factory: %s",
 		  json_text(error, "message"));
 	conversation_fail(c, &why);
@@ -161,6 +209,10 @@ begin_turn(struct factory *f)
 	f->has_said = false;
 	f->why = (struct error){ 0 };
 	f->words[0] = f->turn[0] = f->model[0] = '\0';
+	f->is_parked = false;
+	json_decref(f->client_calls);
+	json_decref(f->kept);
+	f->client_calls = f->kept = NULL;
 }
 
 /* Takes `blocks`. */
@@ -169,17 +221,30 @@ say_with_model(struct conversation *c, const char *model, json_t *blocks)
 {
 	struct factory *f = c->own;
 
+	bool is_same =
+		!model || (f->said_model && !strcmp(model, f->said_model));
+	const char *effort;
+
 	begin_turn(f);
-	if (!model || (f->said_model && !strcmp(model, f->said_model))) {
+	if (!is_same && f->asked_effort) { /* another model has another */
+		free(f->effort);
+		f->effort = NULL;
+	}
+	effort = factory_take_effort(f);
+	if (is_same && !effort) {
 		send(c, blocks);
 		return;
 	}
-	free(f->said_model);
-	f->said_model = copy(str_of(model));
+	if (!is_same) {
+		free(f->said_model);
+		f->said_model = copy(str_of(model));
+	}
 	json_decref(f->waiting);
 	f->waiting = blocks;
 	rpc_ask(&f->rpc, "droid.update_session_settings",
-		json_pack("{s:s}", "modelId", model), on_model_set, c);
+		json_pack("{s:s*, s:s*}", "modelId", is_same ? NULL : model,
+			  "reasoningEffort", effort),
+		on_model_set, c);
 }
 
 void
@@ -189,7 +254,8 @@ factory_say(struct conversation *c)
 	json_t *blocks = blocks_of(c, &e);
 	const char *model = wanted_model(c);
 
-	if (blocks && check_model(c->own, model, blocks, &e)) {
+	if (blocks && check_model(c->own, model, blocks, &e) &&
+	    factory_choose_effort(c, model, &e)) {
 		say_with_model(c, model, blocks);
 		return;
 	}
@@ -214,7 +280,8 @@ factory_interrupt(struct conversation *c)
 	json_decref(f->waiting);
 	f->waiting = NULL;
 	free(f->said_model);
-	f->said_model = NULL;
+	free(f->effort);
+	f->said_model = f->effort = NULL;
 	fail_with(&e, ERR_CANCELLED, "cancelled");
 	conversation_fail(c, &e);
 }

@@ -27,7 +27,8 @@ struct http_call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct http_request request; /* its strings are no longer valid */
-	char *host;		     /* for messages */
+	char *host;		     /* or the socket's path: for messages */
+	bool is_local;		     /* the server has a socket file */
 	struct buf to_send, body;
 	struct lines lines;
 	struct error refusal; /* why we have broken it off; ERR_NONE: not */
@@ -92,12 +93,25 @@ on_bytes(char *ptr, size_t one, size_t len, void *owner)
 
 /* The result */
 
+/* curl does not say why it can't connect to a socket file. */
+static const char *
+words_of(const struct http_call *c)
+{
+	const char *words = NULL;
+	long error_number = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error_number);
+	if (c->is_local && error_number)
+		words = strerrordesc_np((int)error_number);
+	if (!words && c->words[0] && utf8_valid(str_of(c->words)))
+		words = c->words;
+	return words ? words : curl_easy_strerror(c->result);
+}
+
 static bool
 explain(const struct http_call *c, struct error *e)
 {
-	bool has_words = c->words[0] && utf8_valid(str_of(c->words));
-	const char *words =
-		has_words ? c->words : curl_easy_strerror(c->result);
+	const char *words = words_of(c);
 
 	if (c->refusal.code)
 		return fail_with(e, c->refusal.code, "%s: %s", c->host,
@@ -276,7 +290,8 @@ call_new(struct http *h, const struct http_request *r)
 
 	c->http = h;
 	c->request = *r;
-	c->host = host_of(r->url);
+	c->is_local = r->socket_path != NULL;
+	c->host = c->is_local ? copy(str_of(r->socket_path)) : host_of(r->url);
 	c->body = BUF_INIT(MAX_BODY);
 	c->lines = LINES_INIT(MAX_LINE);
 	c->easy = curl_easy_init();
@@ -294,6 +309,7 @@ http_ask(struct http *h, const struct http_request *r)
 	set_password(c, r);
 	set_method(c, r);
 	SET(c->easy, CURLOPT_URL, r->url);
+	SET(c->easy, CURLOPT_UNIX_SOCKET_PATH, r->socket_path);
 	SET(c->easy, CURLOPT_HTTPHEADER, c->headers);
 	SET(c->easy, CURLOPT_TIMEOUT_MS, (long)r->deadline_ms);
 	list_append(&h->calls, &c->node);

@@ -2,8 +2,9 @@
 /*
  * http - requests to an HTTP server on this machine, in the loop
  *
- * For CLIs that are servers.  libcurl does the work; nothing blocks, and no
- * proxy is used.  A request that fails is told to `done` with the reason.
+ * For servers that are CLIs, or that have a socket file.  libcurl does the
+ * work; nothing blocks, and no proxy is used.  A request that fails is told to
+ * `done` with the reason.
  */
 #include "proto/buf.h"
 #include "proto/error.h"
@@ -15,6 +16,7 @@ struct http_call;
 struct http_request {
 	const char *method; /* "GET" */
 	const char *url;
+	const char *socket_path; /* connects there; NULL: to the URL's host */
 	const char *user, *password; /* NULL: none; basic authentication */
 	struct str body;	     /* copied; JSON; empty: none */
 	uint64_t deadline_ms;	     /* of the whole answer; 0: none */

@@ -50,7 +50,8 @@ on_failure(struct conversation *c, const json_t *error)
 	struct opencode *o = c->own;
 
 	/* A content filter ends the answer; that is no failure. */
-	if (text_is(json_text(error, "name"), "ContentFilterError"))
+	if (text_is(json_text(error, "name"), "ContentFilterError") ||
+	    structured_is_missing(c, error))
 		return;
 	if (!o->is_stopping && !o->failure.code)
 		opencode_explain(error, &o->failure);
@@ -91,6 +92,7 @@ on_message(struct conversation *c, const json_t *about)
 		on_new_message(c, info, id);
 	if (strcmp(id, o->assistant))
 		return;
+	structured_hear(o, info);
 	if (json_object_get(info, "error"))
 		on_failure(c, json_object_get(info, "error"));
 	if (json_object_get(json_object_get(info, "time"), "completed"))
@@ -184,6 +186,23 @@ static const struct {
 	{ "session.idle", on_idle },
 	{ "session.status", on_status },
 };
+
+static bool
+is_heard(const char *type)
+{
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+		if (!strcmp(type, events[i].type))
+			return true;
+	return false;
+}
+
+void
+events_hear(struct conversation *c, const char *type, const json_t *about)
+{
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+		if (!strcmp(type, events[i].type))
+			events[i].hear(c, about);
+}
 
 /* Only the tokens of a sub-agent's session are counted, as the turn's. */
 static void
@@ -307,14 +326,10 @@ hear(struct instance *inst, const json_t *event)
 		hear_child(c, type, about);
 		return;
 	}
-	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-		if (!strcmp(type, events[i].type)) {
-			if (c)
-				events[i].hear(c, about);
-			return;
-		}
-	if (!is_known(type))
+	if (!is_heard(type) && !is_known(type))
 		instance_unknown(inst, "event", type);
+	else if (c && is_heard(type) && !tools_keep_event(c, type, about))
+		events_hear(c, type, about);
 }
 
 /*

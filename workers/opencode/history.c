@@ -9,7 +9,7 @@
  * takes such lists, to be told of sessions that were begun at another server.
  * So a conversation that began elsewhere becomes a part of the session before
  * anything is said.  Where that can't be done - a caller's own tools were used
- * in it, say - it is told as text.
+ * in it, say, and the request has none - it is told as text.
  *
  * The server takes a few milliseconds for a message, and ten times as many on
  * a machine that is busy, and does nothing else meanwhile.  So a history is
@@ -98,15 +98,27 @@ user_message(const struct writer *w, const char *id)
 			 "model", w->import->model);
 }
 
+static bool
+has_calls(const json_t *message)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, part)
+		if (text_is(json_text(part, "type"), "tool_call"))
+			return true;
+	return false;
+}
+
 static json_t *
-assistant_message(const struct writer *w, const char *id)
+assistant_message(const struct writer *w, const char *id, bool calls)
 {
 	json_t *message = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I}}", "id", id,
 		"sessionID", w->conversation->cli_id, "parentID",
 		w->import->user, "role", "assistant", "mode", "build", "agent",
-		"build", "finish", "stop", "time", "created", w->import->now_ms,
-		"completed", w->import->now_ms);
+		"build", "finish", calls ? "tool-calls" : "stop", "time",
+		"created", w->import->now_ms, "completed", w->import->now_ms);
 	json_t *rest =
 		json_pack("{s:{s:s, s:s}, s:i, s:{s:i, s:i, s:i, "
 			  "s:{s:i, s:i}}}",
@@ -120,42 +132,86 @@ assistant_message(const struct writer *w, const char *id)
 	return message;
 }
 
+/* Calls come behind what else the message says. */
 static void
-add_message(struct writer *w, const json_t *message)
+add_calls(struct writer *w, size_t at, const json_t *message, const char *id)
 {
-	json_t *parts = json_array(), *part;
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, part)
+		if (text_is(json_text(part, "type"), "tool_call"))
+			add_part(w, id,
+				 calls_part(w->conversation, at, part, id,
+					    w->import->now_ms));
+}
+
+/* Without calls and their results. */
+static json_t *
+words_of(const json_t *message)
+{
+	json_t *content = json_array(), *part;
+	size_t i;
+
+	json_array_foreach (json_object_get(message, "content"), i, part)
+		if (strncmp(json_text(part, "type"), "tool", 4) != 0)
+			json_array_append(content, part);
+	return content;
+}
+
+static void
+add_message(struct writer *w, size_t at, const json_t *message)
+{
+	json_t *parts, *part, *content;
 	bool is_user = text_is(json_text(message, "role"), "user");
 	char id[MAX_OPENCODE_ID + 1];
 	struct error e = { 0 };
 	size_t i;
 	bool ok;
 
+	if (is_user && calls_are_all(message))
+		return; /* they are told with their calls */
+	parts = json_array();
 	opencode_id(id, "msg", w->import->when++);
 	if (is_user)
 		memcpy(w->import->user, id, sizeof id);
 	add_event(w, "message.updated.1",
 		  json_pack("{s:o}", "info",
 			    is_user ? user_message(w, id)
-				    : assistant_message(w, id)));
-	ok = opencode_parts(parts, json_object_get(message, "content"), &e);
+				    : assistant_message(w, id,
+							has_calls(message))));
+	content = words_of(message);
+	ok = opencode_parts(parts, content, &e);
 	assert(ok); /* can_tell() has seen that there are text and images only
 		     */
 	json_array_foreach (parts, i, part)
 		add_part(w, id, json_copy(part));
+	add_calls(w, at, message, id);
+	json_decref(content);
 	json_decref(parts);
 }
 
+/* What the model does not take is refused when it is said before the question
+ * instead. */
 static bool
-can_tell(const json_t *messages)
+can_tell(const struct conversation *c, const json_t *messages,
+	 const json_t *model)
 {
 	const json_t *message, *part;
+	struct error e = { 0 };
 	size_t i, k;
+
+	json_array_foreach (messages, i, message)
+		if (!model_takes(c, model, json_object_get(message, "content"),
+				 &e))
+			return false;
 
 	json_array_foreach (messages, i, message)
 		json_array_foreach (json_object_get(message, "content"), k,
 				    part)
 			if (!text_is(json_text(part, "type"), "text") &&
-			    !json_text(part, "data"))
+			    !json_text(part, "data") &&
+			    !calls_can_tell(c, part))
 				return false;
 	return json_array_size(messages) <= MAX_MESSAGES &&
 	       text_is(json_text(json_array_get(messages, 0), "role"), "user");
@@ -167,7 +223,8 @@ import_begin(struct conversation *c, json_t *model)
 	struct opencode *o = c->own;
 	json_int_t now_ms = (json_int_t)opencode_now() - 1000;
 
-	if (!model || o->import_was_refused || !can_tell(o->history)) {
+	if (!model || o->import_was_refused ||
+	    !can_tell(c, o->history, model)) {
 		json_decref(model);
 		return false;
 	}
@@ -186,10 +243,11 @@ import_next(struct conversation *c)
 			    .events = json_array() };
 	size_t end = o->import.messages + PIECE;
 
-	while (o->import.messages < end &&
-	       o->import.messages < json_array_size(o->history))
-		add_message(&w,
-			    json_array_get(o->history, o->import.messages++));
+	for (; (o->import.messages < end || !json_array_size(w.events)) &&
+	       o->import.messages < json_array_size(o->history);
+	     o->import.messages++)
+		add_message(&w, o->import.messages,
+			    json_array_get(o->history, o->import.messages));
 	if (json_array_size(w.events))
 		return json_pack("{s:s, s:o}", "directory", directory_of(c),
 				 "events", w.events);

@@ -39,6 +39,11 @@ add_models(struct server *s, const json_t *provider)
 		auto_free char *name = copy_format("%s/%s", id, model);
 
 		json_array_append_new(s->models, described(name, about));
+		effort_note(s, name, about);
+		json_object_set(
+			s->inputs, name,
+			json_object_get(json_object_get(about, "capabilities"),
+					"input"));
 		if (!first)
 			first = model;
 	}
@@ -58,6 +63,7 @@ models_read(struct server *s, const json_t *answer, struct error *e)
 	json_decref(s->defaults);
 	s->defaults = json_incref(json_object_get(answer, "default"));
 	json_array_clear(s->models);
+	json_object_clear(s->inputs);
 	json_array_append_new(s->models, json_string("default"));
 	json_array_foreach (providers, i, provider)
 		if (is_everybodys(provider))
@@ -96,5 +102,42 @@ model_of(const struct conversation *c, json_t **model, struct error *e)
 		return fail_with(e, ERR_LOGIN,
 				 "opencode is logged in with no provider; run: "
 				 "opencode auth login");
+	return true;
+}
+
+char *
+model_name(const struct conversation *c, const json_t *model)
+{
+	const struct opencode *o = c->own;
+
+	if (!model)
+		return copy(str_of(o->its_model ? o->its_model : "default"));
+	return copy_format("%s/%s", json_text(model, "providerID"),
+			   json_text(model, "modelID"));
+}
+
+bool
+model_takes(const struct conversation *c, const json_t *model,
+	    const json_t *parts, struct error *e)
+{
+	const struct server *s = c->instance->own;
+	auto_free char *name = model_name(c, model);
+	const json_t *takes = json_object_get(s->inputs, name), *part;
+	size_t i;
+
+	json_array_foreach (parts, i, part) {
+		const char *ours = json_text(part, "media_type");
+		const char *type = ours ? ours : json_text(part, "mime");
+		bool is_pdf = text_is(type, "application/pdf");
+
+		if (json_object_get(part, "content") &&
+		    !model_takes(c, model, json_object_get(part, "content"), e))
+			return false;
+		if (!type || !json_is_false(json_object_get(
+				     takes, is_pdf ? "pdf" : "image")))
+			continue;
+		return fail_with(e, ERR_UNSUPPORTED, "opencode: %s takes no %s",
+				 name, is_pdf ? "PDF documents" : "images");
+	}
 	return true;
 }

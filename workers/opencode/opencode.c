@@ -5,34 +5,74 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
+
+/* The last rule counts.  "allow" alone is short for {"*":"allow"}. */
+static void
+deny_servers(json_t *config)
+{
+	json_t *rules = json_object_get(config, "permission");
+
+	if (json_is_object(rules))
+		json_incref(rules);
+	else
+		rules = json_pack("{s:O*}", "*", rules);
+	json_object_del(rules, "br_*");
+	json_object_set_new(rules, "br_*", json_string("deny"));
+	json_object_set_new(config, "permission", rules);
+}
+
 /*
  * A variable adds to the user's configuration, and overrides it.  Snapshots are
  * off because taking back a turn must not take back files, and because each
- * costs a git process.  A tool that was refused must not end the turn.
+ * costs a git process.  A tool that was refused must not end the turn.  The
+ * tools of a session's own MCP servers are nobody else's: see servers.c.
  */
-static char *
+static json_t *
 config_of(const struct words *env)
 {
-	static const char name[] = "OPENCODE_CONFIG_CONTENT=";
+	const char *text = words_value(env, "OPENCODE_CONFIG_CONTENT");
+	json_t *theirs = text ? json_loads(text, 0, NULL) : NULL;
 	json_t *config = json_pack("{s:b, s:s, s:b, s:{s:b}}", "snapshot", 0,
 				   "share", "disabled", "autoupdate", 0,
 				   "experimental", "continue_loop_on_deny", 1);
-	char *text, *variable;
 
-	for (size_t i = 0; i < env->len; i++)
-		if (!strncmp(env->ptr[i], name, sizeof name - 1)) {
-			json_t *theirs = json_loads(
-				env->ptr[i] + sizeof name - 1, 0, NULL);
+	if (theirs)
+		json_object_update_recursive(config, theirs);
+	json_decref(theirs);
+	return config;
+}
 
-			if (theirs)
-				json_object_update_recursive(config, theirs);
-			json_decref(theirs);
-		}
+/*
+ * opencode keeps what is long in a result from its model, and names a file in
+ * which that can read the rest, with tools of opencode's.  A model that has
+ * only the caller's tools could not; so such conversations have a process of
+ * their own.
+ */
+static void
+take_whole_results(json_t *config)
+{
+	json_object_set_new(config, "tool_output",
+			    json_pack("{s:i, s:i}", "max_bytes", MAX_BODY,
+				      "max_lines", MAX_BODY));
+}
+
+static bool
+add_config(const struct instance *inst, struct words *env, struct error *e)
+{
+	json_t *config = config_of(env);
+	bool ok = inst->options.mode != MODE_SAFE ||
+		  safe_configure(inst, config, env, e);
+	auto_free char *text = NULL, *variable = NULL;
+
+	deny_servers(config);
+	if (options_replace_tools(&inst->options))
+		take_whole_results(config);
 	text = json_dumps(config, JSON_COMPACT);
-	variable = copy_format("%s%s", name, text);
-	free(text);
+	variable = copy_format("OPENCODE_CONFIG_CONTENT=%s", text);
+	words_set(env, variable);
 	json_decref(config);
-	return variable;
+	return ok;
 }
 
 /*
@@ -83,7 +123,6 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 		 struct error *e)
 {
 	struct server *s = inst->own;
-	auto_free char *config = config_of(env);
 	auto_free char *password = NULL;
 	unsigned port = 0;
 
@@ -94,8 +133,14 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 		return false;
 	list_init(&s->requests);
 	s->children = json_object();
+	s->leaving = json_object();
+	s->burnt_keys = json_object();
+	list_init(&s->waiting);
 	s->prepared = json_object();
 	s->origin = copy_format("http://127.0.0.1:%u", port);
+	s->port = port;
+	if (inst->executor->reach)
+		s->socket = inst->executor->reach(inst->executor, port);
 	s->password = new_uuid();
 	words_add(argv, "serve");
 	words_add(argv, "--hostname=127.0.0.1");
@@ -103,10 +148,9 @@ instance_command(struct instance *inst, struct words *argv, struct words *env,
 	password = copy_format("OPENCODE_SERVER_PASSWORD=%s", s->password);
 	words_set(env, password);
 	words_set(env, "OPENCODE_SERVER_USERNAME=opencode");
-	words_set(env, config);
 	if (inst->loads == LOADS_NOTHING)
 		load_nothing(inst, env);
-	return true;
+	return add_config(inst, env, e);
 }
 
 static const char *const may_see[] = { "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR",
@@ -131,11 +175,21 @@ static const char *const permission_modes[] = { "allow", "ask", "deny", NULL };
 static const char *const version[] = { "--version", NULL };
 static const char *const models[] = { "default", NULL };
 
+/* A vendor takes longer between the calls of a message. */
+enum {
+	SETTLE_MS = 150,
+
+	/* Of a longer result opencode tells the lines that are within the first
+	 * 50 KiB: of one line, nothing. */
+	MAX_RESULT = 48000,
+};
+
 /* A file of keys is no sign of a login: only the server's list of providers is.
  */
 static const struct harness harness = {
 	.tested = "1.18.33",
 	.can = OPENCODE_CAN,
+	.takes = &profile_takes[OPENCODE_TAKES],
 	.own = sizeof(struct opencode),
 	.may_see = may_see,
 	.environment = environment,
@@ -144,11 +198,21 @@ static const struct harness harness = {
 	.version = version,
 	.log_in = "run: opencode auth login",
 	.handshake = session_open,
+	.efforts = ANY_EFFORT,
+	.takes_format = opencode_takes_format,
 	.say = turn_say,
+	.park = tools_park,
+	.answer = tools_answer,
+	.binds = BINDS_TOOLS | BINDS_OWN_TOOLS,
+	.tools_by_mcp = true,
+	.settle_ms = SETTLE_MS,
+	.max_result = MAX_RESULT,
+	.cuts_beside_own = true,
 	.interrupt = turn_interrupt,
 	.clear = session_clear,
 	.models = models,
 	.shares = 256,
+	.process_binds = BINDS_MODE | BINDS_OWN_TOOLS,
 	.instance_own = sizeof(struct server),
 	.instance_command = instance_command,
 	.instance_line = server_line,

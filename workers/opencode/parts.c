@@ -84,8 +84,10 @@ on_text_part(struct conversation *c, const json_t *part)
 	const char *id = json_text(part, "id");
 	json_t *record = parts_record(o, id, json_text(part, "type"));
 
-	if (json_object_get(json_object_get(part, "time"), "end"))
-		catch_up(c, record, id, json_str(part, "text"));
+	if (!json_object_get(json_object_get(part, "time"), "end"))
+		return;
+	catch_up(c, record, id, json_str(part, "text"));
+	tools_hear_end_of_text(c);
 }
 
 /* Tools, which the CLI uses by itself. */
@@ -132,6 +134,8 @@ on_tool_part(struct conversation *c, const json_t *part)
 	json_t *record = parts_record(o, json_text(part, "id"), "tool");
 	bool is_over = text_is(status, "completed") || text_is(status, "error");
 
+	if (structured_is_call(c, part) || tools_hear(c, record, part))
+		return;
 	if (is_over || text_is(status, "running"))
 		on_tool_call(c, record, part);
 	if (is_over)
@@ -145,7 +149,7 @@ on_step_start(struct conversation *c, const json_t *part)
 {
 	struct opencode *o = c->own;
 
-	o->step_spoke = o->step_called = false;
+	o->step_spoke = o->step_called = o->has_calls = false;
 }
 
 void
@@ -167,6 +171,9 @@ parts_count(struct conversation *c, const json_t *part)
 		return;
 	json_object_set_new(record, "counted", json_true());
 	usage_read(&o->usage, json_object_get(part, "tokens"), &names);
+	usage_add_cost(&o->usage,
+		       usage_read_dollars(json_object_get(part, "cost")),
+		       "opencode_list_price");
 }
 
 static const struct {

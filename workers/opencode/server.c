@@ -52,6 +52,7 @@ post(struct instance *inst, struct request *x, const char *method,
 	auto_free char *text = text_of(body);
 	struct http_request r = { .method = method,
 				  .url = url,
+				  .socket_path = s->socket,
 				  .user = "opencode",
 				  .password = s->password,
 				  .body = str_of(text),
@@ -160,6 +161,8 @@ on_stream_line(void *arg, struct str line)
 
 	if (!s->models && line.len) {
 		s->models = json_array();
+		s->efforts = json_object();
+		s->inputs = json_object();
 		request_send(inst, NULL, "GET", "/config/providers", NULL,
 			     on_models);
 	}
@@ -188,6 +191,7 @@ listen_to_it(struct instance *inst)
 	auto_free char *url = copy_format("%s/global/event", s->origin);
 	struct http_request r = { .method = "GET",
 				  .url = url,
+				  .socket_path = s->socket,
 				  .user = "opencode",
 				  .password = s->password,
 				  .line = on_stream_line,
@@ -252,10 +256,17 @@ server_clear(struct instance *inst)
 	if (s->holds)
 		close(s->holder);
 	json_decref(s->children);
+	json_decref(s->leaving);
+	json_decref(s->burnt_keys);
 	json_decref(s->prepared);
 	json_decref(s->models);
+	json_decref(s->efforts);
+	json_decref(s->inputs);
 	json_decref(s->defaults);
 	free(s->first_model);
+	if (s->socket)
+		inst->executor->leave(inst->executor, s->port);
+	free(s->socket);
 	free(s->origin);
 	free(s->password);
 	memset(s, 0, sizeof *s);

@@ -26,25 +26,8 @@ opencode_where(const char *directory)
 	return where;
 }
 
-/*
- * The session's rules.  Nobody could answer a question, so asking is denied.
- * The user's own rules apply besides.
- */
-static json_t *
-rules_of(const struct conversation *c)
-{
-	json_t *rules = json_pack("[{s:s, s:s, s:s}]", "permission", "question",
-				  "pattern", "*", "action", "deny");
-
-	if (text_is(c->permission_mode, "deny"))
-		json_array_append_new(
-			rules, json_pack("{s:s, s:s, s:s}", "permission", "*",
-					 "pattern", "*", "action", "deny"));
-	return rules;
-}
-
 static void
-be_ready(struct conversation *c)
+be_open(struct conversation *c)
 {
 	struct server *s = c->instance->own;
 	struct opencode *o = c->own;
@@ -53,6 +36,12 @@ be_ready(struct conversation *c)
 	o->history = NULL;
 	conversation_models(c, json_incref(s->models));
 	conversation_ready(c);
+}
+
+static void
+be_ready(struct conversation *c)
+{
+	servers_open(c, be_open);
 }
 
 /* Importing a history */
@@ -233,6 +222,57 @@ find_message(const json_t *messages, const char *id)
 	return SIZE_MAX;
 }
 
+/* A session that was begun under other rules goes on in a copy of it, which has
+ * none at first. */
+
+static void
+on_copy_ruled(struct request *x, int status, const json_t *answer)
+{
+	struct error e = { 0 };
+
+	if (!x->conversation)
+		return;
+	if (server_agrees(status, answer, &e))
+		find_default(x->conversation);
+	else
+		conversation_fail(x->conversation, &e);
+}
+
+static void
+on_forked(struct request *x, int status, const json_t *answer)
+{
+	struct conversation *c = x->conversation;
+	const char *id = json_text(answer, "id");
+
+	if (!c)
+		return;
+	if (status / 100 != 2 || !id) {
+		conversation_lost(c);
+		return;
+	}
+	conversation_name_it(c, id);
+	session_ask(c, "PATCH", "",
+		    json_pack("{s:o}", "permission", rules_of(c)),
+		    on_copy_ruled);
+}
+
+/* `id` is the user's message that is to be taken back with all that follows;
+ * NULL: none is. */
+static void
+go_on(struct conversation *c, json_t *id)
+{
+	const struct opencode *o = c->own;
+
+	if (o->has_other_rules)
+		session_ask(c, "POST", "/fork",
+			    json_pack("{s:O*}", "messageID", id), on_forked);
+	else if (id)
+		session_ask(c, "POST", "/revert",
+			    json_pack("{s:O}", "messageID", id), on_taken_back);
+	else
+		find_default(c);
+}
+
 /* Takes back what follows the last good turn, from the user's first message in
  * it. */
 static void
@@ -254,42 +294,68 @@ on_messages(struct request *x, int status, const json_t *answer)
 
 		if (!text_is(json_text(info, "role"), "user"))
 			continue;
-		session_ask(x->conversation, "POST", "/revert",
-			    json_pack("{s:O?}", "messageID", id),
-			    on_taken_back);
+		go_on(x->conversation, id);
 		return;
 	}
-	find_default(x->conversation);
+	go_on(x->conversation, NULL);
 }
 
-/* A session that was begun under other rules is lost to us: a new one begins.
- */
+static void
+look_back(struct conversation *c)
+{
+	struct opencode *o = c->own;
+	auto_free char *path = NULL;
+
+	if (!c->position) {
+		go_on(c, NULL);
+		return;
+	}
+	path = copy_format("/session/%s/message%s&limit=%d", c->cli_id,
+			   o->where, LOOK_BACK);
+	request_send(c->instance, c, "GET", path, NULL, on_messages);
+}
+
+static void
+on_ruled(struct request *x, int status, const json_t *answer)
+{
+	struct error e = { 0 };
+
+	if (!x->conversation)
+		return;
+	if (server_agrees(status, answer, &e))
+		look_back(x->conversation);
+	else
+		conversation_fail(x->conversation, &e);
+}
+
 static void
 on_known(struct request *x, int status, const json_t *answer)
 {
 	struct conversation *c = x->conversation;
-	struct opencode *o = c ? c->own : NULL;
-	auto_free char *path = NULL;
+	const json_t *had = json_object_get(answer, "permission");
 	struct error e = { 0 };
-	json_t *rules;
-	bool fits;
+	struct opencode *o;
+	json_t *more;
 
-	if (!o)
+	if (!c)
 		return;
-	rules = rules_of(c);
-	fits = json_equal(rules, json_object_get(answer, "permission"));
-	json_decref(rules);
-	if (status == 404 || (status == 200 && !fits)) {
+	o = c->own;
+	o->has_other_rules = !rules_are(c, had);
+	if (status == 404) {
 		conversation_lost(c);
-	} else if (!server_agrees(status, answer, &e)) {
-		conversation_fail(c, &e);
-	} else if (c->position) {
-		path = copy_format("/session/%s/message%s&limit=%d", c->cli_id,
-				   o->where, LOOK_BACK);
-		request_send(c->instance, c, "GET", path, NULL, on_messages);
-	} else {
-		find_default(c);
+		return;
 	}
+	if (!server_agrees(status, answer, &e)) {
+		conversation_fail(c, &e);
+		return;
+	}
+	more = o->has_other_rules ? NULL : servers_rules(c, had);
+	if (json_array_size(more))
+		session_ask(c, "PATCH", "",
+			    json_pack("{s:O}", "permission", more), on_ruled);
+	else
+		look_back(c);
+	json_decref(more);
 }
 
 static bool
@@ -343,6 +409,11 @@ session_close(struct conversation *c)
 	bool is_busy = o->phase == ASKED || o->phase == BEGUN;
 
 	server_forget(c);
+	servers_close(c);
+	if (is_busy && o->key[0])
+		json_object_set_new(
+			((struct server *)c->instance->own)->burnt_keys, o->key,
+			json_true());
 	if (!o->is_open || (is_busy && !o->is_accepted))
 		return;
 	if (is_busy)
@@ -361,8 +432,14 @@ session_clear(struct conversation *c)
 	free(o->where);
 	free(o->its_model);
 	import_end(o);
+	if (o->waits.next)
+		list_remove(&((struct server *)c->instance->own)->waiting,
+			    &o->waits);
+	json_decref(o->servers);
 	json_decref(o->history);
 	json_decref(o->preface);
 	json_decref(o->parts);
+	json_decref(o->structured);
+	json_decref(o->kept);
 	memset(o, 0, sizeof *o);
 }

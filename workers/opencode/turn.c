@@ -38,11 +38,27 @@ say_image(void *parts, const json_t *part, struct error *e)
 	return true;
 }
 
+/* A document, with its name if it has one. */
+static bool
+say_file(void *parts, const json_t *part, struct error *e)
+{
+	json_t *name = json_object_get(part, "name");
+
+	if (!say_image(parts, part, e))
+		return false;
+	if (name)
+		json_object_set(
+			json_array_get(parts, json_array_size(parts) - 1),
+			"filename", name);
+	return true;
+}
+
 bool
 opencode_parts(json_t *parts, const json_t *content, struct error *e)
 {
 	static const struct part_handlers handlers = { .text = part_append,
-						       .image = say_image };
+						       .image = say_image,
+						       .file = say_file };
 
 	return parts_say(content, &handlers, parts, e);
 }
@@ -72,7 +88,8 @@ prompt_of(const struct conversation *c, struct error *e)
 
 	if (!parts)
 		return NULL;
-	if (!model_of(c, &model, e)) {
+	if (!model_of(c, &model, e) || !model_takes(c, model, parts, e)) {
+		json_decref(model);
 		json_decref(parts);
 		return NULL;
 	}
@@ -81,7 +98,11 @@ prompt_of(const struct conversation *c, struct error *e)
 	if (c->system)
 		json_object_set_new(prompt, "system",
 				    json_stringn(c->system, c->system_len));
-	return prompt;
+	structured_ask_for(c, prompt);
+	if (effort_ask_for(c, prompt, e))
+		return prompt;
+	json_decref(prompt);
+	return NULL;
 }
 
 static void
@@ -90,7 +111,7 @@ on_stopped(struct request *x, int status, const json_t *answer)
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error e = { 0 };
 
-	if (!o || x->turn != x->conversation->turns || o->phase == AT_REST)
+	if (!o || x->turn < o->said_as || o->phase == AT_REST)
 		return;
 	if (!server_agrees(status, answer, &e)) {
 		o->phase = AT_REST;
@@ -142,7 +163,7 @@ on_asked(struct request *x, int status, const json_t *answer)
 		turn_is_orphan(x);
 		return;
 	}
-	if (x->turn != x->conversation->turns || o->phase == AT_REST)
+	if (x->turn < o->said_as || o->phase == AT_REST)
 		return;
 	o->is_accepted = true;
 	if (!server_agrees(status, answer, &e)) {
@@ -160,11 +181,14 @@ begin(struct opencode *o)
 	o->is_accepted = o->is_stopping = false;
 	o->was_aborted = o->is_stopped = false;
 	o->is_aside = o->is_complete = o->has_text = false;
-	o->step_spoke = o->step_called = false;
+	o->step_spoke = o->step_called = o->has_calls = o->is_parked = false;
 	o->assistant[0] = o->part[0] = o->finish[0] = o->model[0] = '\0';
 	o->attempts = 0;
 	o->usage = (struct usage){ 0 };
 	o->failure = (struct error){ 0 };
+	json_decref(o->structured);
+	json_decref(o->kept);
+	o->structured = o->kept = NULL;
 	json_decref(o->parts);
 	o->parts = json_object();
 	opencode_id(o->prompt, "msg", opencode_now() << 12);
@@ -178,6 +202,7 @@ turn_say(struct conversation *c)
 	json_t *prompt;
 
 	begin(o);
+	o->said_as = c->turns;
 	prompt = prompt_of(c, &e);
 	if (!prompt) {
 		o->phase = AT_REST;
@@ -208,7 +233,7 @@ on_reverted(struct request *x, int status, const json_t *answer)
 	struct opencode *o = x->conversation ? x->conversation->own : NULL;
 	struct error why;
 
-	if (!o || x->turn != x->conversation->turns || o->phase != ENDING)
+	if (!o || x->turn < o->said_as || o->phase != ENDING)
 		return;
 	if (status == 409 && ++o->attempts < MAX_ATTEMPTS) {
 		session_ask(x->conversation, "POST", "/abort", NULL,
@@ -236,6 +261,8 @@ finish_reason(const struct opencode *o)
 	};
 	enum finish_reason reason = finish_reason_of(words, o->finish);
 
+	if (o->is_complete && o->structured)
+		return FINISH_STOP;
 	if (!o->is_complete || (reason == FINISH_STOP && !o->has_text))
 		return FINISH_NONE;
 	return reason;
@@ -264,6 +291,8 @@ finish(struct conversation *c, enum finish_reason reason)
 	json_decref(o->preface);
 	o->preface = NULL;
 	conversation_mark(c, o->assistant);
+	if (o->structured)
+		conversation_structured(c, o->structured);
 	conversation_finish(c, reason, &o->usage,
 			    o->model[0] ? o->model : NULL);
 }

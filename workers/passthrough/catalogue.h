@@ -7,7 +7,7 @@
  * The models of a provider that lists none can be used all the same.
  */
 #include "workers/passthrough/providers.h"
-#include "workers/passthrough/upstream.h"
+#include "workers/io/upstream.h"
 #include "workers/worker/rows.h"
 
 struct listing;

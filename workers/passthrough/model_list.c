@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-#include "workers/passthrough/scan.h"
+#include "workers/io/scan.h"
 
 #define MAX_EXACT                                                  \
 	9007199254740992.0 /* of the integers that a double can be \

@@ -10,8 +10,13 @@
  */
 #include <stdio.h>
 
+#include "proto/buf.h"
 #include "proto/log.h"
+#include "workers/capabilities.h"
+#include "workers/description.h"
+#include "workers/options/options.h"
 #include "workers/passthrough/catalogue.h"
+#include "workers/io/scan.h"
 #include "workers/passthrough/splice.h"
 #include "workers/worker/worker.h"
 
@@ -82,23 +87,128 @@ check_provider(const struct provider *p, const char *name, struct error *e)
 	return true;
 }
 
+/* A vendor has no mode of ours: only byob, which is none, can be asked for.
+ * Of the body only that one member is read. */
+static bool
+check_mode(const struct turn *t, struct error *e)
+{
+	struct str raw = scan_member(t->body, "mode");
+	auto_free char *text = copy_format(
+		"{\"mode\":" STR_FMT "}", STR_ARG(raw.ptr ? raw : STR("null")));
+	json_t *body = json_loads(text, 0, NULL);
+	json_t *headers = t->headers ? json_loads(t->headers, 0, NULL) : NULL;
+	enum mode mode = MODE_BYOB;
+	bool ok = options_read_mode(&mode, body, headers, e);
+
+	json_decref(body);
+	json_decref(headers);
+	if (!ok || mode == MODE_BYOB)
+		return ok;
+	return fail_about(e, ERR_MODE,
+			  "mode: %s is a vendor, and not a CLI of the "
+			  "bridge's: it does not have the mode %s",
+			  t->harness, mode_name(mode));
+}
+
+/* What only a CLI of ours can be given.  It may have secrets in it, which are
+ * none of the vendor's business: so it is refused, and never passed on. */
+static bool
+check_terms(const struct turn *t, struct error *e)
+{
+	static const struct {
+		const char *field, *header, *what;
+	} terms[] = {
+		{ "mcp", "X-Mcp-Config", "takes no MCP servers" },
+		{ "agent_profile", "X-Agent-Profile", "takes no profile" },
+	};
+	json_t *headers = t->headers ? json_loads(t->headers, 0, NULL) : NULL;
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof terms / sizeof *terms && ok; i++) {
+		struct str said = scan_member(t->body, terms[i].field);
+		bool is_said = said.len && !str_is(said, "null");
+		bool is_header =
+			json_object_get(headers, terms[i].header) != NULL;
+
+		if (is_said || is_header)
+			ok = fail_about(e, ERR_UNSUPPORTED,
+					"%s: %s is a vendor, and not a CLI of "
+					"the bridge's: it %s",
+					is_said ? terms[i].field
+						: terms[i].header,
+					t->harness, terms[i].what);
+	}
+	json_decref(headers);
+	return ok;
+}
+
+static const struct provider *
+find_provider(const struct engine_self *self, const char *name)
+{
+	return providers_find(&self->providers, name);
+}
+
+static bool
+check_model(const struct provider *p, const char *name, const char *model,
+	    struct error *e)
+{
+	return check_provider(p, name, e) &&
+	       (model ||
+		fail_about(e, ERR_INVALID,
+			   "model: write \"%s/<model>\", for a provider "
+			   "has no default model",
+			   name));
+}
+
+/* What the bridge reads and a vendor is not told: the session, its directory,
+ * and headers that stand for fields. */
+static char *
+ignored_of(const struct turn *t, const json_t *headers)
+{
+	static const char *const unread[] = {
+		"X-Reasoning-Effort",
+		"X-Bridge-Builtin-Tools",
+		"X-Rebind-Profile",
+		"X-Tangle-Forwarded-Authorization",
+	};
+	struct buf list = BUF_INIT(MAX_DETAIL);
+	char *text;
+
+	buf_print(&list, "%s%s", t->session ? ", session_id" : "",
+		  t->cwd ? ", cwd" : "");
+	for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
+		if (json_object_get(headers, unread[i]))
+			buf_print(&list, ", %s", unread[i]);
+	text = list.len ? copy(str_from(buf_str(&list), strlen(", "))) : NULL;
+	buf_fini(&list);
+	return text;
+}
+
+static bool
+check_ignored(const struct turn *t, struct acceptance *a, struct error *e)
+{
+	json_t *headers = t->headers ? json_loads(t->headers, 0, NULL) : NULL;
+	auto_free char *ignored = ignored_of(t, headers);
+	bool is_strict = false;
+	bool ok = options_read_strict(&is_strict, headers, e);
+
+	json_decref(headers);
+	if (!ok || !ignored)
+		return ok;
+	snprintf(a->ignored, sizeof a->ignored, "%s", ignored);
+	return !is_strict || options_fail_strict(ignored, e);
+}
+
 static bool
 accept_turn(struct turn *t, struct acceptance *a, struct error *e)
 {
-	const struct provider *p =
-		providers_find(&t->worker->self->providers, t->harness);
+	const struct provider *p = find_provider(t->worker->self, t->harness);
 
-	if (!check_provider(p, t->harness, e))
+	if (!check_model(p, t->harness, t->model, e) || !check_mode(t, e) ||
+	    !check_terms(t, e) || !check_ignored(t, a, e))
 		return false;
-	if (!t->model)
-		return fail_about(e, ERR_INVALID,
-				  "model: write \"%s/<model>\", for a provider "
-				  "has no default model",
-				  t->harness);
 	a->relay = true;
-	snprintf(a->ignored, sizeof a->ignored, "%s%s%s",
-		 t->session ? "session_id" : "",
-		 t->session && t->cwd ? ", " : "", t->cwd ? "cwd" : "");
+	a->mode = mode_name(MODE_BYOB);
 	return true;
 }
 
@@ -215,8 +325,7 @@ relay_new(struct turn *t, const struct provider *p)
 static void
 start(struct turn *t)
 {
-	const struct provider *p =
-		providers_find(&t->worker->self->providers, t->harness);
+	const struct provider *p = find_provider(t->worker->self, t->harness);
 	struct error e = { 0 };
 	struct request request;
 	struct relay *r;
@@ -302,6 +411,24 @@ list_models(struct engine_self *self, struct rows *out)
 	catalogue_list(&self->catalogue, out);
 }
 
+static bool
+describe(struct engine_self *self, const char *prefix, const char *model,
+	 struct buf *to, struct error *e)
+{
+	static const struct ability ability = {
+		.can = PASSTHROUGH_CAN,
+		.passes_on = true,
+		.modes = MODE_BIT(MODE_BYOB),
+		.is_set_up = true,
+	};
+
+	if (prefix &&
+	    !check_model(find_provider(self, prefix), prefix, model, e))
+		return false;
+	description_add(to, &ability);
+	return true;
+}
+
 const struct engine engine = {
 	.dialects = DIALECT_BIT(DIALECT_CHAT) | DIALECT_BIT(DIALECT_EMBEDDINGS),
 	.init = init,
@@ -314,4 +441,5 @@ const struct engine engine = {
 	.forget = forget,
 	.probe = probe,
 	.list_models = list_models,
+	.describe = describe,
 };

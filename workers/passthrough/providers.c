@@ -66,20 +66,6 @@ providers_find(const struct providers *all, const char *name)
 
 /* Addresses */
 
-/* "[::1]:80" is "[::1]", "localhost:80" is "localhost". */
-static struct str
-without_port(struct str host)
-{
-	const char *end = host.len && *host.ptr == '['
-				  ? memchr(host.ptr, ']', host.len)
-				  : NULL;
-	struct str port;
-
-	if (!end)
-		return str_cut(host, ':', &port);
-	return (struct str){ host.ptr, (size_t)(end - host.ptr) + 1 };
-}
-
 static bool
 set_address(struct provider *p, const char *variable, struct str url,
 	    struct error *e)
@@ -93,7 +79,7 @@ set_address(struct provider *p, const char *variable, struct str url,
 	host = provider_host(url);
 	p->base_url = copy(url);
 	p->host = copy(host);
-	p->is_local = host_is_loopback(without_port(host));
+	p->is_local = provider_is_local(url);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 #include "workers/passthrough/splice.h"
 
-#include "workers/passthrough/quote.h"
-#include "workers/passthrough/scan.h"
+#include "workers/io/quote.h"
+#include "workers/io/scan.h"
 
 static bool
 fail_invalid(struct error *e)

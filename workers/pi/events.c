@@ -7,12 +7,16 @@
 static void
 fail(struct conversation *c, enum error_code code, const char *words)
 {
+	const struct pi *p = c->own;
 	struct error e = { 0 };
 	struct str line = str_cut(str_of(words ? words : "no reason given"),
 				  '\n', &(struct str){ 0 });
 
 	fail_with(&e, code, "pi: " STR_FMT, STR_ARG(line));
-	conversation_fail(c, &e);
+	if (p->is_continued)
+		conversation_abort(c, &e); /* its model waits for results */
+	else
+		conversation_fail(c, &e);
 }
 
 static char *
@@ -48,6 +52,8 @@ on_state(struct conversation *c, const json_t *response)
 	}
 	if (id && c->kept && strcmp(id, c->cli_id) != 0)
 		conversation_name_it(c, id);
+	free(p->usual_level);
+	p->usual_level = copy(json_str(state, "thinkingLevel"));
 	free(p->default_model);
 	free(p->said_model);
 	p->default_model = model_name(json_object_get(state, "model"));
@@ -78,6 +84,7 @@ on_models(struct conversation *c, const json_t *response)
 	json_t *ids = json_pack("[s]", "default");
 	struct pi *p = c->own;
 	struct error e = { 0 };
+	bool has_tools = pi_has_tools(c, &e);
 	const json_t *model;
 	size_t i;
 
@@ -96,16 +103,18 @@ on_models(struct conversation *c, const json_t *response)
 				  json_object_get(model, "contextWindow")));
 		json_object_set_new(p->models, name,
 				    json_boolean(sees_images(model)));
+		pi_note_efforts(p, name, model);
 	}
-	if (json_array_size(ids) > 1) {
+	if (has_tools && json_array_size(ids) > 1) {
 		conversation_models(c, ids);
 		if (c->kept)
 			pi_remove_files(c);
 		conversation_ready(c);
 		return;
 	}
+	if (json_array_size(ids) <= 1)
+		fail_with(&e, ERR_LOGIN, "pi: not logged in: %s", pi.log_in);
 	json_decref(ids);
-	fail_with(&e, ERR_LOGIN, "pi: not logged in: %s", pi.log_in);
 	conversation_fail(c, &e);
 }
 
@@ -127,8 +136,17 @@ on_model_set(struct conversation *c, const json_t *response)
 	free(p->said_model);
 	p->said_model = p->asked_model;
 	p->asked_model = NULL;
-	if (p->prompt)
+	if (p->results)
+		pi_go_on(c);
+	else if (p->prompt)
 		pi_send_prompt(c);
+}
+
+static void
+on_steered(struct conversation *c, const json_t *response)
+{
+	if (((struct pi *)c->own)->results)
+		pi_go_on(c);
 }
 
 static const struct {
@@ -139,7 +157,9 @@ static const struct {
 	{ "get_state", on_state },
 	{ "get_available_models", on_models },
 	{ "set_model", on_model_set },
+	{ "set_thinking_level", NULL },
 	{ "prompt", NULL },
+	{ "steer", on_steered },
 	{ "abort", NULL },
 };
 
@@ -160,7 +180,7 @@ on_refusal(struct conversation *c, const char *command, const json_t *response)
 		free(p->said_model);
 		p->said_model = NULL;
 	}
-	if (is_model && !p->prompt)
+	if (is_model && !p->prompt && !p->results)
 		return;
 	pi_drop_prompt(c);
 	p->is_busy = false;
@@ -266,10 +286,15 @@ on_message_end(struct conversation *c, const json_t *line)
 	const char *model = json_text(message, "model");
 	const char *stop = json_text(message, "stopReason");
 	const char *words = json_text(message, "errorMessage");
+	const json_t *usage = json_object_get(message, "usage");
 
 	if (!p->is_busy || !is_assistants(message))
 		return;
-	usage_read(&p->usage, json_object_get(message, "usage"), &names);
+	usage_read(&p->usage, usage, &names);
+	usage_add_cost(&p->usage,
+		       usage_read_dollars(json_object_get(
+			       json_object_get(usage, "cost"), "total")),
+		       "pi_list_price");
 	snprintf(p->stop, sizeof p->stop, "%s", stop ? stop : "");
 	snprintf(p->words, sizeof p->words, "%s", words ? words : "");
 	if (model)
@@ -281,6 +306,10 @@ on_tool_start(struct conversation *c, const json_t *line)
 {
 	struct pi *p = c->own;
 
+	if (pi_is_callers(c, json_text(line, "toolName"))) {
+		pi_note_call(c, line);
+		return;
+	}
 	p->paragraphs.used_tool = true;
 	if (is_listening(p))
 		conversation_tool(
@@ -297,7 +326,9 @@ on_tool_end(struct conversation *c, const json_t *line)
 	json_t *result = json_object_get(line, "result");
 	bool is_error = json_is_true(json_object_get(line, "isError"));
 
-	if (is_listening(p))
+	if (pi_is_callers(c, json_text(line, "toolName")))
+		pi_forget_call(c, line);
+	else if (is_listening(p))
 		conversation_tool(
 			c, json_pack("{s:s?, s:O?, s:b}", "id",
 				     json_text(line, "toolCallId"), "result",
@@ -351,7 +382,9 @@ on_settled(struct conversation *c, const json_t *line)
 	if (!p->is_busy)
 		return;
 	p->is_busy = false;
-	if (!why.code && !p->paragraphs.has_text && reason == FINISH_STOP)
+	pi_reset_effort(c);
+	if (!why.code && !p->paragraphs.has_text && !p->is_continued &&
+	    reason == FINISH_STOP)
 		fail_with(&why, ERR_HARNESS,
 			  "pi: the answer is empty (no stream output)");
 	if (!why.code && reason) {
@@ -364,7 +397,8 @@ on_settled(struct conversation *c, const json_t *line)
 	conversation_fail(c, &why);
 }
 
-/* An extension asks its user something, and nobody is there to answer. */
+/* Our own extension asks for the result of a call.  Another one asks its user
+ * something, and nobody is there to answer. */
 static void
 on_dialog(struct conversation *c, const json_t *line)
 {
@@ -372,6 +406,8 @@ on_dialog(struct conversation *c, const json_t *line)
 					       "editor" };
 	const char *method = json_text(line, "method");
 
+	if (pi_hears_state(c, line) || pi_hears_call(c, line))
+		return;
 	for (size_t i = 0; method && i < sizeof dialogs / sizeof *dialogs; i++)
 		if (!strcmp(method, dialogs[i]))
 			conversation_write_json(

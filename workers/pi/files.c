@@ -236,7 +236,13 @@ pi_remove_files(struct conversation *c)
 		c->executor->remove(c->executor, p->past);
 	if (p->instructions)
 		c->executor->remove(c->executor, p->instructions);
+	if (p->instead)
+		c->executor->remove(c->executor, p->instead);
+	if (p->extension)
+		c->executor->remove(c->executor, p->extension);
 	free(p->past);
 	free(p->instructions);
-	p->past = p->instructions = NULL;
+	free(p->instead);
+	free(p->extension);
+	p->past = p->instructions = p->instead = p->extension = NULL;
 }

@@ -5,31 +5,30 @@
 
 #include "workers/cli/transcript.h"
 
-static void
-add_tools(const struct conversation *c, struct words *argv)
+static bool
+is_safe(const struct conversation *c)
 {
-	if (!strcmp(c->permission_mode, "read-only")) {
-		words_add(argv, "--tools");
-		words_add(argv, "read,grep,find,ls");
-	} else if (!strcmp(c->permission_mode, "no-tools")) {
-		words_add(argv, "--no-tools");
-	}
+	return c->options.mode == MODE_SAFE;
 }
 
-/* Empty arguments keep pi from its SYSTEM.md and APPEND_SYSTEM.md as well. */
+/* Empty arguments keep pi from its SYSTEM.md and APPEND_SYSTEM.md as well.  In
+ * the mode hosted-safe no extension's program may run. */
 static void
 add_isolation(const struct conversation *c, struct words *argv)
 {
 	static const char *const nothing[] = {
-		"--no-context-files", "--no-extensions",
-		"--no-skills",	      "--no-prompt-templates",
-		"--no-themes",	      "--no-approve",
-		"--system-prompt",    "",
+		"--no-context-files",	 "--no-extensions", "--no-skills",
+		"--no-prompt-templates", "--no-themes",	    "--no-approve",
 	};
 
-	if (c->instance->loads == LOADS_NOTHING)
-		for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
-			words_add(argv, nothing[i]);
+	if (c->instance->loads != LOADS_NOTHING && !is_safe(c))
+		return;
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+		words_add(argv, nothing[i]);
+	if (c->instead)
+		return; /* it is named by our profile */
+	words_add(argv, "--system-prompt");
+	words_add(argv, "");
 }
 
 /* Our file replaces the one that pi would look for. */
@@ -44,7 +43,7 @@ add_own_instructions(const struct conversation *c, struct words *argv,
 		: home	  ? copy_format("%s/.pi/agent/APPEND_SYSTEM.md", home)
 			  : NULL;
 
-	if (c->instance->loads == LOADS_NOTHING || !path ||
+	if (c->instance->loads == LOADS_NOTHING || is_safe(c) || !path ||
 	    !c->executor->look(c->executor, path, NULL))
 		return;
 	words_add(argv, "--append-system-prompt");
@@ -87,8 +86,9 @@ command(struct conversation *c, struct words *argv, struct words *env,
 	words_add(argv, "--mode");
 	words_add(argv, "rpc");
 	add_session(c, argv);
-	add_tools(c, argv);
 	add_isolation(c, argv);
+	if (!pi_add_tools(c, argv, e) || !pi_add_profile(c, argv, e))
+		return false;
 	add_own_instructions(c, argv, env);
 	words_add(argv, "--append-system-prompt");
 	words_add(argv, p->instructions);
@@ -205,6 +205,7 @@ pi_send_prompt(struct conversation *c)
 	struct pi *p = c->own;
 
 	p->is_busy = true;
+	pi_set_effort(c);
 	pi_ask(c, "prompt", p->prompt);
 	p->prompt = NULL;
 }
@@ -237,6 +238,16 @@ ask_for_model(struct conversation *c, const char *model)
 			 "modelId", rest.ptr, rest.len));
 }
 
+static void
+choose_model(struct conversation *c, const char *model)
+{
+	struct pi *p = c->own;
+
+	free(p->asked_model);
+	p->asked_model = copy(str_of(model));
+	ask_for_model(c, model);
+}
+
 /* False while another model is being set, for a turn that was cancelled. */
 static bool
 has_model(const struct pi *p, const char *model)
@@ -259,11 +270,14 @@ check_images(const struct pi *p, const char *model, struct error *e)
 static void
 begin_turn(struct pi *p)
 {
+	json_decref(p->results);
+	p->results = NULL;
 	p->paragraphs = (struct paragraphs){ 0 };
 	p->has_said = p->is_busy = false;
 	p->usage = (struct usage){ 0 };
 	p->stop[0] = p->words[0] = p->model[0] = '\0';
 	p->why = (struct error){ 0 };
+	p->is_continued = p->is_stopped = false;
 }
 
 static void
@@ -276,17 +290,74 @@ say(struct conversation *c)
 	pi_drop_prompt(c);
 	begin_turn(p);
 	p->prompt = prompt_of(c, &e);
-	if (p->prompt && !check_images(p, model, &e))
+	if (p->prompt &&
+	    (!check_images(p, model, &e) || !pi_choose_effort(c, model, &e)))
 		pi_drop_prompt(c);
 	if (!p->prompt) {
 		conversation_fail(c, &e);
 	} else if (!model || has_model(p, model)) {
 		pi_send_prompt(c);
 	} else {
-		free(p->asked_model);
-		p->asked_model = copy(str_of(model));
-		ask_for_model(c, model);
+		choose_model(c, model);
 	}
+}
+
+/* What the user says beside the results has to be in pi's queue before the last
+ * of them: the model hears it with them. */
+void
+pi_go_on(struct conversation *c)
+{
+	struct pi *p = c->own;
+
+	if (p->is_stopped || p->asked_model)
+		return;
+	if (p->prompt) {
+		pi_ask(c, "steer", p->prompt);
+		p->prompt = NULL;
+	} else {
+		pi_give_results(c);
+	}
+}
+
+static bool
+choose_terms(struct conversation *c, struct error *e)
+{
+	struct pi *p = c->own;
+	const char *model = wanted_model(c);
+	enum effort before = p->asked_effort;
+
+	if (!check_images(p, model, e) || !pi_choose_effort(c, model, e))
+		return false;
+	if (p->asked_effort != before) {
+		pi_reset_effort(c);
+		pi_set_effort(c);
+	}
+	if (model && !has_model(p, model))
+		choose_model(c, model);
+	return true;
+}
+
+/* The model waits: what is wrong with the request ends the conversation. */
+static void
+answer(struct conversation *c)
+{
+	struct pi *p = c->own;
+	struct error e = { 0 };
+	bool ok = true;
+
+	pi_drop_prompt(c);
+	begin_turn(p);
+	p->is_busy = p->is_continued = true;
+	if (json_array_size(c->messages)) {
+		p->prompt = prompt_of(c, &e);
+		ok = p->prompt != NULL;
+	}
+	if (!ok || !choose_terms(c, &e)) {
+		conversation_abort(c, &e);
+		return;
+	}
+	p->results = json_incref((json_t *)c->results);
+	pi_go_on(c);
 }
 
 /* A prompt that was not sent yet is dropped. */
@@ -296,7 +367,8 @@ interrupt(struct conversation *c)
 	struct pi *p = c->own;
 	struct error e = { 0 };
 
-	if (!p->prompt) {
+	p->is_stopped = true;
+	if (!p->prompt || p->is_busy) {
 		pi_ask(c, "abort", NULL);
 		return;
 	}
@@ -313,6 +385,11 @@ clear(struct conversation *c)
 	pi_drop_prompt(c);
 	pi_remove_files(c);
 	json_decref(p->models);
+	json_decref(p->efforts);
+	json_decref(p->calls);
+	json_decref(p->results);
+	free(p->tools_state);
+	free(p->usual_level);
 	free(p->default_model);
 	free(p->said_model);
 	free(p->asked_model);
@@ -339,6 +416,9 @@ static const char *const models[] = { "default", NULL };
 const struct harness pi = {
 	.tested = "0.87.1",
 	.can = PI_CAN,
+	.takes = &profile_takes[PI_TAKES],
+	.efforts = ANY_EFFORT,
+	.binds = BINDS_TOOLS | BINDS_OWN_TOOLS,
 	.own = sizeof(struct pi),
 	.may_see = may_see,
 	.environment = environment,
@@ -350,9 +430,11 @@ const struct harness pi = {
 	.command = command,
 	.handshake = handshake,
 	.say = say,
+	.answer = answer,
 	.interrupt = interrupt,
 	.line = pi_line,
 	.clear = clear,
+	.ended = pi_ended,
 	.models = models,
 };
 

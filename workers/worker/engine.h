@@ -15,6 +15,7 @@
 #include "proto/loop.h"
 #include "proto/msg.h"
 #include "proto/settings.h"
+#include "workers/executor/places.h"
 #include "workers/worker/rows.h"
 #include "workers/worker/story.h"
 
@@ -26,7 +27,7 @@ struct engine_self;
 
 /* What clients are told of a turn as soon as it is known.  NULL: nothing. */
 struct standing {
-	char *session, *how, *reason, *ignored;
+	char *session, *how, *reason, *cache, *mode, *profile, *ignored;
 };
 
 void standing_fini(struct standing *);
@@ -45,6 +46,7 @@ struct turn {
 	char *session;	 /* NULL: the turn stands alone */
 	char *cwd;	 /* NULL: not said */
 	char *key;	 /* the caller's Idempotency-Key; NULL: none */
+	char *headers;	 /* of options.def, as JSON; NULL: none */
 	struct str body; /* the request as the caller sent it, model included;
 			  * absent after turn_drop_body() */
 
@@ -53,6 +55,7 @@ struct turn {
 	 * have a lane, and not the same one.  0: not known. */
 	unsigned lane;
 	uint64_t system; /* accept()'s own, kept with the lane */
+	void *place;	 /* the same: where it must run; NULL: anywhere */
 
 	/* The engine's own; NULL until it sets it. */
 	void *work;
@@ -73,6 +76,8 @@ struct turn {
 
 	/* Of a turn that later orders may be answered by. */
 	uint64_t identity;   /* 0: it is none */
+	bool runs_once;	     /* the same order is answered by this turn, be it
+			      * over or not: the engine sets it */
 	struct story story;  /* what it has said */
 	bool has_used_tools; /* repeating it might do something twice */
 	bool has_spoken; /* text, thoughts or tools: its CLI may have acted */
@@ -84,6 +89,11 @@ struct acceptance {
 	const char *session; /* NULL: none */
 	const char *how;    /* "new", "resumed", "replayed"; NULL: no session */
 	const char *reason; /* why that; NULL: obvious */
+	const char *cache;  /* "warm": the process that had the last turn has
+			     * this one; otherwise as `how`; NULL: not known */
+	const char *mode;   /* that the turn runs under; NULL: none is kept */
+	char profile[MAX_DETAIL]; /* what has become of agent_profile, as a
+				   * JSON object; "": there is none */
 	char ignored[MAX_DETAIL]; /* parameters that can't be honoured: "n,
 				     seed" */
 };
@@ -109,6 +119,12 @@ struct engine {
 	 * runs, at once, and leaves the turns to the worker. */
 	bool (*init)(struct worker *, struct error *);
 	void (*fini)(struct engine_self *);
+
+	/* MAY be NULL: there is nothing to log in to.  Has the CLI of the
+	 * worker `name` log in on our terminal, instead of serving.  Returns
+	 * the exit code, and has said why if it is not 0.  `slot` MAY be NULL.
+	 */
+	int (*login)(const char *name, const char *slot);
 
 	/* MUST be set.  The worker's settings and the environment are others
 	 * now: turns under way go on with what they began with, and whatever
@@ -145,10 +161,25 @@ struct engine {
 	 * with the harness's name. */
 	void (*list_models)(struct engine_self *, struct rows *);
 
+	/* MUST be set.  Adds what requests can ask of it, as an object of
+	 * description.h.  With `prefix`, what those with that prefix and
+	 * `model` can, which MAY be NULL; fails as accept() would. */
+	bool (*describe)(struct engine_self *, const char *prefix,
+			 const char *model, struct buf *, struct error *);
+
 	/* MAY be NULL: there are no sessions. */
 	void (*list_sessions)(struct engine_self *, struct rows *,
 			      unsigned limit);
 	unsigned (*forget_session)(struct engine_self *, const char *session);
+
+	/* MAY be NULL.  Whether the turn can be started; if not, it waits
+	 * until queue_run_waiting(). */
+	bool (*may_run)(const struct turn *);
+
+	/* MAY be NULL.  The places where turns run, if they are counted, and
+	 * who has which: behind "claude has 2 turns running". */
+	void (*count_places)(const struct engine_self *, struct place_counts *);
+	void (*describe_places)(const struct engine_self *, struct buf *);
 
 	/* MAY be NULL.  How many warm processes there are. */
 	unsigned (*count_warm)(const struct engine_self *);
@@ -156,24 +187,33 @@ struct engine {
 	/* MAY be NULL.  How many commands run in the background, between turns.
 	 */
 	unsigned (*count_background)(const struct engine_self *);
+
+	/* MAY be NULL.  How many conversations wait for results of the caller's
+	 * tools. */
+	unsigned (*count_parked)(const struct engine_self *);
 };
 
 extern const struct engine engine;
 
 /* For engines to call. */
 
-/* `how`, `session` and `reason` as in struct acceptance. */
-void turn_started(struct turn *, const char *session, const char *how,
-		  const char *reason);
+/* `session`, `how`, `reason` and `cache` of the acceptance are known now. */
+void turn_started(struct turn *, const struct acceptance *);
 
 /* Any length; cut into events between characters.  UTF-8. */
 void turn_text(struct turn *, struct str);
 void turn_reasoning(struct turn *, struct str);
 
+/* The harness has said something that is not told yet: it may have acted. */
+void turn_holds(struct turn *);
+
 /* What the harness has said before the turn, and in no other: it is not a part
  * of the answer. */
 void turn_meanwhile(struct turn *, struct str);
 void turn_tool(struct turn *, struct str json);
+
+/* The model calls a tool of the caller's: {"id","name"}, and with what. */
+void turn_call(struct turn *, struct str json, struct str arguments);
 
 /* One line about how far something is that takes long.  Not a part of the
  * answer; UTF-8. */

@@ -107,6 +107,7 @@ identity_of(const struct msg_submit *m)
 	hash_add_field(&hash, m->model);
 	hash_add_field(&hash, m->session);
 	hash_add_field(&hash, m->cwd);
+	hash_add_field(&hash, m->headers);
 	add_body(&hash, m->body);
 	return hash_value(&hash);
 }

@@ -16,6 +16,8 @@ EVENTS_BEGIN_ALIKE(started);
 EVENTS_BEGIN_ALIKE(text);
 EVENTS_BEGIN_ALIKE(reasoning);
 EVENTS_BEGIN_ALIKE(tool);
+EVENTS_BEGIN_ALIKE(call);
+EVENTS_BEGIN_ALIKE(arguments);
 EVENTS_BEGIN_ALIKE(note);
 EVENTS_BEGIN_ALIKE(meanwhile);
 EVENTS_BEGIN_ALIKE(head);
@@ -40,6 +42,8 @@ ARE_WORDS(text, text);
 ARE_WORDS(reasoning, text);
 ARE_WORDS(meanwhile, text);
 ARE_WORDS(tool, json);
+ARE_WORDS(call, json);
+ARE_WORDS(arguments, text);
 
 /* An event that is packed, and waits for credit. */
 struct outgoing {
@@ -208,12 +212,13 @@ take_piece(struct str *text)
 void
 listener_tell_words(struct listener *l, enum msg_type type, struct str said)
 {
+	bool is_whole = story_is_whole(type);
 	struct words m;
 
 	while (said.len) {
-		m.text = type == MSG_TOOL ? said : take_piece(&said);
+		m.text = is_whole ? said : take_piece(&said);
 		listener_tell(l, type, &m, m.text.len);
-		if (type == MSG_TOOL)
+		if (is_whole)
 			return;
 	}
 }

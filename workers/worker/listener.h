@@ -55,8 +55,8 @@ void listener_tell_free(struct listener *, enum msg_type, void *body);
 /* As the latter, for an event that can wait for others to travel with. */
 void listener_tell_late(struct listener *, enum msg_type, void *body);
 
-/* Text, reasoning, what was said meanwhile, or the JSON of a tool.  All but the
- * last is cut into events between characters. */
+/* Text, reasoning, what was said meanwhile, or what a call is made with, which
+ * are cut into events between characters; or a piece that story_is_whole(). */
 void listener_tell_words(struct listener *, enum msg_type, struct str);
 
 /* Its last event. `repeated`: the failure is that of an earlier order. */

@@ -9,6 +9,17 @@
 #include "proto/variables.h"
 #include "workers/worker/worker.h"
 
+static int
+log_in(const char *name, const char *slot)
+{
+	if (engine.login)
+		return engine.login(name, slot);
+	log_tell("cli-bridge: %s has keys, and no login: set them in the "
+		 "environment of cli-bridge serve",
+		 name);
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -20,6 +31,8 @@ main(int argc, char *argv[])
 	bool ok;
 	int code;
 
+	if (argc > 2 && !strcmp(argv[2], "login"))
+		return log_in(argv[1], argv[3]);
 	if (argc != 2) {
 		fprintf(stderr, "cli-bridge starts this: cli-bridge serve\n");
 		return EXIT_FAILURE;

@@ -37,16 +37,32 @@ has_slot(const struct worker *w)
 static bool
 may_run(const struct turn *t)
 {
-	return has_slot(t->worker) && lane_is_free(t);
+	return has_slot(t->worker) && lane_is_free(t) &&
+	       (!engine.may_run || engine.may_run(t));
 }
 
-/* No other turn comes between. */
+/* One that came before it, and must run before it, waits as well. */
+static bool
+is_overtaking(const struct turn *t)
+{
+	list_each (&t->worker->waiting, n) {
+		const struct turn *other = container_of(n, struct turn, node);
+
+		if (other == t)
+			return false;
+		if (is_in_the_way(other, t))
+			return true;
+	}
+	return false;
+}
+
+/* No other turn comes between: what it was read to mean stays true. */
 static bool
 runs_next(const struct turn *t)
 {
 	const struct worker *w = t->worker;
 
-	return may_run(t) &&
+	return may_run(t) && !is_overtaking(t) &&
 	       (!engine.has_slots ||
 		w->running.len + w->waiting.len <= w->harness.max_running);
 }
@@ -68,6 +84,22 @@ forget_what_was_read(struct turn *t)
 }
 
 static bool
+same_text(const char *a, const char *b)
+{
+	return str_eq(str_of(a), str_of(b));
+}
+
+/* An earlier turn of its session may have changed what it inherits. */
+static bool
+has_told(const struct turn *t, const struct acceptance *a)
+{
+	const char *profile = a->profile[0] ? a->profile : NULL;
+
+	return t->was_read && same_text(t->standing.mode, a->mode) &&
+	       same_text(t->standing.profile, profile);
+}
+
+static bool
 is_read_to_run(struct turn *t)
 {
 	struct acceptance a = { 0 };
@@ -79,8 +111,8 @@ is_read_to_run(struct turn *t)
 		turn_fail(t, &e);
 		return false;
 	}
-	if (!t->was_read && a.ignored[0])
-		turn_tell_ignored(t, a.ignored);
+	if (!has_told(t, &a))
+		turn_tell_reading(t, &a);
 	return true;
 }
 
@@ -97,21 +129,6 @@ run(struct turn *t)
 	turn_move(t, TURN_RUNNING);
 	log_info("turn %ju: running", (uintmax_t)t->id);
 	engine.start(t);
-}
-
-/* One that came before it, and must run before it, waits as well. */
-static bool
-is_overtaking(const struct turn *t)
-{
-	list_each (&t->worker->waiting, n) {
-		const struct turn *other = container_of(n, struct turn, node);
-
-		if (other == t)
-			return false;
-		if (is_in_the_way(other, t))
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -158,17 +175,30 @@ queue_run_waiting(struct worker *w)
 	loop_put_off(&w->loop, &w->next, on_next);
 }
 
+/* Who has the places that others wait for: part of an error's text. */
+static void
+describe_places(const struct worker *w, struct buf *to)
+{
+	*to = BUF_INIT(MAX_DETAIL);
+	if (engine.describe_places)
+		engine.describe_places(w->self, to);
+}
+
 static void
 on_queue_deadline(struct timer *timer)
 {
 	struct turn *t = container_of(timer, struct turn, deadline);
 	struct error e = { 0 };
+	struct buf places;
 
+	describe_places(t->worker, &places);
 	fail_with(&e, ERR_QUEUE_TIMEOUT,
 		  "queue_timeout: %s was busy for %ju ms (%zu running, %zu "
-		  "waiting)",
+		  "waiting" STR_FMT ")",
 		  t->worker->name, (uintmax_t)t->worker->harness.queue_ms,
-		  t->worker->running.len, t->worker->waiting.len);
+		  t->worker->running.len, t->worker->waiting.len,
+		  STR_ARG(buf_str(&places)));
+	buf_fini(&places);
 	turn_fail(t, &e);
 }
 
@@ -179,23 +209,41 @@ is_read_later(const struct turn *t)
 	return engine.has_slots && t->body.len > LARGE;
 }
 
+/* How many turns more can run at once. */
+static size_t
+free_room(const struct worker *w)
+{
+	size_t room = w->harness.max_running - w->running.len, places;
+	struct place_counts counts = { 0 };
+
+	if (engine.count_places)
+		engine.count_places(w->self, &counts);
+	places = counts.free + counts.warm + counts.dead;
+	return places + counts.busy && places < room ? places : room;
+}
+
 /* The turn is itself among the waiting, and so are those that begin next. */
 static bool
 has_room(const struct turn *t, struct error *e)
 {
 	const struct worker *w = t->worker;
 	size_t room = w->harness.max_queued;
+	struct buf places;
 
 	if (!engine.has_slots)
 		return true;
 	if (has_slot(w))
-		room += w->harness.max_running - w->running.len;
+		room += free_room(w);
 	if (w->waiting.len <= room)
 		return true;
-	return fail_with(e, ERR_QUEUE_FULL,
-			 "queue_full: %s has %zu turns running and %zu "
-			 "waiting, which is all it takes",
-			 w->name, w->running.len, w->waiting.len - 1);
+	describe_places(w, &places);
+	fail_with(e, ERR_QUEUE_FULL,
+		  "queue_full: %s has %zu turns running and %zu waiting, which "
+		  "is all it takes" STR_FMT,
+		  w->name, w->running.len, w->waiting.len - 1,
+		  STR_ARG(buf_str(&places)));
+	buf_fini(&places);
+	return false;
 }
 
 static bool

@@ -17,6 +17,7 @@ struct past {
 	struct node node;
 	uint64_t identity;
 	char *key;	      /* NULL: none */
+	bool runs_once;	      /* as the turn has it */
 	uint64_t ended_at;    /* loop_now() */
 	struct error failure; /* code 0: it has finished */
 
@@ -102,6 +103,7 @@ past_new(const struct turn *t)
 		past_free(w, oldest(w));
 	p->identity = t->identity;
 	p->key = copy(str_of(t->key));
+	p->runs_once = t->runs_once;
 	p->ended_at = loop_now();
 	p->story = STORY_INIT;
 	list_append(&w->repeats.pasts, &p->node);
@@ -122,7 +124,7 @@ repeats_keep_answer(struct turn *t, const struct msg_finish *m)
 {
 	struct past *p;
 
-	if (!t->identity || !t->key)
+	if (!t->identity || (!t->key && !t->runs_once))
 		return;
 	p = past_new(t);
 	p->model = copy(m->model);
@@ -178,8 +180,8 @@ find_turn(const struct list *turns, const struct msg_submit *m,
 			continue;
 		if (has_key(t->key, m))
 			return t;
-		if (m->session.ptr && t->identity == identity &&
-		    !has_other_key(t->key, m))
+		if ((m->session.ptr || t->runs_once) &&
+		    t->identity == identity && !has_other_key(t->key, m))
 			same = t;
 	}
 	return same;
@@ -204,6 +206,12 @@ is_failing_still(const struct worker *w, const struct past *p,
 	       (m->retry || loop_now() < end_of(w, p));
 }
 
+static bool
+has_run_once(const struct past *p)
+{
+	return p->runs_once && !p->failure.code;
+}
+
 /* The newest. */
 static struct past *
 find_past(const struct worker *w, const struct msg_submit *m, uint64_t identity)
@@ -218,7 +226,7 @@ find_past(const struct worker *w, const struct msg_submit *m, uint64_t identity)
 		if (has_key(p->key, m))
 			return p;
 		if (p->identity == identity && !has_other_key(p->key, m) &&
-		    is_failing_still(w, p, m))
+		    (is_failing_still(w, p, m) || has_run_once(p)))
 			same = p;
 	}
 	return same;
@@ -312,6 +320,9 @@ tell_answer_again(const struct past *p, struct listener *l)
 		.session = str_of(p->standing.session),
 		.how = str_of(p->standing.how),
 		.reason = str_of(p->standing.reason),
+		.mode = str_of(p->standing.mode),
+		.profile = str_of(p->standing.profile),
+		.cache = str_of(p->standing.cache),
 		.ignored = str_of(p->standing.ignored),
 		.repeated = 1,
 	};
@@ -335,9 +346,10 @@ repeat(struct worker *w, const struct past *p, const struct msg_submit *m)
 		e = failure_again(w, p, m);
 	else if (p->story.is_too_long)
 		fail_with(&e, ERR_ALREADY_RUN,
-			  "the request with this Idempotency-Key was run, and "
-			  "its answer is kept no longer: send another key to "
-			  "have it run again");
+			  "this request was run, and its answer is kept no "
+			  "longer: %s to have it run again",
+			  p->key ? "send another Idempotency-Key"
+				 : "change it");
 	else
 		(void)has_room_for(w, &p->story, &e);
 	if (e.code)

@@ -19,9 +19,13 @@
  *    refused.  A turn that has failed before its agent used a tool may be run
  *    again.
  *
- * Orders without a session and without a key are never taken for repetitions.
- * What is known of ended turns is in the memory of this process only: after ten
- * minutes, or when there is too much of it, it is forgotten.
+ *  - An order that gives results of the caller's tools to the CLI that waits
+ *    for them is answered by the turn that has given them, be it running or
+ *    over, as if the body were its key: these results can be given once.
+ *
+ * Other orders without a session and without a key are never taken for
+ * repetitions.  What is known of ended turns is in the memory of this process
+ * only: after ten minutes, or when there is too much of it, it is forgotten.
  */
 #include "proto/list.h"
 #include "proto/loop.h"

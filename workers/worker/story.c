@@ -21,13 +21,19 @@ story_give_up(struct story *s)
 	s->is_too_long = true;
 }
 
+bool
+story_is_whole(enum msg_type type)
+{
+	return type == MSG_TOOL || type == MSG_CALL;
+}
+
 /* The piece that more text of this type belongs to is there already. */
 static bool
 goes_on(const struct story *s, enum msg_type type)
 {
 	struct piece last;
 
-	if (!s->pieces.len || type == MSG_TOOL)
+	if (!s->pieces.len || story_is_whole(type))
 		return false;
 	memcpy(&last, s->pieces.ptr + s->last, sizeof last);
 	return last.type == type;

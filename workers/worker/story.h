@@ -24,6 +24,9 @@ void story_fini(struct story *);
 /* Forgets it: it counts as too long. */
 void story_give_up(struct story *);
 
+/* Whether a piece of this type is JSON, which is told as it is. */
+bool story_is_whole(enum msg_type);
+
 /* `type` is one that listener_tell_words() takes. */
 void story_add(struct story *, enum msg_type type, struct str);
 

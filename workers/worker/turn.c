@@ -58,6 +58,7 @@ turn_new(struct worker *w, const struct msg_submit *m, nng_msg *order)
 	t->session = copy(m->session);
 	t->cwd = copy(m->cwd);
 	t->key = copy(m->key);
+	t->headers = copy(m->headers);
 	t->owed = m->body.len;
 	t->submitted = loop_now();
 	t->story = STORY_INIT;
@@ -102,6 +103,9 @@ standing_fini(struct standing *s)
 	free(s->session);
 	free(s->how);
 	free(s->reason);
+	free(s->cache);
+	free(s->mode);
+	free(s->profile);
 	free(s->ignored);
 	*s = (struct standing){ 0 };
 }
@@ -121,6 +125,7 @@ turn_free(struct turn *t)
 	free(t->session);
 	free(t->cwd);
 	free(t->key);
+	free(t->headers);
 	turn_drop_body(t);
 	free(t);
 }
@@ -166,6 +171,9 @@ acceptance_of(const struct turn *t)
 		.session = str_of(t->standing.session),
 		.how = str_of(t->standing.how),
 		.reason = str_of(t->standing.reason),
+		.mode = str_of(t->standing.mode),
+		.profile = str_of(t->standing.profile),
+		.cache = str_of(t->standing.cache),
 		.ignored = str_of(t->standing.ignored),
 	};
 }
@@ -180,6 +188,9 @@ turn_accepted(struct turn *t, const struct acceptance *a)
 	keep(&t->standing.session, a->session);
 	keep(&t->standing.how, a->how);
 	keep(&t->standing.reason, a->reason);
+	keep(&t->standing.cache, a->cache);
+	keep(&t->standing.mode, a->mode);
+	keep(&t->standing.profile, a->profile[0] ? a->profile : NULL);
 	keep(&t->standing.ignored, a->ignored[0] ? a->ignored : NULL);
 	m = acceptance_of(t);
 	m.relay = a->relay;
@@ -213,32 +224,42 @@ turn_join(struct turn *t, const struct msg_submit *order)
 }
 
 void
-turn_tell_ignored(struct turn *t, const char *ignored)
+turn_tell_reading(struct turn *t, const struct acceptance *a)
 {
-	struct msg_started m = { .ignored = str_of(ignored) };
+	struct msg_started m = { .ignored = str_of(a->ignored),
+				 .mode = str_of(a->mode),
+				 .profile = str_of(a->profile) };
 
-	if (t->was_cut || t->cancelled)
+	if (t->was_cut || t->cancelled ||
+	    (!m.ignored.len && !m.mode.len && !m.profile.len))
 		return;
-	keep(&t->standing.ignored, ignored);
+	if (!m.ignored.len)
+		m.ignored = (struct str){ 0 };
+	if (!m.profile.len)
+		m.profile = (struct str){ 0 };
+	keep(&t->standing.profile, m.profile.ptr);
+	keep(&t->standing.ignored, m.ignored.ptr);
+	keep(&t->standing.mode, a->mode);
 	emit_free(t, MSG_STARTED, &m);
 }
 
 void
-turn_started(struct turn *t, const char *session, const char *how,
-	     const char *reason)
+turn_started(struct turn *t, const struct acceptance *a)
 {
 	struct msg_started m = {
-		.session = str_of(session),
-		.how = str_of(how),
-		.reason = str_of(reason),
+		.session = str_of(a->session),
+		.how = str_of(a->how),
+		.reason = str_of(a->reason),
+		.cache = str_of(a->cache),
 	};
 
 	if (t->was_cut)
 		return;
 	emit_free(t, MSG_STARTED, &m);
-	keep(&t->standing.session, session);
-	keep(&t->standing.how, how);
-	keep(&t->standing.reason, reason);
+	keep(&t->standing.session, a->session);
+	keep(&t->standing.how, a->how);
+	keep(&t->standing.reason, a->reason);
+	keep(&t->standing.cache, a->cache);
 }
 
 static void
@@ -261,6 +282,12 @@ turn_text(struct turn *t, struct str s)
 }
 
 void
+turn_holds(struct turn *t)
+{
+	t->has_spoken = true;
+}
+
+void
 turn_reasoning(struct turn *t, struct str s)
 {
 	say(t, MSG_REASONING, s);
@@ -278,6 +305,13 @@ turn_tool(struct turn *t, struct str json)
 	t->has_used_tools = t->has_spoken = true;
 	if (json.len <= MAX_DELTA)
 		say(t, MSG_TOOL, json);
+}
+
+void
+turn_call(struct turn *t, struct str json, struct str arguments)
+{
+	say(t, MSG_CALL, json);
+	say(t, MSG_ARGUMENTS, arguments);
 }
 
 void
@@ -368,6 +402,10 @@ turn_finish(struct turn *t, enum finish_reason reason,
 		.reasoning = u->reasoning,
 		.cost = u->cost,
 		.cost_source = str_of(u->cost_source),
+		.expected = u->cache.expected,
+		.again = u->cache.cached,
+		.fresh = u->cache.fresh,
+		.rebilled = u->cache.rebilled,
 		.model = str_of(model),
 	};
 

@@ -22,8 +22,8 @@ void turn_go_on(struct turn *, bool was_blocked);
 /* The order is answered by this turn, too: tells all that it has said. */
 void turn_join(struct turn *, const struct msg_submit *);
 
-/* What could not be told with that. */
-void turn_tell_ignored(struct turn *, const char *ignored);
+/* What could not be told with that: the mode, and what is ignored. */
+void turn_tell_reading(struct turn *, const struct acceptance *);
 
 /* Tells the clients that the turn has failed, before the engine knows. */
 void turn_cut(struct turn *, const struct error *);

@@ -60,11 +60,19 @@ may_begin(struct worker *w, const struct msg_submit *m, struct error *e)
 	return true;
 }
 
+/* It may have results of calls of the caller's tools. */
+static bool
+has_results(const struct msg_submit *m)
+{
+	return memmem(m->body.ptr, m->body.len, "tool_call_id",
+		      strlen("tool_call_id"));
+}
+
 static void
 worker_on_submit(struct worker *w, const struct msg_submit *m)
 {
-	bool is_repeatable =
-		engine.has_sessions && (m->session.ptr || m->key.ptr);
+	bool is_repeatable = engine.has_sessions &&
+			     (m->session.ptr || m->key.ptr || has_results(m));
 	uint64_t identity = is_repeatable ? identity_of(m) : 0;
 	struct error e = { 0 };
 	struct turn *t;
@@ -192,6 +200,32 @@ worker_on_list_models(struct worker *w, const struct msg_list_models *m)
 	rows_fini(&rows);
 }
 
+static struct str
+text_or_none(const char *text)
+{
+	return str_of(text[0] ? text : NULL);
+}
+
+static void
+worker_on_describe(struct worker *w, const struct msg_describe *m)
+{
+	auto_free char *prefix = m->harness.ptr ? copy(m->harness) : NULL;
+	auto_free char *model = m->model.ptr ? copy(m->model) : NULL;
+	struct buf row = BUF_INIT(MAX_LIST);
+	struct error e = { 0 };
+
+	if (engine.describe(w->self, prefix, model, &row, &e)) {
+		const struct msg_description reply = {
+			.name = str_of(w->name),
+			.row = buf_str(&row),
+		};
+
+		reply_description(&w->server, &reply);
+	} else
+		server_refuse(&w->server, &e);
+	buf_fini(&row);
+}
+
 /* What the supervisor asks */
 
 static void
@@ -211,15 +245,13 @@ reply_ok(struct worker *w)
 	reply_done(&w->server, &done);
 }
 
-static struct str
-text_or_none(const char *text)
-{
-	return str_of(text[0] ? text : NULL);
-}
-
 static void
 worker_on_hello(struct worker *w, const struct msg_hello *m)
 {
+	struct place_counts slots = { 0 };
+
+	if (engine.count_places)
+		engine.count_places(w->self, &slots);
 	const struct msg_ready reply = {
 		.version = msg_version(),
 		.name = str_of(w->name),
@@ -229,6 +261,12 @@ worker_on_hello(struct worker *w, const struct msg_hello *m)
 		.background = engine.count_background
 				      ? engine.count_background(w->self)
 				      : 0,
+		.parked =
+			engine.count_parked ? engine.count_parked(w->self) : 0,
+		.free_slots = slots.free,
+		.busy_slots = slots.busy,
+		.warm_slots = slots.warm,
+		.dead_slots = slots.dead,
 		.health = w->health,
 		.probes = w->probes,
 		.harness = text_or_none(w->harness_version),

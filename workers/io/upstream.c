@@ -1,4 +1,4 @@
-#include "workers/passthrough/upstream.h"
+#include "workers/io/upstream.h"
 
 #include <assert.h>
 
@@ -454,12 +454,15 @@ add_header(struct exchange *x, const char *line)
 static void
 set_headers(struct exchange *x, const struct request *r)
 {
-	auto_free char *bearer = NULL, *idempotency_key = NULL;
+	auto_free char *authorization = NULL, *idempotency_key = NULL;
 
-	if (r->key) {
-		bearer = copy_format("Authorization: Bearer %s", r->key);
-		add_header(x, bearer);
-	}
+	if (r->authorization)
+		authorization =
+			copy_format("Authorization: %s", r->authorization);
+	else if (r->key)
+		authorization = copy_format("Authorization: Bearer %s", r->key);
+	if (authorization)
+		add_header(x, authorization);
 	if (r->idempotency_key) {
 		idempotency_key =
 			copy_format("Idempotency-Key: %s", r->idempotency_key);

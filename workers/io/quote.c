@@ -1,4 +1,4 @@
-#include "workers/passthrough/quote.h"
+#include "workers/io/quote.h"
 
 #include <stdio.h>
 

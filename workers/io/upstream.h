@@ -17,7 +17,7 @@
  */
 #include "proto/loop.h"
 #include "workers/io/multi.h"
-#include "workers/passthrough/head.h"
+#include "workers/io/head.h"
 
 struct curl_slist;
 struct exchange;
@@ -35,6 +35,7 @@ struct request {
 	const char *url;
 	const char *host;	     /* for messages */
 	const char *key;	     /* a bearer; NULL: none */
+	const char *authorization;   /* in its place, as a whole: "Basic ..." */
 	const char *idempotency_key; /* NULL: none */
 	struct str body;	     /* absent: GET, and else POST of JSON */
 	bool wants_events;	     /* rather than one JSON */

@@ -1,10 +1,10 @@
-#include "workers/passthrough/head.h"
+#include "workers/io/head.h"
 
 #include <ctype.h>
 
 #include "proto/utf8.h"
-#include "workers/passthrough/quote.h"
-#include "workers/passthrough/scan.h"
+#include "workers/io/quote.h"
+#include "workers/io/scan.h"
 
 static const char *const dropped[] = {
 	"Connection",

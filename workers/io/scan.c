@@ -1,4 +1,4 @@
-#include "workers/passthrough/scan.h"
+#include "workers/io/scan.h"
 
 static bool
 sees(const struct scan *s, char wanted)
