@@ -1,12 +1,14 @@
 // Measures the bridge, always against something else in the same run, and prints a table or two.
 //
-//   node tests/bench/bench.mjs [harnesses [NAME...]] [neighbours] [proxy] [echo] [memory] [--json]
+//   node tests/bench/bench.mjs [harnesses [NAME...]] [tools [NAME...]] [neighbours] [proxy] [echo] [memory] [docker] [--json]
 //
 // Nothing passes or fails here: see README.md for what the numbers mean.
 
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clientTools, clientToolsTable } from './client-tools.mjs';
+import { docker } from './docker.mjs';
 import { echo } from './echo.mjs';
 import { harnesses, harnessTable } from './harnesses.mjs';
 import { memory } from './memory.mjs';
@@ -15,17 +17,19 @@ import { table } from './numbers.mjs';
 import { oneshots } from './oneshots.mjs';
 import { proxy } from './proxy.mjs';
 
-const parts = { harnesses, neighbours: neighbourRows, proxy, echo, memory };
-const tables = { harnesses: harnessTable, neighbours: neighbourTable }; // the others are rows of one
+const parts = { harnesses, tools: clientTools, neighbours: neighbourRows, proxy, echo, memory, docker };
+const tables = { harnesses: harnessTable, tools: clientToolsTable, neighbours: neighbourTable }; // the others are rows of one
+
+const takesNames = ['harnesses', 'tools'];
 
 const words = process.argv.slice(2);
 const wanted = words.filter(word => parts[word]);
 const names = words.filter(word => oneshots[word]);
 const unknown = words.filter(word => !parts[word] && !oneshots[word] && word !== '--json');
 
-if (unknown.length || names.length && !wanted.includes('harnesses')) {
+if (unknown.length || names.length && !takesNames.some(part => wanted.includes(part))) {
   console.error(`not known: ${unknown.join(' ') || names.join(' ')}
-usage: bench.mjs [harnesses [NAME...]] [${Object.keys(parts).slice(1).join('] [')}] [--json]
+usage: bench.mjs [${Object.keys(parts).map(part => takesNames.includes(part) ? `${part} [NAME...]` : part).join('] [')}] [--json]
 of the harnesses: ${Object.keys(oneshots).join(' ')}`);
   process.exit(2);
 }

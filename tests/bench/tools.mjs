@@ -146,7 +146,7 @@ async function startServer(cleanup, program, ...args) {
 // A stand-in for a vendor, or for that of a CLI, in a process of its own: its work is not to delay the one that
 // measures.
 export const startVendor = (cleanup, vendor) => startServer(cleanup, '../fakes/vendors.mjs', vendor);
-export const startStandIn = (cleanup, cli) => startServer(cleanup, 'stand-in.mjs', cli);
+export const startStandIn = (cleanup, cli, ...what) => startServer(cleanup, 'stand-in.mjs', cli, ...what);
 
 // Many clients at once; see load.c.  `body` is what each POSTs; `quiet` if they are expected to fail.
 export async function load(directory, port, { body, path = '/v1/chat/completions', quiet = false, ...options }) {

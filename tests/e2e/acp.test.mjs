@@ -52,6 +52,23 @@ test('models that the operator has named can be asked for', async t => {
   assert.deepEqual(data.filter(({ owned_by }) => owned_by === 'mine').map(({ id }) => id).sort(), ['mine/default', 'mine/huge', 'mine/large', 'mine/small']);
 });
 
+test('what a session has cost is told of each turn, and of none if it is not known', async t => {
+  const bridge = await start(t);
+  const costs = async dollars => (await bridge.answers('mine', `spend ${dollars}`, session)).json;
+
+  for (const dollars of [0.25, 0.125]) {
+    const { usage, bridge: { usage: known } } = await costs(dollars);
+    assert.equal(usage, undefined, 'it tells no tokens');
+    assert.deepEqual(known, { cost_usd: dollars, cost_source: 'agent' });
+  }
+  // What was spent before a session was opened again may be in the sum, or not.
+  process.kill(bridge.clisOf('mine')[0].pid, 'SIGKILL');
+  await bridge.logs('CLI 1: "mine ended with signal 9 (Killed)"');
+  assert.equal((await costs(0.5)).bridge.usage, undefined);
+  assert.equal((await costs(0.5)).bridge.usage.cost_usd, 0.5);
+  assert.equal('usage' in (await bridge.answers('mine', 'hello', session)).json.bridge, false);
+});
+
 test('what an agent says between two turns is nobody\'s answer', async t => {
   const bridge = await start(t);
 
@@ -59,6 +76,15 @@ test('what an agent says between two turns is nobody\'s answer', async t => {
   const next = await bridge.answers('mine', 'hello', session);
   assert.match(next.content, /^pid \d+ turn 2: hello$/);
   assert.equal(next.json.bridge.meanwhile, 'by the way');
+});
+
+test('a turn that is under way when the bridge stops ends with it, and so does its worker in good order', async t => {
+  const bridge = await start(t, { BRIDGE_DRAIN_MS: '200', BRIDGE_CANCEL_MS: '60000' });
+  const client = await bridge.streams('mine', 'deaf', session).hears(/deaf/);
+  assert.deepEqual(await bridge.stops(), { code: 0, signal: null });
+  await client.ends();
+  assert.equal(client.error.code, 'cancelled');
+  assert.doesNotMatch(bridge.log, /signal (6|11) /);
 });
 
 test('an agent that does wrong fails its own turn, and the next one is good', async t => {
@@ -69,13 +95,13 @@ test('an agent that does wrong fails its own turn, and the next one is good', as
   };
 
   await t.test('it hangs', async () => {
-    await bridge.streams('mine', 'deaf', session).fails('timeout', 10_000);
+    await bridge.streams('mine', 'deaf', session).fails('timeout');
     await goesOn();
   });
 
   await t.test('it crashes', async () => {
     const client = bridge.streams('mine', 'crash', session);
-    await client.fails('harness_crashed', 10_000);
+    await client.fails('harness_crashed');
     await goesOn();
   });
 
@@ -84,7 +110,7 @@ test('an agent that does wrong fails its own turn, and the next one is good', as
     await client.hears(/waiting/);
     const pids = bridge.clisOf('mine').map(cli => cli.pid);
     pids.forEach(pid => process.kill(pid, 'SIGKILL'));
-    await client.fails('harness_crashed', 10_000);
+    await client.fails('harness_crashed');
     await isGone(() => pids.filter(isThere), { within: 2000 });
     await goesOn();
   });

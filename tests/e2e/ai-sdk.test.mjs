@@ -25,6 +25,13 @@ test('the AI SDK works', async t => {
     assert.equal(typeof (await result.usage).totalTokens, 'number');
   });
 
+  await t.test('an answer whose tokens nobody has told', async () => {
+    const { text, usage } = await generateText({ model: provider('echo/uncounted'), prompt: 'hello' });
+    assert.deepEqual([text, usage.totalTokens], ['hello', undefined]);
+    const result = streamText({ model: provider('echo/uncounted'), prompt: 'hello' });
+    assert.deepEqual([await result.text, (await result.usage).totalTokens], ['hello', undefined]);
+  });
+
   await t.test('reasoning', async () => {
     const result = streamText({ model: provider('echo/think'), prompt: 'hello' });
     await result.consumeStream();

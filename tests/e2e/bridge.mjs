@@ -14,12 +14,12 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { PATIENCE, comes, test } from './limits.mjs';
+import { IN_CONTAINERS, PATIENCE, comes, test } from './limits.mjs';
 
-export { PATIENCE, comes, test };
+export { IN_CONTAINERS, PATIENCE, comes, test };
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -297,6 +297,7 @@ class Bridge {
       BRIDGE_HELLO_MS: String(HELLO_MS),
       BRIDGE_START_MS: onThisMachine(30_000), BRIDGE_HUNG_MS: onThisMachine(15_000), BRIDGE_CANCEL_MS: onThisMachine(250),
       BRIDGE_SPARES: '0', // so that tests can count processes
+      BRIDGE_JAIL_READS: ['tests/node_modules', 'tests/fakes'].map(path => join(root, path)).join(), // what the scripts of clis.mjs start
       BRIDGE_HEAD_MS: '0', // a stream begins when its turn was taken: what isConnected() waits for
       ...env,
     };
@@ -319,6 +320,11 @@ class Bridge {
     await waitFor('the ready line', () => this.readyLine.test(this.output + this.log) || this.exit);
     this.url = this.output.match(READY)?.[1];
     return this;
+  }
+
+  // Resolves when its log has these words, which may come after the answer that they are about.
+  logs(words) {
+    return waitFor(`the log has ${words}`, () => words instanceof RegExp ? words.test(this.log) : this.log.includes(words));
   }
 
   async isReady(...names) {
@@ -436,7 +442,7 @@ class Bridge {
   }
 
   showLog() {
-    console.error(`---- log of ${this.directory}\n${this.log.split('\n').slice(-LOG_LINES).join('\n')}\n----`);
+    console.error(`---- log of ${this.directory}\n${this.log.split('\n').filter(line => !line.includes(' GET "/health": ')).slice(-LOG_LINES).join('\n')}\n----`);
   }
 }
 
@@ -462,9 +468,24 @@ async function ends(bridge, t, expectedExit) {
 // `env` may be a function of the bridge's home.  `exit` is what it must exit with in the end, if not with 0 after
 // SIGTERM.  With `waits` false it is left to the test to see what becomes of it.  `within` are the words of a
 // command that runs it, and `stdio` is what it gets, as in spawn().
+// With BRIDGE_TEST_EXECUTOR=docker every CLI runs in containers of the image BRIDGE_TEST_IMAGE, which has them all: as
+// others than the programs that `variables` name.
+function inContainers(directory, backends, variables) {
+  if (!IN_CONTAINERS)
+    return variables;
+  const others = Object.entries(variables).filter(([name]) => !name.endsWith('_BIN'));
+  return {
+    BRIDGE_DEFAULT_EXECUTOR: 'docker', DOCKER_HOST: process.env.DOCKER_HOST, BRIDGE_DOCKER_NETWORK: 'host',
+    BRIDGE_DOCKER_IMAGE: process.env.BRIDGE_TEST_IMAGE, BRIDGE_DOCKER_POOL_SIZE: '2',
+    BRIDGE_DOCKER_WORKSPACE_ROOT: directory,
+    ...Object.fromEntries(backends.map(name => [`${name.toUpperCase()}_DOCKER_NAME_PREFIX`, `${basename(directory)}-${name}`])),
+    ...Object.fromEntries(others),
+  };
+}
+
 export async function startBridge(t, { env = {}, backends = ['echo'], build = BUILD, exit, waits = true, ready = READY, within = [], stdio = ['ignore', 'pipe', 'pipe'], prepare = () => {} } = {}) {
   const directory = mkdtempSync('/tmp/bridge-');
-  const variables = typeof env === 'function' ? env(join(directory, 'home')) : env;
+  const variables = inContainers(directory, backends, typeof env === 'function' ? env(join(directory, 'home')) : env);
   const bridge = new Bridge({ env: variables, backends, build, directory, within, stdio, ready });
   t.after(async () => {
     try {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 
 import { startAnthropic } from '../fakes/vendors.mjs';
+import { startMcp } from '../fakes/mcp.mjs';
 import { fake } from './clis.mjs';
 import { claudeEnv, isGone, isThere, says, startBridge, test, waitFor } from './bridge.mjs';
 
@@ -361,4 +362,42 @@ test('200 at once with a limit of 2 are answered in turn', async t => {
   }
   assert.ok(most <= 2, `${most} ran at once`);
   assert.equal(cloud.requests.length, 200, 'each was asked once');
+});
+
+test('MCP servers are told to the process that runs', async t => {
+  const { cloud, bridge } = await start(t, () => ({ CLAUDE_ENV_MCP_TIMEOUT: '1500' }));
+  const mcp = await startMcp();
+  t.after(() => mcp.close());
+  const session = { session_id: 'live' };
+  const asks = (text, mcpServers) => bridge.chat('claude', text, { ...session, mcp: { mcpServers } });
+  const offered = () => cloud.requests.at(-1).body.tools.map(({ name }) => name).filter(name => name.startsWith('mcp__'));
+  const one = { url: mcp.url };
+  let pids;
+
+  await t.test('others take their place in the same process', async () => {
+    assert.equal((await asks('one', { first: one })).status, 200);
+    assert.deepEqual(offered(), ['mcp__first__tell', 'mcp__first__wait']);
+    pids = clis(bridge);
+    assert.equal((await asks('two', { second: one })).status, 200);
+    assert.deepEqual(offered(), ['mcp__second__tell', 'mcp__second__wait']);
+    assert.deepEqual(clis(bridge), pids);
+  });
+
+  await t.test('one that does not answer fails its turn, and not the next', async () => {
+    const before = cloud.requests.length;
+    const answer = await asks('three', { mute: { url: mcp.mute } });
+    assert.equal(answer.status, 424, answer.text);
+    assert.equal(answer.json.error.param, 'mcp.mcpServers.mute');
+    assert.equal(cloud.requests.length, before, 'the model is not asked');
+    const next = await bridge.answers('claude', 'four', session);
+    assert.deepEqual(offered(), ['mcp__second__tell', 'mcp__second__wait']);
+    assert.match(next.content, /before: \["one","two"\]/);
+    assert.deepEqual(clis(bridge), pids);
+  });
+
+  await t.test('they can be taken away', async () => {
+    assert.equal((await asks('five', {})).status, 200);
+    assert.deepEqual(offered(), []);
+    assert.deepEqual(clis(bridge), pids);
+  });
 });

@@ -43,6 +43,8 @@ const script = (name, path, runtime = NODE) => home => wrapper(home, name, runti
 // A stand-in for a program itself.
 export const fake = (home, name) => wrapper(home, name, NODE, `../fakes/${name}.mjs`);
 
+const PRICES = { input: 2, output: 10, cacheRead: 0.2, cacheWrite: 2 }; // dollars for a million tokens
+
 // A command that nobody waits for, of a shell that has no other word for it.
 const inBackground = command => `(${command}) >/dev/null 2>&1 &`;
 
@@ -51,11 +53,14 @@ const asksForModels = ({ method }) => method === 'GET';
 const openai = isSide => () => startOpenAI({ isSide: asked => asksForModels(asked) || isSide?.(asked) });
 
 // program(home) is where it is; configure(home, cloud) writes what it reads, and returns its environment.
-// shell(command) is a call of its own tool for commands: a behaviour's toolUse; background(command) is one that goes
-// on when its turn is over.  reads names the files that it takes instructions from, of its user's (in the home) and
+// shell(command) is a call of its own tool for commands: a behaviour's toolUse; call(name) is one of a tool of the
+// caller's, which has no arguments yet; background(command) is one that goes
+// on when its turn is over.  structured(value) is how the model of a CLI with
+// a tool for it answers with JSON; effort has a word that it takes for how long to think, and one that it does not, and
+// what its vendor is told of the first.  reads names the files that it takes instructions from, of its user's (in the home) and
 // of a project's.  once(text) is how to ask it by hand, all permissions given, and quiet what it needs then that the
-// bridge gives it by itself.  full is what its vendor answers when the conversation does not fit into the model's
-// context.
+// bridge gives it by itself.  obeysProxy: it reaches its vendor by the proxy that its environment names.  full is what
+// its vendor answers when the conversation does not fit into the model's context.
 const known = {
   claude: {
     start: () => startAnthropic(),
@@ -66,6 +71,10 @@ const known = {
     }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
     background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
+    obeysProxy: true,
+    call: name => ({ name: `mcp__client__${name}` }),
+    structured: input => ({ toolUse: { name: 'StructuredOutput', input } }),
+    effort: { takes: 'low', refuses: 'minimal' },
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },
     full: 'prompt is too long: 213462 tokens > 200000 maximum',
     once: text => ['--dangerously-skip-permissions', '-p', text],
@@ -90,6 +99,11 @@ wire_api = "responses"
     },
     shell: cmd => ({ name: 'exec_command', input: { cmd } }),
     background: cmd => ({ name: 'exec_command', input: { cmd, yield_time_ms: 250 } }),
+    obeysProxy: true,
+    call: name => ({ name, namespace: 'client' }),
+    keeps: ['request_user_input'],
+    shared: true,
+    effort: { takes: 'low', refuses: 'max' },
     reads: { user: '.codex/AGENTS.md', project: 'AGENTS.md' },
     full: 'Your input exceeds the context window of this model. Please adjust your input and try again.',
     once: text => ['exec', '--disable', 'plugins', '--dangerously-bypass-approvals-and-sandbox', '--skip-git-repo-check', text],
@@ -105,7 +119,11 @@ wire_api = "responses"
           fake: {
             npm: '@ai-sdk/openai-compatible', name: 'fake', options: { baseURL: `${cloud.url}/v1`, apiKey: 'sk-loopback' },
             models: {
-              'fake-large': { name: 'large', attachment: true, modalities: { input: ['text', 'image'], output: ['text'] } },
+              'fake-large': {
+                name: 'large', attachment: true, modalities: { input: ['text', 'image', 'pdf'], output: ['text'] },
+                variants: { low: { reasoningEffort: 'low' }, high: { reasoningEffort: 'high' } },
+                cost: { input: 2, output: 10, cache_read: 0.2 },
+              },
               'fake-small': { name: 'small' },
             },
           },
@@ -118,7 +136,12 @@ wire_api = "responses"
       return {};
     },
     shell: command => ({ name: 'bash', input: { command } }),
+    obeysProxy: true,
+    call: name => ({ name: ({ body }) => body.tools.map(({ function: f }) => f.name).find(offered => offered.endsWith(`_client_${name}`)) ?? name }),
     background: command => ({ name: 'bash', input: { command: inBackground(command) } }),
+    shared: true,
+    structured: input => ({ toolUse: { name: 'StructuredOutput', input } }),
+    effort: { takes: 'low', refuses: 'minimal' },
     reads: { user: '.config/opencode/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['run', '--format', 'json', text],
@@ -139,6 +162,9 @@ wire_api = "responses"
       return { GEMINI_API_KEY: 'gk-loopback', GOOGLE_GEMINI_BASE_URL: cloud.url };
     },
     shell: command => ({ name: 'run_shell_command', input: { command } }),
+    obeysProxy: true,
+    call: name => ({ name: `mcp_client_${name}` }),
+    forgetsCalls: true, // it cannot go on from its own records of them
     background: command => ({ name: 'run_shell_command', input: { command, is_background: true } }),
     reads: { user: '.gemini/GEMINI.md', project: 'GEMINI.md' },
     full: 'The input token count (1196265) exceeds the maximum number of tokens allowed (1048576).',
@@ -154,7 +180,10 @@ wire_api = "responses"
       return { OPENAI_API_KEY: 'sk-loopback', OPENAI_BASE_URL: `${cloud.url}/v1`, OPENAI_MODEL: 'fake-large' };
     },
     shell: command => ({ name: 'run_shell_command', input: { command, is_background: false, description: 'run it' } }),
+    obeysProxy: true,
+    call: name => ({ name: `mcp__client__${name}` }),
     background: command => ({ name: 'run_shell_command', input: { command, is_background: true, description: 'run it' } }),
+    effort: { takes: 'low', refuses: 'minimal' },
     reads: { user: '.qwen/QWEN.md', project: 'QWEN.md' },
     full: '<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]',
     once: text => ['--yolo', '-p', text],
@@ -169,7 +198,9 @@ wire_api = "responses"
       KIMI_MODEL_PROVIDER_TYPE: 'kimi', KIMI_MODEL_CAPABILITIES: 'image_in,thinking,tool_use',
     }),
     shell: command => ({ name: 'Bash', input: { command } }),
+    call: name => ({ name: `mcp__client__${name}` }),
     background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
+    effort: { takes: 'low', refuses: 'max' }, // of what its models say of themselves
     reads: { user: '.kimi-code/AGENTS.md', project: 'AGENTS.md' },
     full: 'Invalid request: Your request exceeded model token limit: 262144 (requested: 270000)',
     once: text => ['-p', text],
@@ -184,7 +215,10 @@ wire_api = "responses"
       COPILOT_MODEL: 'fake-large',
     }),
     shell: command => ({ name: 'bash', input: { command, description: 'run it' } }),
+    obeysProxy: true,
+    call: name => ({ name: `client-${name}` }),
     background: command => ({ name: 'bash', input: { command, description: 'run it', mode: 'async' } }),
+    effort: { takes: 'low' },
     reads: { user: '.copilot/copilot-instructions.md', project: 'AGENTS.md' },
     full: 'prompt token count of 130000 exceeds the limit of 128000',
     once: text => ['--allow-all-tools', '-p', text],
@@ -206,10 +240,13 @@ wire_api = "responses"
       name: 'Execute',
       input: { command, summary: 'Run what was asked for', riskLevel: 'low', riskLevelReason: 'It changes nothing.' },
     }),
+    obeysProxy: true,
+    call: name => ({ name: `digit-hub___${name}` }),
     background: command => ({
       name: 'Execute',
       input: { command, summary: 'Run what was asked for', riskLevel: 'low', riskLevelReason: 'It changes nothing.', fireAndForget: true },
     }),
+    effort: { takes: 'none', refuses: 'high', says: 'usual' }, // it tells no model of its user's how long to think
     reads: { user: '.factory/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['exec', '--skip-permissions-unsafe', '-m', 'custom:fake-large', text],
@@ -224,7 +261,7 @@ wire_api = "responses"
         providers: {
           fake: {
             baseUrl: `${cloud.url}/v1`, api: 'openai-completions', apiKey: 'sk-loopback',
-            models: ['fake-large', 'fake-small'].map(id => ({ id, name: id, input: ['text', 'image'] })),
+            models: ['fake-large', 'fake-small'].map(id => ({ id, name: id, input: ['text', 'image'], reasoning: id === 'fake-large', cost: PRICES })),
           },
         },
       });
@@ -233,6 +270,9 @@ wire_api = "responses"
     },
     shell: command => ({ name: 'bash', input: { command } }),
     background: command => ({ name: 'bash', input: { command: inBackground(command) } }),
+    obeysProxy: true,
+    call: name => ({ name }),
+    effort: { takes: 'low', refuses: 'max' },
     reads: { user: '.pi/agent/AGENTS.md', project: 'AGENTS.md' },
     full: 'This model\'s maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.',
     once: text => ['-p', text],
@@ -245,6 +285,7 @@ wire_api = "responses"
     configure: (home, cloud) => ({
       LITELLM_BASE_URL: cloud.url, LITELLM_API_KEY: 'sk-loopback', CLAUDE_PATH: CLAUDE, IS_SANDBOX: '1',
     }),
+    call: name => ({ name: `mcp__client__${name}` }),
     shell: command => ({ name: 'Bash', input: { command, description: 'run it' } }),
     background: command => ({ name: 'Bash', input: { command, description: 'run it', run_in_background: true } }),
     reads: { user: '.claude/CLAUDE.md', project: 'CLAUDE.md' },

@@ -250,6 +250,9 @@ test('codex: one without an app-server is talked with by codex exec', async t =>
     const second = await bridge.answers('codex', says('one', first.content, 'two'), session);
     assert.match(second.content, /you said "two"; before: \["one"\]/);
     assert.ok(second.json.usage.total_tokens < 40, JSON.stringify(second.json.usage));
+    cloud.next({ tokens: { prompt: 900, cached: 8 } });
+    const { how, fresh, rebilled } = (await bridge.answers('codex', 'three', session)).json.bridge.cache;
+    assert.deepEqual({ how, fresh, rebilled }, { how: 'resumed', fresh: 892, rebilled: false });
   });
 
   await t.test('its tools, and a model', async () => {

@@ -116,6 +116,10 @@ test('echo says what it is told', async t => {
     const { headers } = await bridge.answers('echo', 'hi', { temperature: 0.5, n: 1, seed: 7, max_completion_tokens: 100 });
     assert.match(headers['x-bridge-ignored'], /temperature/);
     assert.match(headers['x-bridge-ignored'], /seed/);
+    const forwarded = { 'x-tangle-forwarded-authorization': 'Bearer nobodys' };
+    const answer = await bridge.chat('echo', 'hi', {}, forwarded);
+    assert.equal(answer.headers['x-bridge-ignored'], 'X-Tangle-Forwarded-Authorization');
+    assert.equal((await bridge.chat('echo', 'hi', {}, { ...forwarded, 'x-bridge-strict': 'true' })).status, 400);
   });
 
   await t.test('everything that SDKs send is accepted', async () => {

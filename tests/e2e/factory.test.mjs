@@ -1,12 +1,13 @@
 // Factory's droid, over JSON-RPC: see suite.mjs for what every harness must do.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { says, startBridge, test } from './bridge.mjs';
+import { says, startBridge, test, waitFor } from './bridge.mjs';
 import { clis } from './clis.mjs';
 import { suite } from './suite.mjs';
+import { filesWith } from './suite/harness.mjs';
 
 suite({
   name: 'factory',
@@ -114,4 +115,54 @@ test('factory: an image is refused where the model would not see it', async t =>
   const content = [{ type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }];
   const answer = await bridge.refuses(400, 'unsupported_parameter', 'factory', [{ role: 'user', content }]);
   assert.match(answer.json.error.message, /custom:blind/);
+});
+
+test('factory: the tools of the caller', async t => {
+  const { cloud, bridge } = await start(t, { FACTORY_PERMISSION_MODE: 'off' });
+  const tools = [{ type: 'function', function: { name: 'weather', description: 'It tells the weather.', parameters: { type: 'object', properties: {} } } }];
+  const question = { role: 'user', content: 'go' };
+  const asks = async (messages, fields, ...next) => {
+    cloud.reset().next(...next);
+    const { status, text, json } = await bridge.chat('factory', messages, { tools, ...fields });
+    assert.equal(status, 200, text);
+    return json.choices[0];
+  };
+  const call = { ...clis.droid.call('weather'), input: {} };
+  const calling = () => asks([question], {}, { text: 'I look.', toolUse: call });
+  const resultOf = (message, content) => message.tool_calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content }));
+
+  await t.test('droid is told how long to wait, in a file that is left by nobody', async () => {
+    const { message } = await calling();
+    const [path, ...others] = filesWith(join(bridge.directory, 'data'), 'digit-hub');
+    assert.deepEqual(others, []);
+    const { mcp } = JSON.parse(readFileSync(path, 'utf8'));
+    assert.ok(mcp.mcpServers['digit-hub'].timeout > 600_000, 'the time that a call waits, and more');
+    await asks([question, message, ...resultOf(message, 'rain')], {}, { text: 'As you see.' });
+    await waitFor('it is removed', () => filesWith(join(bridge.directory, 'data'), 'digit-hub').length === 0);
+  });
+
+  await t.test('of a long result the middle is left out, and the model is told', async () => {
+    const { message } = await calling();
+    await asks([question, message, ...resultOf(message, `the-begin${'ä'.repeat(200_000)}the-end`)], {}, { text: 'As you see.' });
+    const heard = cloud.requests.at(-1).body.messages.at(-1).content;
+    assert.match(heard, /^the-beginä+\n\[\.\.\. \d+ bytes are left out here, .*\]\nä+the-end$/);
+    assert.ok(heard.length > 15_000);
+  });
+
+  await t.test('in the mode hosted-safe the model has them, and no others', async () => {
+    const { message } = await asks([question], { mode: 'hosted-safe' }, { text: 'I look.', toolUse: call });
+    await asks([question, message, ...resultOf(message, 'rain')], { mode: 'hosted-safe' }, { text: 'As you see.' });
+    assert.deepEqual(cloud.requests.at(-1).body.tools.map(({ function: f }) => f.name), [call.name]);
+  });
+
+  await t.test('a session has other tools, and then none', async () => {
+    const session = { session_id: 'changing' };
+    const names = () => (cloud.requests.at(-1).body.tools ?? []).map(({ function: f }) => f.name);
+    const messages = [question, (await asks([question], session, { text: 'one' })).message, { role: 'user', content: 'more' }];
+    const other = [{ type: 'function', function: { ...tools[0].function, name: 'news' } }];
+    messages.push((await asks(messages, { ...session, tools: other }, { text: 'two' })).message, { role: 'user', content: 'none' });
+    assert.deepEqual(names(), ['digit-hub___news']);
+    await asks(messages, { ...session, tools: undefined }, { text: 'three' });
+    assert.ok(names().includes('Execute') && !names().some(name => name.startsWith('digit-hub')), names().join());
+  });
 });

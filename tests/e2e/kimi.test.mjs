@@ -18,6 +18,7 @@ provider = "fake"
 model = "${model}"
 max_context_size = 200000
 capabilities = ["image_in", "thinking", "tool_use"]
+support_efforts = ["low", "high"]
 `).join('')}`;
 
 const cli = {

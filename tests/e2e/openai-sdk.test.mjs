@@ -31,6 +31,14 @@ test('the official openai client works', async t => {
     assert.equal(typeof usage.prompt_tokens, 'number');
   });
 
+  await t.test('an answer whose tokens nobody has told, streamed or not', async () => {
+    const model = 'echo/uncounted';
+    assert.equal((await client.chat.completions.create({ model, messages })).usage, undefined);
+    const stream = client.chat.completions.stream({ model, messages, stream_options: { include_usage: true } });
+    assert.equal((await stream.finalChatCompletion()).choices[0].message.content, 'hello there');
+    assert.equal((await stream.totalUsage()).total_tokens, 0, 'its own sum, of nothing');
+  });
+
   await t.test('the stream helper puts it together', async () => {
     const answer = await client.chat.completions.stream({ model: 'echo/chunks:5', messages }).finalChatCompletion();
     assert.equal(answer.choices[0].message.content, 'hello there');

@@ -254,3 +254,53 @@ test('opencode: a conversation of 800 messages keeps its roles, and its client s
     assert.ok(JSON.stringify(heard[n].content).includes(word), word);
   assert.ok(client.comments.includes('importing the conversation: 400 of 800'), client.comments.join());
 });
+
+const toolOf = name => ({ type: 'function', function: { name, description: `It tells the ${name}.`, parameters: { type: 'object', properties: {} } } });
+
+test('opencode: the tools of a caller without sessions', async t => {
+  const { cloud, bridge, last } = await start(t);
+  const tools = ['weather', 'time'].map(toolOf);
+  const asks = async (messages, ...next) => {
+    cloud.reset().next(...next);
+    const { status, text, json } = await bridge.chat('opencode', messages, { tools });
+    assert.equal(status, 200, text);
+    return json.choices[0];
+  };
+  const call = name => ({ ...cli.call(name), input: {} });
+  const resultOf = (message, content) => message.tool_calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content }));
+  const namesIn = ({ body }) => body.tools.map(({ function: f }) => f.name);
+  const messages = [{ role: 'user', content: 'go' }];
+  let names;
+
+  await t.test('a long result reaches the model as a whole', async () => {
+    const { message } = await asks(messages, { text: 'I look.', toolUse: call('weather') });
+    names = namesIn(last());
+    messages.push(message, ...resultOf(message, `${'x'.repeat(150_000)}\n${'a line\n'.repeat(3000)}the-end`));
+    messages.push((await asks(messages, { text: 'As you see.' })).message);
+    assert.equal(last().body.messages.at(-1).content, messages[2].content);
+  });
+
+  await t.test('behind it the model finds its calls as it has made them, and the same tools', async () => {
+    const before = last().body.messages.slice(1);
+    await asks([...messages, { role: 'user', content: 'thanks' }], { text: 'You are welcome.' });
+    assert.deepEqual(namesIn(last()), names);
+    const heard = last().body.messages.slice(1);
+    assert.deepEqual(heard.map(({ role }) => role), ['user', 'assistant', 'tool', 'assistant', 'user']);
+    for (const [i, { role, content, tool_calls }] of before.entries()) {
+      assert.deepEqual([heard[i].role, heard[i].content], [role, content]);
+      assert.deepEqual(heard[i].tool_calls?.map(({ function: f }) => f), tool_calls?.map(({ function: f }) => f));
+    }
+  });
+
+  await t.test('a call that the model makes later than the others comes with them, if it has begun to make it', async () => {
+    const { message } = await asks([{ role: 'user', content: 'slowly' }], { delayMs: 100, toolUses: [call('weather'), call('time'), call('weather')] });
+    assert.deepEqual(message.tool_calls.map(({ function: f }) => f.name), ['weather', 'time', 'weather']);
+    await asks([{ role: 'user', content: 'slowly' }, message, ...resultOf(message, 'fine')], { text: 'Good.' });
+    assert.equal(last().body.messages.filter(({ role }) => role === 'tool').length, 3);
+  });
+
+  await t.test('other conversations have them not', async () => {
+    const answer = await bridge.answers('opencode', 'hello');
+    assert.ok(!namesIn(last()).some(name => name.includes('_client_')), answer.text);
+  });
+});

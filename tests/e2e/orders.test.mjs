@@ -277,7 +277,8 @@ test('a list that is longer than a message ends where it must, and says so', asy
   assert.equal((await bridge.get('/v1/sessions')).json.has_more, false);
 
   const db = new DatabaseSync(join(bridge.dataDirectory, 'sessions/echo.sqlite'));
-  const insert = db.prepare('INSERT INTO conversations VALUES(?, 1, ?, NULL, ?, NULL, NULL, NULL, 0, 0, 0, NULL, 1, 1, 1)');
+  const insert = db.prepare(`INSERT INTO conversations(session, number, cli_id, cwd, n, asked, answer, turns, created_at, last_used_at)
+    VALUES(?, 1, ?, ?, 0, 0, 0, 1, 1, 1)`);
   for (let n = 0; n < 400; n++)
     insert.run(`long-${n}`, 'x', '\u0001'.repeat(4090));
   db.close();

@@ -47,6 +47,22 @@ test('a vendor is relayed verbatim', async t => {
     assert.equal(asked().body.messages[0].content, 'the "model":"openai/x" of it');
   });
 
+  await t.test('what only a CLI can be given is refused, and never passed on', async () => {
+    const asks = cloud.requests.length, hi = { model: 'openai/x', messages: says('hi') };
+    const mcp = { mcpServers: { files: { command: 'x', env: { KEY: 'the-secret' } } } };
+    const isRefused = ({ status, bytes }, field) => {
+      assert.equal(status, 400, `${bytes}`);
+      assert.equal(JSON.parse(bytes).error.code, 'unsupported_parameter');
+      assert.equal(JSON.parse(bytes).error.param, field);
+    };
+    isRefused(await through(JSON.stringify({ ...hi, mcp })), 'mcp');
+    isRefused(await through(JSON.stringify({ ...hi, agent_profile: { name: 'x' } })), 'agent_profile');
+    isRefused(await through(JSON.stringify(hi), { 'x-mcp-config': JSON.stringify(mcp) }), 'X-Mcp-Config');
+    isRefused(await through(JSON.stringify(hi), { 'x-agent-profile': 'x' }), 'X-Agent-Profile');
+    assert.equal(cloud.requests.slice(asks).filter(({ method }) => method === 'POST').length, 0);
+    assert.equal((await through(JSON.stringify({ ...hi, mcp: null }))).status, 200);
+  });
+
   await t.test('the key is the provider\'s own, and the caller\'s does not get out', async () => {
     await through(JSON.stringify({ model: 'openai/x', messages: says('hi') }), { authorization: 'Bearer of-the-caller', cookie: 'secret' });
     assert.equal(asked().headers.authorization, 'Bearer sk-loopback');
@@ -178,4 +194,22 @@ test('a vendor is relayed verbatim', async t => {
 test('a provider that is not there is a typed error', async t => {
   const { bridge } = await start(t, { BRIDGE_PROVIDER_GONE_BASE_URL: 'http://127.0.0.1:9/v1' });
   await bridge.refuses(502, 'upstream_failed', 'gone/x', 'hi');
+});
+
+test('what a vendor is not told is ignored by name, or refused where the request is strict', async t => {
+  const { cloud, through } = await start(t);
+  const body = JSON.stringify({ model: 'openai/gpt-loop', messages: [{ role: 'user', content: 'hello' }] });
+  const headers = { 'x-session-id': 's', 'x-reasoning-effort': 'high', 'x-tangle-forwarded-authorization': 'Bearer hidden' };
+  const names = 'session_id, X-Reasoning-Effort, X-Tangle-Forwarded-Authorization';
+
+  const told = await through(body, headers);
+  assert.equal(told.status, 200);
+  assert.equal(told.headers['x-bridge-ignored'], names);
+  const asks = () => cloud.requests.filter(({ method }) => method === 'POST').length;
+  const asked = asks();
+  const refused = await through(body, { ...headers, 'x-bridge-strict': 'true' });
+  assert.equal(refused.status, 400);
+  assert.ok(JSON.parse(refused.bytes).error.message.endsWith(names));
+  assert.equal(asks(), asked);
+  assert.equal((await through(body, { 'x-bridge-strict': 'true' })).status, 200);
 });

@@ -85,7 +85,7 @@ test('pi: what is peculiar to pi', async t => {
       { role: 'user', content: 'are you sure?' },
     ], { session_id: 'weather' });
     const { messages } = cloud.requests.at(-1).body;
-    assert.deepEqual(messages.map(message => message.role), ['system', 'user', 'assistant', 'tool', 'assistant', 'user']);
+    assert.deepEqual(messages.map(message => message.role), ['developer', 'user', 'assistant', 'tool', 'assistant', 'user']);
     assert.deepEqual(messages[2].tool_calls[0].function, call.function);
   });
 
@@ -148,4 +148,125 @@ test('pi: what it may not do it has no tool for', async t => {
   await bridge.answers('pi', 'hi');
   const tools = cloud.requests.at(-1).body.tools.map(tool => tool.function.name).sort();
   assert.deepEqual(tools, ['find', 'grep', 'ls', 'read']);
+});
+
+// ---- tools of the caller's ----
+
+const toolOf = (name, parameters = { type: 'object', properties: { city: { type: 'string' } } }) =>
+  ({ type: 'function', function: { name, description: `It is "${name}",\u2028of the caller's.`, parameters } });
+const offeredIn = request => (request.body.tools ?? []).map(tool => tool.function.name).sort();
+const messagesOf = (request, role) => request.body.messages.filter(message => message.role === role);
+
+test('pi: the caller\'s tools', async t => {
+  const { cloud, bridge } = await start(t, { PI_TOOL_WAIT_MS: '60000' });
+  const send = (messages, fields, model = 'pi') => bridge.chat(model, messages, fields);
+
+  // What the model calls, and how it goes on with the results that answer() makes of the calls.
+  async function round(uses, answer, { tools, more = {}, then = {}, model } = {}) {
+    cloud.reset().next({ toolUses: uses }, { text: 'As you see.' });
+    const first = await send('go', { tools, ...more });
+    assert.equal(first.status, 200, first.text);
+    const { message, finish_reason } = first.json.choices[0];
+    assert.equal(finish_reason, 'tool_calls', first.text);
+    const results = message.tool_calls.map(call => ({ role: 'tool', tool_call_id: call.id, ...answer(call) }));
+    const last = await send([{ role: 'user', content: 'go' }, message, ...results], { tools, ...more, ...then }, model);
+    assert.equal(last.status, 200, last.text);
+    assert.equal(last.headers['x-bridge-session'], 'continued', last.text);
+    assert.equal(last.content, 'As you see.');
+    return { message, last };
+  }
+
+  await t.test('reach the model as they are, also with the names of its own', async () => {
+    const schema = {
+      $defs: { point: { type: 'object', properties: { x: { type: 'number', minimum: 1 } } } },
+      type: 'object', additionalProperties: false, required: ['at'], properties: { at: { $ref: '#/$defs/point' }, note: { type: ['string', 'null'] } },
+    };
+    const tools = [toolOf('bash', schema), toolOf('read'), toolOf('with.dot')];
+    const { message } = await round([{ name: 'bash', input: { at: { x: 2 } } }, { name: 'read', input: { city: 'Rome' } }], () => ({ content: 'done' }), { tools });
+    assert.deepEqual(message.tool_calls.map(call => call.function), [
+      { name: 'bash', arguments: '{"at":{"x":2}}' }, { name: 'read', arguments: '{"city":"Rome"}' },
+    ]);
+    const [bash, read, dotted] = cloud.requests[0].body.tools.map(tool => tool.function);
+    assert.deepEqual({ ...bash, strict: undefined }, { ...tools[0].function, strict: undefined });
+    assert.deepEqual(read.parameters, tools[1].function.parameters);
+    assert.match(dotted.name, /^with_dot_[0-9a-f]{8}$/);
+    const { message: { tool_calls: [call] } } = await round([{ name: dotted.name, input: { city: 'Rome' } }], () => ({ content: 'done' }), { tools });
+    assert.equal(call.function.name, 'with.dot');
+  });
+
+  await t.test('results may be nothing, an error, and have images', async () => {
+    const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+    const contents = {
+      Rome: '', Oslo: 'a "quoted"\u2028 text\nof lines',
+      Bonn: [{ type: 'text', text: 'a picture' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } }],
+    };
+    await round(Object.keys(contents).map(city => ({ name: 'look', input: { city } })),
+      call => ({ content: contents[JSON.parse(call.function.arguments).city] }), { tools: [toolOf('look')] });
+    const results = messagesOf(cloud.requests.at(-1), 'tool').map(message => message.content);
+    assert.equal(results.length, 3);
+    assert.equal(results[1], contents.Oslo);
+    assert.match(JSON.stringify(cloud.requests.at(-1).body), /data:image/);
+  });
+
+  await t.test('a call that is not as its schema has it is none of theirs', async () => {
+    const tools = [toolOf('look', { type: 'object', properties: { at: { type: 'object' } }, required: ['at'] })];
+    const { message } = await round([{ name: 'look', input: {} }, { name: 'look', input: { at: {} } }], () => ({ content: 'seen' }), { tools });
+    assert.equal(message.tool_calls.length, 1);
+    const results = messagesOf(cloud.requests.at(-1), 'tool').map(({ content }) => content);
+    assert.match(results[0], /must have required propert/);
+    assert.equal(results[1], 'seen');
+  });
+
+  await t.test('are the only ones, or are beside all others, or there are none', async () => {
+    const tools = [toolOf('look')];
+    for (const [fields, expected] of [
+      [{}, ['look']],
+      [{ bridge: { builtin_tools: true } }, ['bash', 'edit', 'look', 'read', 'word_of_extension', 'write']],
+      [{ tool_choice: 'none' }, []],
+    ]) {
+      cloud.reset();
+      assert.equal((await send('go', { tools, ...fields })).status, 200);
+      assert.deepEqual(offeredIn(cloud.requests.at(-1)), expected);
+    }
+  });
+
+  await t.test('the results may be for another model, and another effort', async () => {
+    await round([{ name: 'look', input: { city: 'Rome' } }], () => ({ content: 'seen' }), { tools: [toolOf('look')], then: { reasoning_effort: 'high' } });
+    assert.deepEqual(cloud.requests.map(({ body }) => body.reasoning_effort), [cloud.requests[0].body.reasoning_effort, 'high']);
+    await round([{ name: 'look', input: { city: 'Rome' } }], () => ({ content: 'seen' }), { tools: [toolOf('look')], model: 'pi/fake/fake-small' });
+    assert.deepEqual(cloud.requests.map(({ model }) => model), ['fake-large', 'fake-small']);
+  });
+
+  await t.test('a turn that goes on can be cancelled, and the session goes on without it', async () => {
+    const tools = [toolOf('look')], session = { session_id: 'cancelled', tools };
+    cloud.reset().next({ toolUses: [{ name: 'look', input: { city: 'Rome' } }] }, { chunks: Array(200).fill('word '), delayMs: 100 });
+    const { message } = (await send('go', session)).json.choices[0];
+    const results = [{ role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'seen' }];
+    const client = await bridge.streams('pi', [{ role: 'user', content: 'go' }, message, ...results], session).hears(/word/);
+    client.leaves();
+    cloud.next({ text: 'Here I am.' });
+    await waitFor('the vendor is not asked any more', () => cloud.openStreams === 0);
+    const after = await bridge.chat('pi', 'where are you?', session);
+    assert.equal(after.content, 'Here I am.');
+  });
+});
+
+test('pi: in a mode that only reads, its own tools beside the caller\'s only read', async t => {
+  const { cloud, bridge } = await start(t, { PI_PERMISSION_MODE: 'read-only' });
+  const offers = async fields => {
+    await bridge.answers('pi', 'go', { tools: [toolOf('bash')], ...fields });
+    return offeredIn(cloud.requests.at(-1));
+  };
+  assert.deepEqual(await offers({ bridge: { builtin_tools: true } }), ['bash', 'find', 'grep', 'ls', 'read']);
+  assert.match(cloud.requests.at(-1).body.tools.find(tool => tool.function.name === 'bash').function.description, /of the caller's/);
+  assert.deepEqual(await offers({}), ['bash']);
+});
+
+test('pi: a tool of the user\'s extension does not take the place of the caller\'s', async t => {
+  const { cloud, bridge } = await start(t);
+  const { status, json, text } = await bridge.chat('pi', 'go', { tools: [toolOf('word_of_extension')] });
+  assert.equal(status, 409, text);
+  assert.match(json.error.message, /^tools: .*word_of_extension/);
+  assert.equal(json.error.param, 'tools');
+  assert.equal(cloud.requests.length, 0);
 });

@@ -47,7 +47,7 @@ test('a reload by the service manager reads the named file again', async t => {
   bridge.arguments = ['--env-file', file];
   bridge.log = '';
   await bridge.starts();
-  assert.match(bridge.log, new RegExp(`settings are read from ${file}`));
+  await bridge.logs(new RegExp(`settings are read from ${file}`));
   const status = async key => (await bridge.get('/v1/models', { headers: { authorization: `Bearer ${key}` } })).status;
   assert.equal(await status('the-first-key'), 200);
   writeFileSync(file, 'BRIDGE_BEARER=the-second-key\n');

@@ -13,6 +13,15 @@ const shapes = readdirSync(directory).map(file => ({ file, ...JSON.parse(readFil
 
 const hello = { model: 'echo', messages: says('hello') };
 
+// What is noted for a harness that can do nothing, and echo can; and the reverse.
+const ECHO_TAKES = ['messages.content.image_url.detail'];
+const echoIgnores = ({ tools, tool_choice, parallel_tool_calls }) => [
+  ...tools?.length && tools.every(({ type }) => type === 'function') ? ['tools'] : [],
+  ...(tools ?? []).flatMap(({ type }, i) => type === 'function' ? [] : [`tools.${i}`]),
+  ...tool_choice && tool_choice !== 'auto' ? ['tool_choice'] : [],
+  ...parallel_tool_calls === false ? ['parallel_tool_calls'] : [],
+];
+
 const textOf = part => part.text ?? '';
 
 test('whatever clients send is answered', async t => {
@@ -23,7 +32,8 @@ test('whatever clients send is answered', async t => {
       const answer = await bridge.post('/v1/chat/completions', { ...body, stream: false, stream_options: undefined });
       assert.equal(answer.status, 200, answer.text);
       assert.equal(answer.json.choices[0].message.content, messages.at(-1).content.map(textOf).join(''));
-      assert.equal(answer.headers['x-bridge-ignored'] ?? '', ignored);
+      const names = [...ignored.split(', ').filter(name => name && !ECHO_TAKES.includes(name)), ...echoIgnores(body)];
+      assert.deepEqual((answer.headers['x-bridge-ignored']?.split(', ') ?? []).sort(), names.sort());
     });
 });
 

@@ -17,21 +17,29 @@
 //
 // What the CLI can do is what the program says of it: cli-bridge capabilities.
 //
+// In containers (BRIDGE_TEST_EXECUTOR=docker, see bridge.mjs) what does not depend on where a CLI runs is left out, unless
+// BRIDGE_TEST_WHOLE is 1: how requests are read, where a session goes on, how a vendor's failures are told.
+//
 // Starting a CLI takes seconds: many checks share a bridge, and are about what is said, not about how fast,
 // but for what has a deadline.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
+import { IN_CONTAINERS, isGone, isThere, onThisMachine, says, startBridge, test, waitFor } from './bridge.mjs';
+import { registersSuite } from './limits.mjs';
 import { backgroundChecks } from './suite/background.mjs';
 import { capabilityChecks } from './suite/capabilities.mjs';
 import { conversationChecks } from './suite/conversations.mjs';
-import { filesWith, harnessOf, PNG, PROJECT_WORD, running, USER_WORD, whole } from './suite/harness.mjs';
+import { filesWith, harnessOf, note, onHost, PNG, PROJECT_WORD, running, USER_WORD, WHOLE, whole } from './suite/harness.mjs';
 import { messageChecks } from './suite/messages.mjs';
 import { recordsChecks } from './suite/records.mjs';
 import { requestChecks } from './suite/requests.mjs';
+import { safeChecks } from './suite/safe.mjs';
+import { serverChecks } from './suite/servers.mjs';
 import { termsChecks } from './suite/terms.mjs';
+import { toolFaultChecks } from './suite/tool-faults.mjs';
+import { toolChecks } from './suite/tools.mjs';
 
 const FAILS_WITHIN = onThisMachine(20_000); // whatever the CLI's own idea of trying again is
 const SILENCE_MS = onThisMachine(8000);     // of a vendor, until the turn is given up
@@ -42,9 +50,9 @@ const REFUSED = ['upstream_failed', 'upstream_overloaded', 'harness_failed'];
 
 const withUsage = { stream_options: { include_usage: true } };
 
-export function suite(description) {
+export const suite = description => registersSuite(() => {
   const harness = harnessOf(description);
-  const { name, NAME, cli, can, env: further, start, pids, killsIts } = harness;
+  const { name, NAME, cli, can, shows, env: further, start, pids, killsIts } = harness;
   const { logIn, install, model, loads = [], inert = text => text } = description;
 
   test(`${name}: its turns are warm, and harm nothing beside them`, async t => {
@@ -68,15 +76,17 @@ export function suite(description) {
       assert.equal(second.text, 'turn 2: you said "hello two"; before: ["hello one"]');
       assert.equal(second.headers['x-bridge-session'], 'resumed');
       await isGone(() => pids(bridge).filter(pid => !warm.includes(pid)), { within: 2000 });
-      assert.equal(pids(bridge).length > 0, can('warmth'));
+      shows('warmth', pids(bridge).length > 0);
       assert.equal(cloud.requests.length, 2, 'nothing was asked but the turns');
       for (const { usage } of [first, second])
         if (!can('usage')) {
-          assert.deepEqual([usage.is_known, usage.total_tokens], [false, 0]);
+          assert.equal(usage, undefined);
+          shows('usage', false);
         } else {
           assert.ok(usage?.prompt_tokens > 0 && usage.completion_tokens > 0, JSON.stringify(usage));
           assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
           assert.ok(usage.total_tokens < 40, `it is the turn's, not the session's: ${JSON.stringify(usage)}`);
+          shows('usage', true);
         }
     });
 
@@ -94,12 +104,14 @@ export function suite(description) {
         assert.ok(at.length >= 3 && at.at(-1) - at[0] >= 200, `${at.length} deltas in ${at.at(-1) - at[0]} ms`);
       else
         assert.ok(at.length < 3, `${at.length} deltas`);
+      shows('deltas', at.length >= 3);
     });
 
     await t.test('thinking is reasoning_content, or is not told', async () => {
       cloud.next({ thinking: 'let me think', text: 'done' });
       const client = await bridge.streams(name, 'think', session).finishes();
-      assert.equal(client.reasoning.trim(), can('reasoning') ? 'let me think' : '');
+      shows('reasoning', client.reasoning.trim() === 'let me think');
+      assert.ok(can('reasoning') || client.reasoning === '');
       assert.equal(client.text.trim(), 'done');
     });
 
@@ -113,7 +125,7 @@ export function suite(description) {
       const call = client.tools.find(tool => tool.name);
       assert.match(JSON.stringify(call.arguments), /echo from-the-tool/);
       const results = client.tools.filter(tool => tool.id === call.id && tool.result !== undefined);
-      assert.equal(/from-the-tool/.test(JSON.stringify(results)), can('results'));
+      shows('results', /from-the-tool/.test(JSON.stringify(results)));
       assert.ok(client.deltas.every(delta => !('tool_calls' in delta)));
       assert.equal(client.finish, 'stop');
     });
@@ -142,10 +154,12 @@ export function suite(description) {
 
     await t.test('an image reaches the vendor, or is refused', async () => {
       const content = [{ type: 'text', text: 'look' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${PNG}` } }];
-      if (!can('images'))
-        return bridge.refuses(400, 'unsupported_parameter', name, [{ role: 'user', content }]);
+      if (!can('images')) {
+        await bridge.refuses(400, 'unsupported_parameter', name, [{ role: 'user', content }]);
+        return shows('images', false);
+      }
       await bridge.answers(name, [{ role: 'user', content }]);
-      assert.ok(whole(last()).includes(PNG));
+      shows('images', whole(last()).includes(PNG));
     });
 
     await t.test('so does one that was shown before', async () => {
@@ -161,7 +175,7 @@ export function suite(description) {
       const answer = await bridge.answers(name, says('my dog is called Rex', 'a fine name', 'how is it called?'));
       for (const text of ['my dog is called Rex', 'a fine name', 'how is it called?'])
         assert.ok(whole(last()).includes(text), text);
-      assert.equal(/you said "how is it called\?"; before: \["my dog is called Rex"\]/.test(answer.content), can('history'));
+      shows('history', /you said "how is it called\?"; before: \["my dog is called Rex"\]/.test(answer.content));
     });
 
     await t.test('two sessions at once are kept apart', async () => {
@@ -206,6 +220,7 @@ export function suite(description) {
         await isGone(() => filesWith(bridge.directory, 'forget-this-word'), { within: 3000 });
       else
         assert.ok(filesWith(bridge.directory, 'forget-this-word').length > 0);
+      shows('forgetting', can('forgetting'));
     });
 
     await t.test('its models are listed, and it is in good health', async () => {
@@ -292,7 +307,7 @@ export function suite(description) {
     });
   });
 
-  test(`${name}: a caller's text is inert`, async t => {
+  onHost(`${name}: a caller's text is inert`, async t => {
     const { cloud, bridge, cwd } = await start(t);
     const session = { session_id: 'inert', cwd };
     const texts = ['/help', '/clear', '/compact', '/quit', '@secret.txt', `look at @${join(cwd, 'secret.txt')} please`, '!touch bang', '# note'];
@@ -319,7 +334,7 @@ export function suite(description) {
     assert.match((await bridge.answers(name, 'three', session)).content, /three"; before: \["one"/);
   }
 
-  test(`${name}: what fails is a typed error, in time, and never text`, async t => {
+  onHost(`${name}: what fails is a typed error, in time, and never text`, async t => {
     const silent = isGivenUp(t); // meanwhile: that takes as long as it is told to
     silent.catch(() => {});
     const { cloud, bridge } = await start(t);
@@ -342,11 +357,19 @@ export function suite(description) {
     if (can('haste')) {
       await t.test('429, with the time to wait', async () => {
         const answer = await fails({ status: 429, headers: { 'retry-after': '7' } }, 429, ['rate_limit_exceeded', 'insufficient_quota']);
-        assert.equal(Number(answer.headers['retry-after']) > 0, can('delays'));
+        shows('delays', Number(answer.headers['retry-after']) > 0);
       });
       await t.test('500', () => fails({ status: 500 }, undefined, REFUSED));
       await t.test('503', () => fails({ status: 503 }, undefined, REFUSED));
-    }
+      shows('haste', true);
+    } else
+      await t.test('503 is tried again, for longer than anybody wants to wait here', async () => {
+        cloud.reset().always({ status: 503 });
+        const client = bridge.streams(name, 'hi', { session_id: 'failing' });
+        await waitFor('it is tried again', () => cloud.requests.length >= 3);
+        shows('haste', Boolean(client.ended));
+        client.leaves();
+      });
     await t.test('400', () => fails({ status: 400, error: 'the stars are wrong' }, undefined, ['invalid_value', 'harness_failed', 'upstream_failed']));
     await t.test('a conversation that does not fit', () => fails({ status: 400, error: cli.full }, 400, ['context_length_exceeded']));
     if (model)
@@ -354,6 +377,8 @@ export function suite(description) {
         const upstream = model.upstream ?? model.id;
         await fails({ refuses: upstream }, 404, ['model_not_found'], `${name}/${model.id}`);
       });
+
+    shows('failures', true);
 
     await t.test('and then it works again', async () => {
       cloud.reset();
@@ -392,13 +417,20 @@ export function suite(description) {
     await t.test('a vendor that says nothing', () => silent);
   });
 
-  capabilityChecks(harness);
-  conversationChecks(harness);
-  messageChecks(harness);
-  termsChecks(harness);
+  if (!IN_CONTAINERS || WHOLE) {
+    note(`${name} suite`);
+    capabilityChecks(harness);
+    conversationChecks(harness);
+    messageChecks(harness);
+    termsChecks(harness);
+    requestChecks(harness);
+    serverChecks(harness);
+    safeChecks(harness);
+  }
   recordsChecks(harness);
-  requestChecks(harness);
   backgroundChecks(harness);
+  toolChecks(harness);
+  toolFaultChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {
@@ -420,9 +452,10 @@ export function suite(description) {
     assert.match(answer.json.error.message, words);
   }
 
-  test(`${name}: one that is not installed is unavailable, and says what to do`, t =>
-    isUnavailable(t, { ...further, PATH: '/nonexistent' }, ['harness_not_set_up'], install));
+  if (!IN_CONTAINERS) // it is in their image
+    test(`${name}: one that is not installed is unavailable, and says what to do`, t =>
+      isUnavailable(t, { ...further, PATH: '/nonexistent' }, ['harness_not_set_up'], install));
 
   test(`${name}: one that is not logged in is unavailable, and says what to do`, t =>
     isUnavailable(t, home => ({ ...cli.install(home, name), ...further }), ['harness_not_set_up', 'harness_login_required'], logIn));
-}
+});

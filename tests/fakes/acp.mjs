@@ -13,12 +13,16 @@
 //   deaf         a word, and then nothing, whatever it is told
 //   wait         a word, and then nothing until it is told to stop
 //   crash        the process ends
+//   run COMMAND  what the command of a shell has said
+//   spend 0.25   "spent", and so many dollars more than before
+//   grow         it takes memory until it is killed
 //   flood 800    so many small words at a time, or one, as often as anybody reads, until it is told to stop
 //
 // If there is a file "hang" in its home it removes it, and never answers at all.  Every prompt is a line of the
 // file "acp-prompts" in its home.
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -43,9 +47,14 @@ const say = (sessionId, text) => write(word(sessionId, text));
 
 const file = id => join(home, `${id}.json`);
 const turnsOf = id => JSON.parse(readFileSync(file(id), 'utf8'));
+function keep(id, turns) { // a disk may be full
+  writeFileSync(`${file(id)}.new`, JSON.stringify(turns));
+  renameSync(`${file(id)}.new`, file(id));
+}
 
 const FLOOD = 100; // lines at once
 const chosen = new Map(); // models, by session
+const spent = new Map(); // dollars, by session
 const ways = {
   model(id, _, done) { say(id, `model: ${chosen.get(id) ?? 'its own'}`); done('end_turn'); },
   talk(id, count, done) {
@@ -66,7 +75,21 @@ const ways = {
   },
   deaf(id) { say(id, 'deaf'); },
   wait(id, _, done) { say(id, 'waiting'); stops.set(id, () => done('cancelled')); },
+  spend(id, dollars, done) {
+    spent.set(id, (spent.get(id) ?? 0) + dollars);
+    say(id, 'spent');
+    write({ method: 'session/update', params: { sessionId: id, update: {
+      sessionUpdate: 'usage_update', used: 10, size: 1000, cost: { amount: spent.get(id), currency: 'USD' },
+    } } });
+    done('end_turn');
+  },
   crash() { process.exit(3); },
+  grow() { for (const kept = []; ;) kept.push(Buffer.alloc(1 << 20, 1)); },
+  run(id, _, done, command) {
+    let stopReason = 'end_turn';
+    const shell = execFile('sh', ['-c', command], { cwd: directories.get(id) }, (problem, said, complained) => { say(id, `[${said}${complained}]`); done(stopReason); });
+    stops.set(id, () => { stopReason = 'cancelled'; shell.kill('SIGKILL'); shell.stdout.destroy(); shell.stderr.destroy(); });
+  },
   flood(id, count, done) {
     let stopped = false;
     stops.set(id, () => { stopped = true; });
@@ -84,24 +107,27 @@ function prompt(id, { sessionId, prompt: blocks }) {
   const done = stopReason => {
     stops.delete(sessionId);
     if (stopReason === 'end_turn')
-      writeFileSync(file(sessionId), JSON.stringify(turns));
+      keep(sessionId, turns);
     write({ id, result: { stopReason } });
   };
   if (Object.hasOwn(ways, way))
-    return ways[way](sessionId, Number(argument), done);
+    return ways[way](sessionId, Number(argument), done, text.slice(way.length + 1));
   say(sessionId, `pid ${process.pid} turn ${turns.length}: ${text}`);
   done('end_turn');
 }
 
 let opened = 0;
+const directories = new Map(); // by session
 const methods = {
   initialize: () => ({ protocolVersion: 1, agentCapabilities: { loadSession: !forgetful }, authMethods: [] }),
-  'session/new'() {
-    const sessionId = `s-${process.pid}-${++opened}`;
-    writeFileSync(file(sessionId), '[]');
+  'session/new'({ cwd }) {
+    const sessionId = `s-${process.pid}-${Date.now()}-${++opened}`; // in a container the number of a process comes again
+    directories.set(sessionId, cwd);
+    keep(sessionId, []);
     return { sessionId };
   },
-  async 'session/load'({ sessionId }) {
+  async 'session/load'({ sessionId, cwd }) {
+    directories.set(sessionId, cwd);
     for (const until = Date.now() + readsBackMs; Date.now() < until; await sleep(100))
       say(sessionId, 'as I said: ');
     return turnsOf(sessionId) && {};

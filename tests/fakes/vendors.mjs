@@ -11,11 +11,13 @@
 // a function of the request.
 //   {}                                the default answer, which proves what the model was shown
 //   { text, chunks, thinking }        what to say; chunks are the deltas when words are not wanted
-//   { toolUse: { name, input, id } }  ends the answer with a call of a tool
+//   { toolUse: { name, input, id } }  ends the answer with a call of a tool, whose name may be a function of the
+//                                     request; toolUses: with several
 //   { until: promise }                waits for that before the first byte
 //   { delayMs, firstDelayMs }         between deltas; before the first byte.  A model can ask for the same by its
 //                                     name: fake-large@think:15000,pause:20
 //   { until: promise }                waited for before the first byte
+//   { tokens: { prompt, cached, output, reasoning } }    what it counts, in any dialect; null: it tells nothing
 //   { usage, stopReason, headers }    overrides of the answer's trimmings
 //   { status, error, type, headers }  an error in the vendor's envelope
 //   { hang: true }                    takes the request, never answers
@@ -46,6 +48,12 @@ import { sendJson } from './vendors/words.mjs';
 const SLOWNESS = { think: 'firstDelayMs', pause: 'delayMs' };
 const slownessOf = model => Object.fromEntries([...`${model}`.split('@')[1]?.matchAll(/(think|pause):(\d+)/g) ?? []]
   .map(([, what, ms]) => [SLOWNESS[what], Number(ms)]));
+
+// A CLI may give a tool another name in each conversation.
+function withNames(behaviour, asked) {
+  const named = use => typeof use?.name === 'function' ? { ...use, name: use.name(asked) } : use;
+  return { ...behaviour, toolUse: named(behaviour.toolUse), toolUses: behaviour.toolUses?.map(named) };
+}
 
 // A body is read as slowly as is asked for; its sender has to wait.
 const TAKES_EVERY_MS = 20;
@@ -112,7 +120,7 @@ async function start(dialect, { port = 0, record = true, isSide = () => false, t
       return sendJson(res, 400, dialect.error(400, refusal), dialect.headers(++serial));
 
     const next = queue.shift() ?? standing ?? {};
-    const behaviour = { ...slownessOf(asked.model), ...typeof next === 'function' ? next(asked) : next };
+    const behaviour = withNames({ ...slownessOf(asked.model), ...typeof next === 'function' ? next(asked) : next }, asked);
     cloud.openStreams++;
     res.cut = () => { res.isCut = true; res.destroy(); };
     res.on('close', () => {

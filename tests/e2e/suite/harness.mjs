@@ -7,14 +7,23 @@
 //   countIn(cloud.requests.at(-1), 'hello');
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { BUILD, isGone, isThere, startBridge } from '../bridge.mjs';
+import { BUILD, IN_CONTAINERS, isGone, isThere, startBridge, test, waitFor } from '../bridge.mjs';
+
+// In containers, all of it all the same.
+export const WHOLE = process.env.BRIDGE_TEST_WHOLE === '1';
+
+// A test of what an executor has no part in.
+export const onHost = (...words) => (IN_CONTAINERS && !WHOLE) || test(...words);
 
 export const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 export const USER_WORD = 'the-user-canary', PROJECT_WORD = 'the-project-canary';
+
+// A CLI may start programs for a moment.  A process that stays is another one of the CLI's.
+export const isSameProcess = (pids, before) => isGone(() => pids().filter(pid => !before.includes(pid)), { within: 5000 });
 
 export function write(path, text) {
   mkdirSync(dirname(path), { recursive: true });
@@ -57,14 +66,26 @@ const declared = JSON.parse(execFileSync(join(BUILD, 'cli-bridge'), ['capabiliti
 
 const OWN_AGENT = 'an ACP agent of your own'; // a harness of the operator's
 
-const declaredOf = name => declared.find(row => row.name === name) ?? declared.find(row => row.name === OWN_AGENT);
-export const capabilitiesOf = name => declaredOf(name).capabilities;
+export const declaredOf = name => declared.find(row => row.harness === name) ?? declared.find(row => row.harness === OWN_AGENT);
+export const capabilitiesOf = name => Object.entries(declaredOf(name).capabilities)
+  .filter(([, how]) => how === 'native').map(([capability]) => capability);
+
+// A line of what was seen, for cells.mjs, of tests that run at the same time.
+export function note(line) {
+  if (process.env.BRIDGE_TEST_CELLS)
+    appendFileSync(process.env.BRIDGE_TEST_CELLS, `${line}\n`);
+}
 
 export function harnessOf({ name, cli, env: further = {}, ...rest }) {
-  const { capabilities, lacks } = declaredOf(name);
+  const { capabilities } = declaredOf(name);
   const can = capability => {
-    assert.ok(capabilities.includes(capability) || lacks.includes(capability), `${capability} is a capability`);
-    return capabilities.includes(capability);
+    assert.ok(capability in capabilities, `${capability} is a capability`);
+    return capabilities[capability] === 'native';
+  };
+  // What was seen of it: it is as it is said to be.  cells.mjs misses whatever nobody has shown.
+  const shows = (capability, works) => {
+    assert.equal(works, can(capability), `${capability} is as it is said to be`);
+    note(`${name} ${capability} ${works ? 'native' : 'lacked'}`);
   };
   const pids = bridge => bridge.clisOf(name).map(({ pid }) => pid);
 
@@ -95,10 +116,12 @@ export function harnessOf({ name, cli, env: further = {}, ...rest }) {
         assert.equal(problem.code, 'ESRCH'); // a helper of the CLI's that has just ended
       }
     await isGone(() => victims.filter(isThere), { within: 5000 });
+    if (IN_CONTAINERS) // its engine has to tell the bridge first
+      await waitFor('the bridge knows', async () => (await bridge.row(name)).warm === 0);
   }
 
   // The process that is kept warm is gone, if there is one.
   const goesCold = async (bridge, options) => can('warmth') ? killsIts(bridge, options) : undefined;
 
-  return { name, NAME: name.toUpperCase(), cli, can, env: further, start, pids, killsIts, goesCold, ...rest };
+  return { name, NAME: name.toUpperCase(), cli, can, shows, env: further, start, pids, killsIts, goesCold, ...rest };
 }

@@ -9,7 +9,7 @@ import { countIn, filesWith } from './harness.mjs';
 // Words that no CLI says of itself.
 const [APPLE, BANANA, CHERRY, DATE] = ['apple', 'banana', 'cherry', 'date'].map(word => `the-${word}-word`);
 
-export function recordsChecks({ name, can, start, goesCold }) {
+export function recordsChecks({ name, can, shows, start, goesCold }) {
   test(`${name}: a conversation of which the CLI has lost something goes on all the same`, async t => {
     const { cloud, bridge, cwd } = await start(t);
     const heard = () => cloud.requests.at(-1);
@@ -45,9 +45,11 @@ export function recordsChecks({ name, can, start, goesCold }) {
         isSaid(answer);
         await ask('cut', DATE);
         knows(...cut.words);
+        shows('cuts', true);
       });
 
     await t.test('all of them', async () => {
+      await goesCold(bridge, { ifThere: true }); // none has them open
       const paths = recordsOf(lost.words[0]);
       assert.ok(paths.length > 0, 'there are some');
       paths.forEach(path => rmSync(path));
@@ -56,6 +58,7 @@ export function recordsChecks({ name, can, start, goesCold }) {
     });
 
     await t.test('all of them, and its client has nothing but its last message', async () => {
+      await goesCold(bridge, { ifThere: true });
       recordsOf(alone.words[0]).forEach(path => rmSync(path));
       isSaid(await ask('alone', alone.words[2]));
       knows(alone.words[2]);

@@ -1,9 +1,12 @@
 // What a request may count on beside its answer: the model that it names, one run, and peace from its neighbours.
 // One bridge serves all of these checks, because a CLI takes seconds to start.
 import { test } from '../bridge.mjs';
+import { effortChecks } from './effort.mjs';
 import { modelChecks } from './models.mjs';
 import { neighbourChecks } from './neighbours.mjs';
 import { repeatChecks } from './repeats.mjs';
+import { structuredChecks } from './structured.mjs';
+import { usageChecks } from './usage.mjs';
 
 export function requestChecks(harness) {
   const { name, shares, start } = harness;
@@ -12,6 +15,9 @@ export function requestChecks(harness) {
     const started = await start(t);
     await modelChecks(t, harness, started);
     await repeatChecks(t, harness, started);
+    await structuredChecks(t, harness, started);
+    await effortChecks(t, harness, started);
+    await usageChecks(t, harness, started);
     if (shares)
       await neighbourChecks(t, harness, started);
   });

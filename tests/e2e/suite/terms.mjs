@@ -11,7 +11,7 @@ import { countIn, isRefused, whole, withSystem } from './harness.mjs';
 const OAK = 'the-rule-of-the-oak', ELM = 'the-rule-of-the-elm';
 const WORD = 'the-word-of-the-beginning';
 
-export function termsChecks({ name, cli, can, start, goesCold }) {
+export function termsChecks({ name, cli, can, shows, start, goesCold }) {
   test(`${name}: instructions and a directory hold until others are given`, async t => {
     const { cloud, bridge, cwd } = await start(t);
     const sayingLittle = { text: 'So be it.' }; // its own answers quote what was said
@@ -30,6 +30,7 @@ export function termsChecks({ name, cli, can, start, goesCold }) {
       assert.equal(countIn(heard(), ELM), 1, 'the new ones are heard once');
       const text = whole(heard());
       assert.ok(can('new_system') ? !text.includes(OAK) : text.indexOf(ELM) > text.lastIndexOf(OAK), 'they count for more than the former');
+      shows('new_system', can('new_system'));
     };
     let isChanged, isLate;
 
@@ -85,12 +86,15 @@ export function termsChecks({ name, cli, can, start, goesCold }) {
       mkdirSync(elsewhere);
       await ask(WORD, undefined, moving);
       const answer = await bridge.chat(name, 'two', { ...moving, cwd: elsewhere });
-      if (!can('cwd'))
-        return isRefused(answer, /cwd|directory/);
+      if (!can('cwd')) {
+        isRefused(answer, /cwd|directory/);
+        return shows('cwd', false);
+      }
       assert.equal(answer.status, 200, answer.text);
       assert.ok(countIn(heard(), WORD) > 0, 'it has forgotten nothing');
       cloud.reset().next({ toolUse: cli.shell('pwd') });
       assert.match((await ask('where?', undefined, { ...moving, cwd: elsewhere })).content, new RegExp(elsewhere));
+      shows('cwd', true);
       cloud.always(sayingLittle);
     });
 

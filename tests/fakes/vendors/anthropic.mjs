@@ -1,10 +1,20 @@
 // Anthropic's Messages API.
-import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
+import { answerText, asText, callsOf, halves, sendEvents, sendJson, sendWhole, tokensOf, words, wrongCall } from './words.mjs';
 
 const errors = {
   400: 'invalid_request_error', 401: 'authentication_error', 403: 'permission_error', 404: 'not_found_error',
   413: 'request_too_large', 429: 'rate_limit_error', 500: 'api_error', 529: 'overloaded_error',
 };
+
+// The vendor itself always counts; a proxy in its place that does not says zeros.
+function usageOf(text, behaviour) {
+  const { tokens } = behaviour;
+  const { prompt = 10, cached = 0, output = tokensOf(text, behaviour) } = tokens === null ? { prompt: 0, output: 0 } : tokens ?? {};
+  return {
+    input_tokens: prompt - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached, output_tokens: output,
+    ...tokens?.reasoning !== undefined && { output_tokens_details: { thinking_tokens: tokens.reasoning } },
+  };
+}
 
 function answerOf(body, behaviour, serial) {
   const text = answerText(anthropic, body, behaviour);
@@ -13,14 +23,13 @@ function answerOf(body, behaviour, serial) {
     blocks.push({ type: 'thinking', thinking: behaviour.thinking, signature: 'c2lnbmVk' });
   if (text)
     blocks.push({ type: 'text', text });
-  if (behaviour.toolUse) {
-    const { id = `toolu_${serial}`, name, input = {} } = behaviour.toolUse;
-    blocks.push({ type: 'tool_use', id, name, input });
-  }
+  const calls = callsOf(behaviour);
+  calls.forEach(({ id = `toolu_${serial}${calls.length > 1 ? `_${blocks.length}` : ''}`, name, input = {} }) =>
+    blocks.push({ type: 'tool_use', id, name, input }));
   return {
     id: `msg_${serial}`, type: 'message', role: 'assistant', model: body.model, content: blocks,
-    stop_reason: behaviour.stopReason ?? (behaviour.toolUse ? 'tool_use' : 'end_turn'), stop_sequence: null,
-    usage: { input_tokens: 10, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: words(text).length, ...behaviour.usage },
+    stop_reason: behaviour.stopReason ?? (calls.length ? 'tool_use' : 'end_turn'), stop_sequence: null,
+    usage: { ...usageOf(text, behaviour), ...behaviour.usage },
   };
 }
 

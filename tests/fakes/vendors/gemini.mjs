@@ -1,5 +1,5 @@
 // Google's Gemini API.  The model is in the path, and what fails says in its details when to come again.
-import { answerText, asText, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
+import { answerText, asText, callsOf, sendEvents, sendJson, sendWhole, tokensOf, words, wrongCall } from './words.mjs';
 
 const MODELS = ['gemini-2.5-pro', 'gemini-2.5-flash'];
 
@@ -11,8 +11,15 @@ const errors = {
 const isCall = part => part.functionResponse !== undefined || part.functionCall !== undefined;
 
 function usageOf(text, behaviour) {
-  const candidatesTokenCount = words(text).length;
-  return { promptTokenCount: 10, candidatesTokenCount, totalTokenCount: 10 + candidatesTokenCount, ...behaviour.usage };
+  if (behaviour.tokens === null)
+    return undefined;
+  const { prompt = 10, cached, output = tokensOf(text, behaviour), reasoning = 0 } = behaviour.tokens ?? {};
+  return {
+    promptTokenCount: prompt, candidatesTokenCount: output - reasoning, totalTokenCount: prompt + output,
+    ...cached !== undefined && { cachedContentTokenCount: cached },
+    ...reasoning && { thoughtsTokenCount: reasoning },
+    ...behaviour.usage,
+  };
 }
 
 // One answer is many of these; the last one has all that is asked of an end.
@@ -24,8 +31,7 @@ function partsOf(asked, behaviour) {
   const text = answerText(gemini, asked.body, behaviour);
   const thoughts = behaviour.thinking ? [{ text: behaviour.thinking, thought: true }] : []; // they come whole
   const spoken = (behaviour.chunks ?? words(text)).map(chunk => ({ text: chunk }));
-  const calls = behaviour.toolUse
-    ? [{ functionCall: { id: behaviour.toolUse.id, name: behaviour.toolUse.name, args: behaviour.toolUse.input ?? {} } }] : [];
+  const calls = callsOf(behaviour).map(({ id, name, input = {} }) => ({ functionCall: { id, name, args: input } }));
   return { text, parts: [...thoughts, ...spoken, ...calls] };
 }
 

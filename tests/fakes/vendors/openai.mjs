@@ -1,12 +1,17 @@
 // OpenAI's Chat Completions, and beside it the Responses API, which is a dialect of its own.
 import * as responses from './responses.mjs';
-import { answerText, asText, halves, sendEvents, sendJson, sendWhole, words, wrongCall } from './words.mjs';
+import { answerText, asText, callsOf, halves, sendEvents, sendJson, sendWhole, tokensOf, words, wrongCall } from './words.mjs';
 
 const MODELS = ['fake-large', 'fake-small'];
 
 function usageOf(body, text, behaviour) {
-  const completion_tokens = words(text).length;
-  return { prompt_tokens: 10, completion_tokens, total_tokens: 10 + completion_tokens, ...behaviour.usage };
+  const { prompt = 10, cached, output = tokensOf(text, behaviour), reasoning } = behaviour.tokens ?? {};
+  return {
+    prompt_tokens: prompt, completion_tokens: output, total_tokens: prompt + output,
+    ...cached !== undefined && { prompt_tokens_details: { cached_tokens: cached } },
+    ...reasoning !== undefined && { completion_tokens_details: { reasoning_tokens: reasoning } },
+    ...behaviour.usage,
+  };
 }
 
 const logprobs = pieces => ({
@@ -15,11 +20,11 @@ const logprobs = pieces => ({
 
 function partsOf(body, behaviour, serial) {
   const text = answerText(openai, body, behaviour);
-  const call = behaviour.toolUse && {
-    id: behaviour.toolUse.id ?? `call_${serial}`, type: 'function',
-    function: { name: behaviour.toolUse.name, arguments: JSON.stringify(behaviour.toolUse.input ?? {}) },
-  };
-  return { text, call, finish_reason: behaviour.stopReason ?? (call ? 'tool_calls' : 'stop') };
+  // Claude Code takes "call_1_1" for a copy of "call_1", and loses its result.
+  const calls = callsOf(behaviour).map(({ id, name, input = {} }, i, { length }) => ({
+    id: id ?? `call_${serial}${length > 1 ? `_${i}` : ''}`, type: 'function', function: { name, arguments: JSON.stringify(input) },
+  }));
+  return { text, calls, finish_reason: behaviour.stopReason ?? (calls.length ? 'tool_calls' : 'stop') };
 }
 
 // x_vendor is a field that no client library knows: a relay that rebuilds bodies would lose it.
@@ -27,21 +32,21 @@ const headOf = (object, body, serial) =>
   ({ id: `chatcmpl-${serial}`, object, created: 1_700_000_000, model: body.model, system_fingerprint: 'fp_fake', x_vendor: { kept: true } });
 
 function wholeOf(body, behaviour, serial) {
-  const { text, call, finish_reason } = partsOf(body, behaviour, serial);
+  const { text, calls, finish_reason } = partsOf(body, behaviour, serial);
   const message = { role: 'assistant', content: text || null };
   if (behaviour.thinking)
     message.reasoning_content = behaviour.thinking;
-  if (call)
-    message.tool_calls = [call];
+  if (calls.length)
+    message.tool_calls = calls;
   return {
     ...headOf('chat.completion', body, serial),
     choices: [{ index: 0, message, logprobs: body.logprobs ? logprobs(words(text)) : null, finish_reason }],
-    usage: usageOf(body, text, behaviour),
+    ...behaviour.tokens !== null && { usage: usageOf(body, text, behaviour) },
   };
 }
 
 function framesOf(body, behaviour, serial) {
-  const { text, call, finish_reason } = partsOf(body, behaviour, serial);
+  const { text, calls, finish_reason } = partsOf(body, behaviour, serial);
   const head = headOf('chat.completion.chunk', body, serial);
   const frames = [];
   const frame = (fields, isDelta = false) => frames.push([`data: ${JSON.stringify({ ...head, ...fields })}\n\n`, isDelta]);
@@ -49,12 +54,12 @@ function framesOf(body, behaviour, serial) {
   choice({ role: 'assistant', content: '' });
   words(behaviour.thinking ?? '').forEach(reasoning_content => choice({ reasoning_content }, true));
   (behaviour.chunks ?? words(text)).forEach(content => choice({ content }, true, body.logprobs && { logprobs: logprobs([content]) }));
-  if (call) {
-    choice({ tool_calls: [{ index: 0, ...call, function: { name: call.function.name, arguments: '' } }] }, true);
-    halves(call.function.arguments).forEach(piece => choice({ tool_calls: [{ index: 0, function: { arguments: piece } }] }, true));
-  }
+  calls.forEach((call, index) => {
+    choice({ tool_calls: [{ index, ...call, function: { name: call.function.name, arguments: '' } }] }, true);
+    halves(call.function.arguments).forEach(piece => choice({ tool_calls: [{ index, function: { arguments: piece } }] }, true));
+  });
   choice({}, false, { finish_reason });
-  if (body.stream_options?.include_usage)
+  if (body.stream_options?.include_usage && behaviour.tokens !== null)
     frame({ choices: [], usage: usageOf(body, text, behaviour) });
   frames.push(['data: [DONE]\n\n', false]);
   return frames;

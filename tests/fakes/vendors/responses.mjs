@@ -1,5 +1,5 @@
 // OpenAI's Responses API, as Codex asks it: a list of items goes in, and a list of items comes out.
-import { asText, halves, words } from './words.mjs';
+import { asText, callsOf, halves, tokensOf, words } from './words.mjs';
 
 export const said = body => [body.input].flat().map(item => typeof item === 'string' ? { role: 'user', content: item } : item)
   .filter(({ role }) => role === 'user').map(({ content }) => asText(content, '')).filter(text => text !== '');
@@ -25,16 +25,17 @@ export function answerOf(body, text, behaviour, serial) {
       type: 'message', id: `msg_${serial}`, status: 'completed', role: 'assistant',
       content: [{ type: 'output_text', text, annotations: [] }],
     });
-  if (behaviour.toolUse) {
-    const { id = `call_${serial}`, name, input = {} } = behaviour.toolUse;
-    output.push({ type: 'function_call', id: `fc_${serial}`, call_id: id, name, arguments: JSON.stringify(input), status: 'completed' });
-  }
-  const output_tokens = words(text).length;
+  const made = callsOf(behaviour);
+  made.forEach(({ id, name, namespace, input = {} }, i) => {
+    const suffix = made.length > 1 ? `${serial}_${i}` : serial;
+    output.push({ type: 'function_call', id: `fc_${suffix}`, call_id: id ?? `call_${suffix}`, name, ...namespace && { namespace }, arguments: JSON.stringify(input), status: 'completed' });
+  });
+  const { prompt = 10, cached = 0, output: output_tokens = tokensOf(text, behaviour), reasoning = 0 } = behaviour.tokens ?? {};
   return {
     id: `resp_${serial}`, object: 'response', created_at: 1_700_000_000, status: 'completed', model: body.model, output,
-    usage: {
-      input_tokens: 10, input_tokens_details: { cached_tokens: 0 }, output_tokens,
-      output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 10 + output_tokens, ...behaviour.usage,
+    usage: behaviour.tokens === null ? null : {
+      input_tokens: prompt, input_tokens_details: { cached_tokens: cached }, output_tokens,
+      output_tokens_details: { reasoning_tokens: reasoning }, total_tokens: prompt + output_tokens, ...behaviour.usage,
     },
   };
 }

@@ -8,6 +8,9 @@ const quote = text => text.length > LONGEST_QUOTE ? `(${text.length} characters)
 export const words = text => text.match(/\s*\S+\s*$|\s*\S+/g) ?? (text ? [text] : []);
 export const halves = text => [text.slice(0, text.length >> 1), text.slice(text.length >> 1)];
 
+// A call of a tool is said in tokens, too.
+export const tokensOf = (text, { toolUse }) => words(text).length + (toolUse ? 1 : 0);
+
 // What CLIs put among the user's words on their own account is no part of what was said.
 const OWN_TAGS = 'system-reminder|environment_context|session_context|current_datetime|turn_aborted';
 const OWN_WORDS = new RegExp(`<(${OWN_TAGS})>.*?</\\1>\\s*|^# AGENTS\\.md instructions\\s.*?</INSTRUCTIONS>\\s*`, 'gs');
@@ -26,9 +29,12 @@ function defaultText(said, toolText) {
   return `turn ${said.length}: you said "${last}"; before: ${JSON.stringify(before)}${tool}`;
 }
 
+// The calls that an answer ends with.
+export const callsOf = ({ toolUse, toolUses }) => toolUses ?? (toolUse ? [toolUse] : []);
+
 export function answerText(dialect, body, behaviour) {
   const text = behaviour.chunks?.join('') ?? behaviour.text;
-  return text ?? (behaviour.toolUse ? '' : defaultText(dialect.said(body), dialect.toolText(body)));
+  return text ?? (callsOf(behaviour).length ? '' : defaultText(dialect.said(body), dialect.toolText(body)));
 }
 
 // What a dialect says is a list of [frame, isDelta].  Without delays it leaves in one write, which is
