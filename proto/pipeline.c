@@ -10,7 +10,8 @@
 enum {
 	SEND_BUFFER = 256, /* batches that NNG holds for an outlet */
 	LATE_MS = 50,	   /* how long an event may wait for others */
-	RECEIVED_MAX = 1,  /* bytes of a message that an outlet would receive */
+	REOPEN_MS = 1000,
+	RECEIVED_MAX = 1, /* bytes of a message that an outlet would receive */
 };
 
 struct waiting {
@@ -28,6 +29,17 @@ drop_first(struct outlet *o)
 	free(w);
 }
 
+/* False: there is no room.  What can't be sent any more is dropped. */
+static bool
+send_raw(struct outlet *o, nng_msg *raw)
+{
+	int r = presence_send(&o->reader, o->sock, o->sending, raw);
+
+	if (r == NNG_ECLOSED)
+		nng_msg_free(raw);
+	return r == 0 || r == NNG_ECLOSED;
+}
+
 static void
 on_room(struct watch *watch)
 {
@@ -37,7 +49,7 @@ on_room(struct watch *watch)
 	while ((n = list_first(&o->waiting))) {
 		struct waiting *w = container_of(n, struct waiting, node);
 
-		if (socket_send(o->sock, o->sending, w->raw) != 0)
+		if (!send_raw(o, w->raw))
 			return;
 		drop_first(o);
 	}
@@ -53,21 +65,18 @@ on_reader(struct presence *p)
 		o->changed(o);
 }
 
-static bool
-outlet_open(struct outlet *o, struct loop *loop, const char *url,
-	    enum role self, void (*changed)(struct outlet *), struct error *e)
+static void
+on_spent(struct presence *p)
 {
-	int r;
+	outlet_renew(container_of(p, struct outlet, reader));
+}
 
-	*o = OUTLET_INIT;
-	list_init(&o->waiting);
-	o->loop = loop;
-	o->self = self;
-	o->changed = changed;
-	if (!presence_init(&o->reader, loop, on_reader, e) ||
-	    !socket_prepare(e))
-		return false;
-	r = nng_push0_open(&o->sock);
+/* Returns NNG's codes. */
+static int
+start_socket(struct outlet *o)
+{
+	int r = nng_push0_open(&o->sock);
+
 	if (r == 0)
 		r = presence_watch(o->sock, &o->reader);
 	if (r == 0)
@@ -80,32 +89,61 @@ outlet_open(struct outlet *o, struct loop *loop, const char *url,
 	if (r == 0)
 		r = nng_socket_get_int(o->sock, NNG_OPT_SENDFD, &o->room_fd);
 	if (r == 0)
-		r = sending_init(&o->sending, NNG_DURATION_ZERO);
-	return r == 0 || socket_fail(e, r, "open", url);
+		r = o->listens ? socket_listen(o->sock, o->url)
+			       : presence_dial(&o->reader, o->sock, o->url);
+	return r;
+}
+
+static bool
+open_socket(struct outlet *o, struct error *e)
+{
+	int r;
+
+	if (!presence_init(&o->reader, o->loop, on_reader, e) ||
+	    !socket_prepare(e))
+		return false;
+	presence_serve_one(&o->reader, on_spent);
+	r = start_socket(o);
+	return r == 0 ||
+	       socket_fail(e, r, o->listens ? "listen on" : "dial", o->url);
+}
+
+static void
+close_socket(struct outlet *o)
+{
+	socket_close(&o->sock);
+	presence_fini(&o->reader);
+}
+
+static bool
+outlet_open(struct outlet *o, struct loop *loop, const char *url,
+	    enum role self, void (*changed)(struct outlet *), struct error *e)
+{
+	int r = sending_init(&o->sending, NNG_DURATION_ZERO);
+
+	list_init(&o->waiting);
+	o->loop = loop;
+	o->self = self;
+	o->changed = changed;
+	o->url = copy(str_of(url));
+	return r == 0 ? open_socket(o, e) : socket_fail(e, r, "open", url);
 }
 
 bool
 outlet_listen(struct outlet *o, struct loop *loop, const char *url,
 	      enum role self, void (*changed)(struct outlet *), struct error *e)
 {
-	int r;
-
-	if (!outlet_open(o, loop, url, self, changed, e))
-		return false;
-	r = socket_listen(o->sock, url);
-	return r == 0 || socket_fail(e, r, "listen on", url);
+	*o = OUTLET_INIT;
+	o->listens = true;
+	return outlet_open(o, loop, url, self, changed, e);
 }
 
 bool
 outlet_dial(struct outlet *o, struct loop *loop, const char *url,
 	    enum role self, void (*changed)(struct outlet *), struct error *e)
 {
-	int r;
-
-	if (!outlet_open(o, loop, url, self, changed, e))
-		return false;
-	r = presence_dial(&o->reader, o->sock, url);
-	return r == 0 || socket_fail(e, r, "dial", url);
+	*o = OUTLET_INIT;
+	return outlet_open(o, loop, url, self, changed, e);
 }
 
 void
@@ -125,11 +163,33 @@ outlet_clear(struct outlet *o)
 	loop_unwatch(o->loop, &o->watch);
 }
 
+static void reopen(struct outlet *);
+
+static void
+on_reopen(struct timer *t)
+{
+	reopen(container_of(t, struct outlet, reopen));
+}
+
+static void
+reopen(struct outlet *o)
+{
+	struct error e = { 0 };
+
+	close_socket(o);
+	if (open_socket(o, &e))
+		return;
+	log_error("%s; tried again in %d ms", e.text, REOPEN_MS);
+	close_socket(o);
+	loop_set(o->loop, &o->reopen, REOPEN_MS, on_reopen);
+}
+
 void
 outlet_renew(struct outlet *o)
 {
 	outlet_clear(o);
-	presence_renew(&o->reader);
+	if (presence_is_taken(&o->reader))
+		reopen(o);
 }
 
 void
@@ -138,9 +198,10 @@ outlet_fini(struct outlet *o)
 	if (!o->loop)
 		return;
 	outlet_clear(o);
-	socket_close(&o->sock);
+	loop_unset(o->loop, &o->reopen);
+	close_socket(o);
 	sending_fini(&o->sending);
-	presence_fini(&o->reader);
+	free(o->url);
 	*o = OUTLET_INIT;
 }
 
@@ -165,8 +226,7 @@ send_batch(struct outlet *o)
 	o->batch = NULL;
 	loop_drop(o->loop, &o->flush);
 	loop_unset(o->loop, &o->late);
-	if (raw && (list_first(&o->waiting) ||
-		    socket_send(o->sock, o->sending, raw) != 0))
+	if (raw && (list_first(&o->waiting) || !send_raw(o, raw)))
 		wait_for_room(o, raw);
 }
 

@@ -7,8 +7,9 @@
  *
  * Either side may listen or dial.  Events that are sent in one round of the
  * loop travel in one NNG message; no event is sent twice, and none is dropped
- * while the other side is connected.  Only processes of the same supervisor may
- * connect.
+ * while the other side is connected.  What is sent before a reader has come
+ * waits for it; what a reader has not received when it goes is dropped, as it
+ * is for no other.  Only processes of the same supervisor may connect.
  */
 #include "proto/socket.h"
 
@@ -19,11 +20,14 @@ struct outlet {
 	nng_aio *sending;
 	struct presence reader;
 	enum role self;
+	char *url;
+	bool listens; /* false: it dials */
 	int room_fd;
 	nng_msg *batch; /* events of this round; NULL: none */
 	struct chore flush;
 	struct timer late;   /* sends a batch of events that may wait */
 	struct list waiting; /* batches that NNG had no room for */
+	struct timer reopen; /* after a socket could not be opened */
 	void (*changed)(struct outlet *); /* reader.connected has changed */
 };
 
@@ -61,9 +65,9 @@ void outlet_pass_late(struct outlet *, nng_msg *);
 void outlet_clear(struct outlet *);
 
 /*
- * Breaks the connection and dials again.  For a caller that knows before NNG
- * does that the other side is gone: events that are sent from now on are for
- * the next process.
+ * Breaks the connection and makes a new one.  For a caller that knows before
+ * NNG does that the other side is gone: events that are sent from now on are
+ * for the next process.  When the reader goes it happens by itself.
  */
 void outlet_renew(struct outlet *);
 

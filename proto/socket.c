@@ -264,6 +264,17 @@ find_pipe(struct presence *p, uint32_t id)
 	return NULL;
 }
 
+/* NULL: there are too many pipes. */
+static struct pipe *
+place_for_pipe(struct presence *p)
+{
+	struct pipe *place =
+		p->serves_one && p->is_taken ? NULL : find_pipe(p, 0);
+
+	p->is_taken |= place != NULL;
+	return place;
+}
+
 /*
  * A pipe is noted before it is used, and counts from when it is.  If it ends
  * in that very moment, NNG tells its end first and its beginning then: such a
@@ -276,13 +287,14 @@ note_pipe(struct presence *p, uint32_t id, nng_pipe_ev what)
 	struct pipe *pipe;
 
 	pthread_mutex_lock(&p->lock);
-	pipe = find_pipe(p, is_new ? 0 : id);
+	pipe = is_new ? place_for_pipe(p) : find_pipe(p, id);
 	if (pipe && is_new) {
 		*pipe = (struct pipe){ .id = id };
 	} else if (pipe && what == NNG_PIPE_EV_ADD_POST) {
 		pipe->is_open = true;
 		atomic_fetch_add(&p->came, 1);
 	} else if (pipe) {
+		p->is_spent = p->serves_one;
 		atomic_fetch_add(&p->went, pipe->is_open);
 		*pipe = (struct pipe){ 0 };
 	}
@@ -464,6 +476,50 @@ presence_is_void(const struct presence *p, uint32_t pipe)
 	return false;
 }
 
+void
+presence_serve_one(struct presence *p, void (*spent)(struct presence *))
+{
+	p->serves_one = true;
+	p->spent = spent;
+}
+
+/*
+ * NNG tells the end of a pipe before it frees it, and waits until it has been
+ * told: with the lock a message is sent before that, or not at all.
+ */
+int
+presence_send(struct presence *p, nng_socket sock, nng_aio *aio, nng_msg *raw)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = p->is_spent ? NNG_ECLOSED : socket_send(sock, aio, raw);
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+bool
+presence_is_taken(struct presence *p)
+{
+	bool is_taken;
+
+	pthread_mutex_lock(&p->lock);
+	is_taken = p->is_taken;
+	pthread_mutex_unlock(&p->lock);
+	return is_taken;
+}
+
+static bool
+is_spent(struct presence *p)
+{
+	bool is_spent;
+
+	pthread_mutex_lock(&p->lock);
+	is_spent = p->is_spent;
+	pthread_mutex_unlock(&p->lock);
+	return is_spent;
+}
+
 static void
 warn_if_unguarded(void)
 {
@@ -524,6 +580,8 @@ presence_look(struct presence *p)
 		set_connected(p, false);
 	}
 	set_connected(p, has_connection(p));
+	if (is_spent(p))
+		p->spent(p);
 }
 
 static void
@@ -566,7 +624,7 @@ presence_fini(struct presence *p)
 	close(fd);
 	pthread_mutex_destroy(&p->lock);
 	free(p->url);
-	p->url = NULL;
+	*p = PRESENCE_INIT;
 }
 
 int

@@ -92,8 +92,12 @@ struct presence {
 	uint32_t void_pipes[MAX_PIPES]; /* ...these, as far as they are open */
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has changed */
-	pthread_mutex_t lock;		    /* protects the member below */
+	void (*spent)(struct presence *);   /* see presence_send() */
+	pthread_mutex_t lock;		    /* protects the members below */
 	struct pipe pipes[MAX_PIPES];
+	bool serves_one; /* see presence_send() */
+	bool is_taken;	 /* there has been a connection */
+	bool is_spent;	 /* one has ended */
 
 	/* For sockets that dial. */
 	nng_socket sock;
@@ -103,7 +107,9 @@ struct presence {
 	unsigned redials; /* since the last connection */
 };
 
-#define PRESENCE_INIT ((struct presence){ .watch = WATCH_INIT })
+#define PRESENCE_INIT                            \
+	((struct presence){ .watch = WATCH_INIT, \
+			    .lock = PTHREAD_MUTEX_INITIALIZER })
 
 must_check bool presence_init(struct presence *, struct loop *,
 			      void (*changed)(struct presence *),
@@ -138,6 +144,23 @@ void presence_renew(struct presence *);
  * only if it has not done so when the peer is dialled again.
  */
 void presence_void(struct presence *);
+
+/*
+ * For a socket that only sends (PUSH).  If a connection of one ends just when a
+ * message has been written, NNG 1.5.2 may count the pipe among those that are
+ * ready to send after it has taken it out of there: the next message then goes
+ * to memory that has been freed.  So such a socket serves one connection in its
+ * life: later ones are refused, and once the first has ended nothing is sent
+ * any more.  `spent` is called then, after `changed`: its owner opens a new
+ * socket.
+ */
+void presence_serve_one(struct presence *, void (*spent)(struct presence *));
+
+/* As socket_send(); NNG_ECLOSED if the connection has ended. */
+int presence_send(struct presence *, nng_socket, nng_aio *, nng_msg *raw);
+
+/* Has there been a connection?  Known before the loop has looked. */
+bool presence_is_taken(struct presence *);
 
 /* Was the connection there when presence_void() was called? */
 bool presence_is_void(const struct presence *, uint32_t pipe);

@@ -397,7 +397,7 @@ on_gateway(struct inlet *i)
 	if (w->running.len || w->waiting.len)
 		log_warn("the gateway went away: its turns are cancelled");
 	ending_cancel_turns(w);
-	outlet_clear(&w->outlet);
+	outlet_renew(&w->outlet);
 }
 
 static void
