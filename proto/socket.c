@@ -390,12 +390,10 @@ presence_guard(nng_socket sock, struct presence *p)
 }
 
 /*
- * NNG's dialer dials again by itself, but the dialer of 1.5.2 stops doing so if
- * a connection breaks in the very moment in which it is made.  So a dialer
- * without a connection is replaced after a while.  Not often: 1.5.2 holds the
- * descriptor of a failed attempt for a while, and closing the socket waits for
- * all of them.  And not too soon: if a connection ends before both sides have
- * shaken hands, the listener of 1.5.2 may never accept another one.
+ * NNG's dialer dials again by itself, but waits up to RECONNECT_MAX_MS, and its
+ * peer may be hung.  So a dialer without a connection is replaced after a
+ * while. Not often: 1.5.2 holds the descriptor of a failed attempt for a while,
+ * and closing the socket waits for all of them.
  */
 static void on_redial(struct timer *);
 

@@ -2,14 +2,20 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include <nng/nng.h>
 
 typedef void step_fn(nng_stream *, nng_aio *);
 
+typedef ssize_t sendmsg_fn(int, const struct msghdr *, int);
+
 static _Atomic(step_fn *) receive, transmit; /* NNG's own; NULL: not known */
+static _Atomic(sendmsg_fn *) send_message;   /* libc's */
+static _Thread_local bool is_transmitting;
 
 bool
 stream_is_guarded(void)
@@ -51,6 +57,23 @@ nng_stream_recv(nng_stream *s, nng_aio *aio)
 void
 nng_stream_send(nng_stream *s, nng_aio *aio)
 {
+	is_transmitting = true;
 	look_up(&transmit, "nng_stream_send")(s, aio);
+	is_transmitting = false;
 	end_if_refused(aio);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	sendmsg_fn *own = send_message;
+	ssize_t n;
+
+	if (!own)
+		send_message = own = (sendmsg_fn *)dlsym(RTLD_NEXT, "sendmsg");
+	assert(own);
+	n = own(fd, m, flags);
+	if (n < 0 && errno == EPIPE && is_transmitting)
+		errno = ECONNRESET;
+	return n;
 }
