@@ -57,6 +57,17 @@ test('one that fails once is looked at again soon', async t => {
   await bridge.isReady('amp');
 });
 
+test('one that does not start once is started again soon', async t => {
+  const bridge = await start(t, 'opencode', home => ({
+    OPENCODE_BIN: script(home,
+      `if [ "$1" = serve ] && [ ! -e ${home}/was-here ]; then : >${home}/was-here; echo "too busy" >&2; exit 1; fi`,
+      `exec ${fake(home, 'opencode')} "$@"`),
+    BRIDGE_PROBE_MS: '3600000',
+  }));
+  await saysOf(bridge, /too busy/);
+  await bridge.isReady('opencode');
+});
+
 // The real Codex, whose app-server does this the first time that it is asked what it can.
 async function startCodex(t, first) {
   const cloud = await clis.codex.start();

@@ -8,8 +8,9 @@
 
 enum {
 	SLOW_MS = 3000,	       /* then it is said what does not answer */
-	RETRY_FIRST_MS = 2000, /* after a probe that failed, then doubled */
+	RETRY_FIRST_MS = 2000, /* after a failure, then doubled */
 	MAX_DOUBLINGS = 5,
+	TRIAL_MAX_DOUBLINGS = 10, /* half an hour */
 };
 
 static struct worker *
@@ -120,19 +121,56 @@ on_slow(struct timer *t)
 
 /* A trial */
 
-/* Starting a CLI to see whether it works costs seconds of the machine's time:
- * one that does not is tried again after longer and longer pauses. */
 static void
-plan_next_trial(struct cli_health *h, bool failed)
+on_retry(struct timer *t)
+{
+	struct cli_health *h = container_of(t, struct cli_health, retry);
+
+	worker_probe(worker_of(h), false);
+}
+
+/* Later than the next regular look there is no need for a look of its own. */
+static void
+retry_after(struct cli_health *h, uint64_t pause)
+{
+	if (pause < worker_of(h)->settings.probe_ms)
+		loop_set(&worker_of(h)->loop, &h->retry, pause, on_retry);
+}
+
+static bool
+is_unavailable(const struct error *e)
+{
+	return e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP;
+}
+
+/*
+ * Starting a CLI to see whether it works costs seconds of the machine's time:
+ * one that does not is tried again after longer and longer pauses.  The first
+ * ones are short where a busy machine may be all that was wrong.
+ */
+static uint64_t
+pause_after_failure(struct cli_health *h, const struct error *e)
+{
+	unsigned n = h->trial.failures;
+
+	h->trial.failures += n < TRIAL_MAX_DOUBLINGS;
+	if (!is_unavailable(e))
+		return (uint64_t)RETRY_FIRST_MS << n;
+	return worker_of(h)->settings.probe_ms
+	       << (n < MAX_DOUBLINGS ? n : MAX_DOUBLINGS);
+}
+
+static void
+plan_next_trial(struct cli_health *h, const struct error *e)
 {
 	uint64_t pause = worker_of(h)->harness.models_ms;
 
-	h->trial.failures = failed ? h->trial.failures + 1 : 0;
-	if (failed)
-		pause = worker_of(h)->settings.probe_ms
-			<< (h->trial.failures <= MAX_DOUBLINGS
-				    ? h->trial.failures - 1
-				    : MAX_DOUBLINGS);
+	if (e) {
+		pause = pause_after_failure(h, e);
+		retry_after(h, pause);
+	} else {
+		h->trial.failures = 0;
+	}
 	h->trial.next_at = loop_now() + pause;
 }
 
@@ -141,14 +179,11 @@ on_trial_over(struct pool *p, const struct error *e)
 {
 	struct cli_health *h = p->health;
 
-	plan_next_trial(h, e != NULL);
+	plan_next_trial(h, e);
 	if (!e)
 		tell_ready(h);
 	else
-		tell(h,
-		     e->code == ERR_LOGIN || e->code == ERR_NOT_SET_UP
-			     ? HEALTH_UNAVAILABLE
-			     : HEALTH_ERROR,
+		tell(h, is_unavailable(e) ? HEALTH_UNAVAILABLE : HEALTH_ERROR,
 		     e->text);
 }
 
@@ -162,29 +197,16 @@ begin_trial(struct cli_health *h)
 
 /* A probe */
 
-static void
-on_retry(struct timer *t)
-{
-	struct cli_health *h = container_of(t, struct cli_health, retry);
-
-	worker_probe(worker_of(h), false);
-}
-
 /*
- * A busy machine may be all that was wrong, and the next regular look is far
- * away.  That is so also for a CLI that seems to be an older one, which could
- * be worked with, but not as well.
+ * A busy machine may be all that was wrong.  That is so also for a CLI that
+ * seems to be an older one, which could be worked with, but not as well.
  */
 static void
 retry_soon(struct cli_health *h)
 {
-	uint64_t most = worker_of(h)->settings.probe_ms;
-	uint64_t pause = (uint64_t)RETRY_FIRST_MS << h->failed_probes;
-
+	retry_after(h, (uint64_t)RETRY_FIRST_MS << h->failed_probes);
 	if (h->failed_probes < MAX_DOUBLINGS)
 		h->failed_probes++;
-	if (pause < most)
-		loop_set(&worker_of(h)->loop, &h->retry, pause, on_retry);
 }
 
 /* A CLI that has conversations keeps its harness until they have ended. */
