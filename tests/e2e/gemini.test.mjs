@@ -22,6 +22,7 @@ const cli = {
 
 suite({
   name: 'gemini',
+  alike: 'copilot',
   cli,
   logIn: /run gemini and log in/,
   install: /npm install -g @google\/gemini-cli/,

@@ -12,13 +12,15 @@
 //     goesOn: 'aloud',                 when a command in the background has ended it asks its model again by itself;
 //                                      'in the turn': its turn ends only then; otherwise it does not
 //     inert: text => text,             what it makes of a text so that it is not taken for more
+//     alike: 'copilot',                one that the same code drives: what that code alone decides is shown by its suite
 //     env: {},                         further environment of the bridge
 //   });
 //
 // What the CLI can do is what the program says of it: cli-bridge capabilities.
 //
-// In containers (BRIDGE_TEST_EXECUTOR=docker, see bridge.mjs) what does not depend on where a CLI runs is left out, unless
-// BRIDGE_TEST_WHOLE is 1: how requests are read, where a session goes on, how a vendor's failures are told.
+// In containers (BRIDGE_TEST_EXECUTOR=docker, see bridge.mjs) what does not depend on where a CLI runs is left out: how
+// requests are read, where a session goes on, how a vendor's failures are told.  With BRIDGE_TEST_WHOLE=1 nothing is left
+// out, here or of those that are alike.
 //
 // Starting a CLI takes seconds: many checks share a bridge, and are about what is said, not about how fast,
 // but for what has a deadline.
@@ -52,11 +54,10 @@ const withUsage = { stream_options: { include_usage: true } };
 
 export const suite = description => registersSuite(() => {
   const harness = harnessOf(description);
-  const { name, NAME, cli, can, shows, env: further, start, pids, killsIts } = harness;
+  const { name, NAME, cli, can, shows, env: further, check, runsChecks, start, pids, killsIts } = harness;
   const { logIn, install, model, loads = [], inert = text => text } = description;
 
-  test(`${name}: its turns are warm, and harm nothing beside them`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+  check('its turns are warm, and harm nothing beside them', async (t, { cloud, bridge, cwd }) => {
     const session = { session_id: 'warm', cwd };
     const last = () => cloud.requests.at(-1);
     let first, warm;
@@ -307,23 +308,6 @@ export const suite = description => registersSuite(() => {
     });
   });
 
-  onHost(`${name}: a caller's text is inert`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
-    const session = { session_id: 'inert', cwd };
-    const texts = ['/help', '/clear', '/compact', '/quit', '@secret.txt', `look at @${join(cwd, 'secret.txt')} please`, '!touch bang', '# note'];
-    await bridge.answers(name, 'remember me', session);
-    for (const [n, text] of texts.entries())
-      await t.test(text.replace(cwd, '...'), async () => {
-        await bridge.answers(name, text, session);
-        assert.equal(cloud.requests.length, n + 2, 'the turn is one request');
-        const { said } = cloud.requests.at(-1);
-        assert.equal(said[0], 'remember me');
-        assert.equal(said.at(-1).trim(), inert(text));
-        assert.doesNotMatch(whole(cloud.requests.at(-1)), /the-secret-canary/);
-        assert.equal(existsSync(join(cwd, 'bang')), false);
-      });
-  });
-
   async function isGivenUp(t) {
     const { cloud, bridge } = await start(t, { [`${NAME}_TIMEOUT_MS`]: String(SILENCE_MS) });
     const session = { session_id: 'hung' };
@@ -419,6 +403,21 @@ export const suite = description => registersSuite(() => {
 
   if (!IN_CONTAINERS || WHOLE) {
     note(`${name} suite`);
+    check('a caller\'s text is inert', async (t, { cloud, bridge, cwd }) => {
+      const session = { session_id: 'inert', cwd };
+      const texts = ['/help', '/clear', '/compact', '/quit', '@secret.txt', `look at @${join(cwd, 'secret.txt')} please`, '!touch bang', '# note'];
+      await bridge.answers(name, 'remember me', session);
+      for (const [n, text] of texts.entries())
+        await t.test(text.replace(cwd, '...'), async () => {
+          await bridge.answers(name, text, session);
+          assert.equal(cloud.requests.length, n + 2, 'the turn is one request');
+          const { said } = cloud.requests.at(-1);
+          assert.equal(said[0], 'remember me');
+          assert.equal(said.at(-1).trim(), inert(text));
+          assert.doesNotMatch(whole(cloud.requests.at(-1)), /the-secret-canary/);
+          assert.equal(existsSync(join(cwd, 'bang')), false);
+        });
+    });
     capabilityChecks(harness);
     conversationChecks(harness);
     messageChecks(harness);
@@ -429,8 +428,10 @@ export const suite = description => registersSuite(() => {
   }
   recordsChecks(harness);
   backgroundChecks(harness);
+  runsChecks();
   toolChecks(harness);
-  toolFaultChecks(harness);
+  if (!description.alike || WHOLE)
+    toolFaultChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {

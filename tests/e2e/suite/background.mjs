@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isGone, test, waitFor } from '../bridge.mjs';
+import { isGone, waitFor } from '../bridge.mjs';
 import { running, whole } from './harness.mjs';
 
 const QUESTION = 'the-question-of';
@@ -14,9 +14,8 @@ const ASIDE = 'Aside. ';
 const lastOf = ({ body }) => JSON.stringify((body.messages ?? body.input ?? body.contents).at(-1));
 const isAsked = asked => lastOf(asked).includes(QUESTION);
 
-export function backgroundChecks({ name, cli, can, shows, goesOn, start, pids }) {
-  test(`${name}: what goes on behind a turn is no part of an answer`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+export function backgroundChecks({ name, cli, can, shows, goesOn, check, pids }) {
+  check('what goes on behind a turn is no part of an answer', async (t, { cloud, bridge, cwd }) => {
     const session = { session_id: 'background', cwd };
     const goes = join(cwd, 'go');
     // No rm: droid runs none in the background whose path has an r or an f behind a hyphen, as a random one may.

@@ -6,7 +6,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { says, test } from '../bridge.mjs';
+import { says } from '../bridge.mjs';
 import { capabilitiesOf, countIn, isRefused, PNG, whole, withSystem, write } from './harness.mjs';
 
 const RULE = 'the-rule-of-the-elm', LINK = 'https://pictures.example/the-picture.png';
@@ -38,9 +38,8 @@ const WISHES = {
   'a name \u2028 of mine': 1,
 };
 
-export function capabilityChecks({ name, cli, can, shows, start }) {
-  test(`${name}: it can do what it says that it can, and refuses or names the rest`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+export function capabilityChecks({ name, cli, can, shows, check }) {
+  check('it can do what it says that it can, and refuses or names the rest', async (t, { cloud, bridge, cwd }) => {
     const heard = () => cloud.requests.at(-1);
 
     await t.test('its models say the same of it', async () => {

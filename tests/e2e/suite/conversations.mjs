@@ -2,22 +2,21 @@
 // nothing of another conversation.
 import assert from 'node:assert/strict';
 
-import { onThisMachine, says, test, waitFor } from '../bridge.mjs';
+import { onThisMachine, says, waitFor } from '../bridge.mjs';
 import { countIn, whole, withSystem } from './harness.mjs';
 
 // Words that no CLI says of itself.
 const [APPLE, BANANA, CHERRY, DATE, ELDER] = ['apple', 'banana', 'cherry', 'date', 'elder'].map(word => `the-${word}-word`);
 const OAK = 'the-rule-of-the-oak';
 
-export function conversationChecks({ name, can, start, goesCold }) {
+export function conversationChecks({ name, can, check, goesCold }) {
   const temperatures = can('warmth') ? ['warm', 'cold'] : ['cold'];
 
-  test(`${name}: what a client has taken back is never heard again`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+  check('what a client has taken back is never heard again', async (t, { cloud, bridge, cwd }) => {
     const heard = () => cloud.requests.at(-1);
 
     for (const temperature of temperatures) {
-      const session = { session_id: temperature, cwd };
+      const session = { session_id: `taken back, ${temperature}`, cwd };
       const ask = (...texts) => bridge.answers(name, says(...texts), session);
       const settles = () => temperature === 'cold' ? goesCold(bridge) : undefined;
       const isRewound = answer => assert.equal(answer.json.bridge.session.how, 'rewound');
@@ -62,8 +61,7 @@ export function conversationChecks({ name, can, start, goesCold }) {
     }
   });
 
-  test(`${name}: two conversations under one session id, at once, stay apart`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+  check('two conversations under one session id, at once, stay apart', async (t, { cloud, bridge, cwd }) => {
     const TITLES = 'the-rule-of-titles', TITLE = 'a-fine-title';
     const isTitle = asked => whole(asked).includes(TITLES);
     const asks = (rule, messages, session_id) => bridge.streams(name, withSystem(rule, messages), { session_id, cwd });

@@ -12,6 +12,8 @@ import { dirname, join } from 'node:path';
 
 import { BUILD, IN_CONTAINERS, isGone, isThere, startBridge, test, waitFor } from '../bridge.mjs';
 
+const CHECKS_MS = 1_400_000; // for all that share a bridge
+
 // In containers, all of it all the same.
 export const WHOLE = process.env.BRIDGE_TEST_WHOLE === '1';
 
@@ -100,11 +102,24 @@ export function harnessOf({ name, cli, env: further = {}, ...rest }) {
         return { ...cli.setUp(home, cloud, name), ...further, ...env };
       },
     });
-    const cwd = join(bridge.directory, 'project');
+    return { cloud, bridge, cwd: projectIn(join(bridge.directory, 'project')) };
+  }
+
+  function projectIn(cwd) {
     write(join(cwd, cli.reads.project), `The word of the project is ${PROJECT_WORD}.`);
     write(join(cwd, 'secret.txt'), 'the-secret-canary');
-    return { cloud, bridge, cwd };
+    return cwd;
   }
+
+  // Starting a CLI takes seconds: what asks nothing of its bridge that others do not ask shares one.  Each check has a
+  // project of its own, and its own names of sessions.
+  const checks = [];
+  const check = (title, run) => checks.push([title, run]);
+  const runsChecks = () => test(`${name}, on one bridge`, { timeout: CHECKS_MS }, async t => {
+    const { cloud, bridge } = await start(t);
+    for (const [n, [title, run]] of checks.entries())
+      await t.test(title, t => run(t, { cloud: cloud.reset(), bridge, cwd: projectIn(join(bridge.directory, `checks/${n}/project`)) }));
+  });
 
   async function killsIts(bridge, { ifThere = false } = {}) {
     const victims = pids(bridge);
@@ -123,5 +138,5 @@ export function harnessOf({ name, cli, env: further = {}, ...rest }) {
   // The process that is kept warm is gone, if there is one.
   const goesCold = async (bridge, options) => can('warmth') ? killsIts(bridge, options) : undefined;
 
-  return { name, NAME: name.toUpperCase(), cli, can, shows, env: further, start, pids, killsIts, goesCold, ...rest };
+  return { name, NAME: name.toUpperCase(), cli, can, shows, env: further, check, runsChecks, start, pids, killsIts, goesCold, ...rest };
 }

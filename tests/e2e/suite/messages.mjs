@@ -1,7 +1,6 @@
 // Every part of every message reaches the model, or is refused by name.
 import assert from 'node:assert/strict';
 
-import { test } from '../bridge.mjs';
 import { countIn, PNG, whole } from './harness.mjs';
 
 const RESULT = 'the-result-word', BEHIND_NUL = 'the-word-behind', ARGUMENT = 'the-argument-word';
@@ -12,9 +11,8 @@ const assistant = (content, calls) => ({ role: 'assistant', content, ...(calls &
 const call = (id, name) => ({ id, type: 'function', function: { name, arguments: JSON.stringify({ at: ARGUMENT }) } });
 const result = (id, content) => ({ role: 'tool', tool_call_id: id, content });
 
-export function messageChecks({ name, start }) {
-  test(`${name}: every part of a message reaches the model`, async t => {
-    const { cloud, bridge } = await start(t);
+export function messageChecks({ name, check }) {
+  check('every part of a message reaches the model', async (t, { cloud, bridge }) => {
     const heard = () => cloud.requests.at(-1);
     const reaches = (...words) => assert.deepEqual(words.filter(word => !countIn(heard(), word)), []);
 

@@ -1,6 +1,4 @@
 // What a request may count on beside its answer: the model that it names, one run, and peace from its neighbours.
-// One bridge serves all of these checks, because a CLI takes seconds to start.
-import { test } from '../bridge.mjs';
 import { effortChecks } from './effort.mjs';
 import { modelChecks } from './models.mjs';
 import { neighbourChecks } from './neighbours.mjs';
@@ -9,10 +7,9 @@ import { structuredChecks } from './structured.mjs';
 import { usageChecks } from './usage.mjs';
 
 export function requestChecks(harness) {
-  const { name, shares, start } = harness;
+  const { shares, check } = harness;
 
-  test(`${name}: its models can be asked for, and a turn runs once and costs its neighbours nothing`, async t => {
-    const started = await start(t);
+  check('its models can be asked for, and a turn runs once and costs its neighbours nothing', async (t, started) => {
     await modelChecks(t, harness, started);
     await repeatChecks(t, harness, started);
     await structuredChecks(t, harness, started);

@@ -4,16 +4,15 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { says, test } from '../bridge.mjs';
+import { says } from '../bridge.mjs';
 import { countIn, isRefused, whole, withSystem } from './harness.mjs';
 
 // Words that no CLI says of itself.
 const OAK = 'the-rule-of-the-oak', ELM = 'the-rule-of-the-elm';
 const WORD = 'the-word-of-the-beginning';
 
-export function termsChecks({ name, cli, can, shows, start, goesCold }) {
-  test(`${name}: instructions and a directory hold until others are given`, async t => {
-    const { cloud, bridge, cwd } = await start(t);
+export function termsChecks({ name, cli, can, shows, check, goesCold }) {
+  check('instructions and a directory hold until others are given', async (t, { cloud, bridge, cwd }) => {
     const sayingLittle = { text: 'So be it.' }; // its own answers quote what was said
     cloud.always(sayingLittle);
     const heard = () => cloud.requests.at(-1);
