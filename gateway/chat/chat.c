@@ -277,14 +277,29 @@ chat_end_delta(struct buf *b, const struct stamp *s)
 	end_chunk(b, s);
 }
 
+/* A chunk that says something in the extension only: its members come between
+ * the two. */
+static void
+begin_extension(struct buf *b, const struct stamp *s)
+{
+	add_chunk(b, s, "{}", FINISH_NONE);
+	ADD(b, ",\"bridge\":{");
+}
+
+static void
+end_extension(struct buf *b, const struct stamp *s)
+{
+	ADD(b, "}");
+	end_chunk(b, s);
+}
+
 void
 chat_tool(struct buf *b, const struct stamp *s, struct str json)
 {
-	add_chunk(b, s, "{}", FINISH_NONE);
-	ADD(b, ",\"bridge\":{\"tool\":");
+	begin_extension(b, s);
+	ADD(b, "\"tool\":");
 	add_json(b, json);
-	ADD(b, "}");
-	end_chunk(b, s);
+	end_extension(b, s);
 }
 
 /* What names a call, up to the text of its arguments. */
@@ -357,11 +372,10 @@ add_standing(struct buf *b, const struct standing *st)
 void
 chat_standing(struct buf *b, const struct stamp *s, const struct standing *st)
 {
-	add_chunk(b, s, "{}", FINISH_NONE);
-	ADD(b, ",\"bridge\":{\"session\":");
+	begin_extension(b, s);
+	ADD(b, "\"session\":");
 	add_standing(b, st);
-	ADD(b, "}");
-	end_chunk(b, s);
+	end_extension(b, s);
 }
 
 /* "n, seed" becomes ["n","seed"]. */
@@ -379,11 +393,9 @@ add_ignored(struct buf *b, struct str names)
 void
 chat_ignored(struct buf *b, const struct stamp *s, struct str names)
 {
-	add_chunk(b, s, "{}", FINISH_NONE);
-	ADD(b, ",\"bridge\":{");
+	begin_extension(b, s);
 	add_ignored(b, names);
-	ADD(b, "}");
-	end_chunk(b, s);
+	end_extension(b, s);
 }
 
 static void
@@ -396,11 +408,9 @@ add_profile(struct buf *b, struct str json)
 void
 chat_profile(struct buf *b, const struct stamp *s, struct str json)
 {
-	add_chunk(b, s, "{}", FINISH_NONE);
-	ADD(b, ",\"bridge\":{");
+	begin_extension(b, s);
 	add_profile(b, json);
-	ADD(b, "}");
-	end_chunk(b, s);
+	end_extension(b, s);
 }
 
 static void
@@ -414,11 +424,9 @@ add_meanwhile(struct buf *b, struct str text)
 void
 chat_meanwhile(struct buf *b, const struct stamp *s, struct str text)
 {
-	add_chunk(b, s, "{}", FINISH_NONE);
-	ADD(b, ",\"bridge\":{");
+	begin_extension(b, s);
 	add_meanwhile(b, text);
-	ADD(b, "}");
-	end_chunk(b, s);
+	end_extension(b, s);
 }
 
 void
