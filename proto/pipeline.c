@@ -37,6 +37,7 @@ send_raw(struct outlet *o, nng_msg *raw)
 
 	if (r == NNG_ECLOSED)
 		nng_msg_free(raw);
+	o->has_sent |= r == 0;
 	return r == 0 || r == NNG_ECLOSED;
 }
 
@@ -99,6 +100,7 @@ open_socket(struct outlet *o, struct error *e)
 {
 	int r;
 
+	o->has_sent = false;
 	if (!presence_init(&o->reader, o->loop, on_reader, e) ||
 	    !socket_prepare(e))
 		return false;
@@ -163,6 +165,18 @@ outlet_clear(struct outlet *o)
 	loop_unwatch(o->loop, &o->watch);
 }
 
+/* What waits is sent once there is a socket, and NNG has room. */
+static void
+watch_room(struct outlet *o)
+{
+	struct error e;
+
+	if (list_first(&o->waiting) && o->watch.fd < 0 &&
+	    !timer_is_set(&o->reopen) &&
+	    !loop_watch(o->loop, &o->watch, o->room_fd, EPOLLIN, on_room, &e))
+		log_error("%s", e.text);
+}
+
 static void reopen(struct outlet *);
 
 static void
@@ -177,8 +191,11 @@ reopen(struct outlet *o)
 	struct error e = { 0 };
 
 	close_socket(o);
-	if (open_socket(o, &e))
+	loop_unset(o->loop, &o->reopen);
+	if (open_socket(o, &e)) {
+		watch_room(o);
 		return;
+	}
 	log_error("%s; tried again in %d ms", e.text, REOPEN_MS);
 	close_socket(o);
 	loop_set(o->loop, &o->reopen, REOPEN_MS, on_reopen);
@@ -188,7 +205,7 @@ void
 outlet_renew(struct outlet *o)
 {
 	outlet_clear(o);
-	if (presence_is_taken(&o->reader))
+	if (o->has_sent || presence_is_taken(&o->reader))
 		reopen(o);
 }
 
@@ -209,13 +226,10 @@ static void
 wait_for_room(struct outlet *o, nng_msg *raw)
 {
 	struct waiting *w = xcalloc(1, sizeof *w);
-	struct error e;
 
 	w->raw = raw;
 	list_append(&o->waiting, &w->node);
-	if (o->watch.fd < 0 &&
-	    !loop_watch(o->loop, &o->watch, o->room_fd, EPOLLIN, on_room, &e))
-		log_error("%s", e.text);
+	watch_room(o);
 }
 
 static void
@@ -226,7 +240,8 @@ send_batch(struct outlet *o)
 	o->batch = NULL;
 	loop_drop(o->loop, &o->flush);
 	loop_unset(o->loop, &o->late);
-	if (raw && (list_first(&o->waiting) || !send_raw(o, raw)))
+	if (raw && (list_first(&o->waiting) || timer_is_set(&o->reopen) ||
+		    !send_raw(o, raw)))
 		wait_for_room(o, raw);
 }
 

@@ -27,6 +27,7 @@ struct outlet {
 	struct chore flush;
 	struct timer late;   /* sends a batch of events that may wait */
 	struct list waiting; /* batches that NNG had no room for */
+	bool has_sent;	     /* on this socket */
 	struct timer reopen; /* after a socket could not be opened */
 	void (*changed)(struct outlet *); /* reader.connected has changed */
 };

@@ -578,7 +578,9 @@ presence_look(struct presence *p)
 		set_connected(p, false);
 	}
 	set_connected(p, has_connection(p));
-	if (is_spent(p))
+	if (is_spent(p)) /* it may have ended since */
+		set_connected(p, false);
+	if (is_spent(p)) /* `changed` may have opened a new socket */
 		p->spent(p);
 }
 

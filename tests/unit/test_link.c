@@ -412,6 +412,42 @@ only_we_may_connect(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* A peer that has gone is no end of our own socket's: see proto/stream.h. */
+static void
+a_write_to_nobody_is_told_as_that(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	auto_free char *url = copy_format("ipc://%s/nobody", directory);
+	char hello[] = "hello";
+	nng_iov bytes = { .iov_buf = hello, .iov_len = sizeof hello };
+	nng_stream_dialer *dialer;
+	nng_stream *stream;
+	nng_aio *aio;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/nobody",
+		 directory);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address),
+			 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(nng_aio_alloc(&aio, NULL, NULL), 0);
+	assert_int_equal(nng_stream_dialer_alloc(&dialer, url), 0);
+	nng_stream_dialer_dial(dialer, aio);
+	nng_aio_wait(aio);
+	assert_int_equal(nng_aio_result(aio), 0);
+	stream = nng_aio_get_output(aio, 0);
+	assert_int_equal(close(accept4(fd, NULL, NULL, SOCK_CLOEXEC)), 0);
+	assert_int_equal(nng_aio_set_iov(aio, 1, &bytes), 0);
+	nng_stream_send(stream, aio);
+	nng_aio_wait(aio);
+	assert_int_equal(nng_aio_result(aio), NNG_ECONNRESET);
+	nng_stream_free(stream);
+	nng_stream_dialer_free(dialer);
+	nng_aio_free(aio);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(address.sun_path), 0);
+}
+
 /*
  * It is gone before the server greets it.  To be connected is not enough: NNG's
  * part of the other side would do that for a server that accepts nobody.
@@ -459,6 +495,7 @@ main(void)
 		link_test(a_large_body_arrives),
 		link_test(what_breaks_the_rules_is_refused_unheard),
 		link_test(only_we_may_connect),
+		link_test(a_write_to_nobody_is_told_as_that),
 		link_test(a_peer_that_goes_at_once_harms_no_other),
 	};
 

@@ -2,6 +2,7 @@
 #include "waits.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <nng/nng.h>
@@ -412,6 +413,114 @@ what_is_sent_before_a_reader_comes_waits_for_it(void **state)
 	assert_int_equal(nng_close(sock), 0);
 }
 
+/* NNG frees the pipe of a reader that has gone: the loop has not looked yet. */
+static void
+nothing_is_sent_on_the_socket_of_a_reader_that_has_gone(void **state)
+{
+	nng_socket sock;
+
+	opens_outlet();
+	sock = reader_comes();
+	wait_until(&loop, a_reader_is_there);
+	assert_int_equal(nng_close(sock), 0);
+	rests(200);
+	floods(1);
+	floods(1);
+	assert_int_equal(outlet.waiting.len, 0);
+	assert_false(outlet.has_sent);
+	wait_until(&loop, no_reader_is_there);
+}
+
+static nng_socket short_reader;
+
+static void
+leaves_at_once(struct outlet *o)
+{
+	readers_changed++;
+	if (!o->reader.connected)
+		return;
+	assert_int_equal(nng_close(short_reader), 0);
+	rests(100);
+}
+
+static bool
+it_came_and_went(void)
+{
+	return readers_changed == 2;
+}
+
+static void
+a_reader_that_goes_while_its_coming_is_told_is_told_to_have_gone(void **state)
+{
+	must(outlet_listen(&outlet, &loop, events, WORKER, leaves_at_once, &e));
+	short_reader = reader_comes();
+	wait_until(&loop, it_came_and_went);
+	assert_false(outlet.reader.connected);
+}
+
+static void
+what_was_sent_before_a_renewal_is_for_nobody(void **state)
+{
+	nng_socket sock;
+
+	opens_outlet();
+	sends_of(1);
+	wait_ms(&loop, 10);
+	assert_true(outlet.has_sent);
+	outlet_renew(&outlet);
+	sends_of(2);
+	wait_ms(&loop, 10);
+	sock = reader_comes();
+	reads_first(sock, 2);
+	assert_int_equal(nng_close(sock), 0);
+}
+
+static void
+an_outlet_that_dials_finds_its_reader_again(void **state)
+{
+	nng_socket sock;
+
+	assert_int_equal(nng_pull0_open(&sock), 0);
+	assert_int_equal(nng_socket_set_ms(sock, NNG_OPT_RECVTIMEO, LIMIT), 0);
+	assert_int_equal(nng_listen(sock, events, NULL, 0), 0);
+	must(outlet_dial(&outlet, &loop, events, WORKER, on_reader, &e));
+	wait_until(&loop, a_reader_is_there);
+	outlet_renew(&outlet);
+	assert_false(outlet.reader.connected);
+	wait_until(&loop, a_reader_is_there);
+	sends_of(1);
+	wait_ms(&loop, 1);
+	reads_first(sock, 1);
+	assert_int_equal(nng_close(sock), 0);
+}
+
+/* With no descriptor left there is no new socket. */
+static void
+what_is_sent_without_a_socket_waits_for_one(void **state)
+{
+	struct rlimit all, none;
+	nng_socket sock;
+
+	opens_outlet();
+	sends_of(1);
+	wait_ms(&loop, 10);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = (struct rlimit){ 3, all.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	outlet_renew(&outlet);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_true(timer_is_set(&outlet.reopen));
+	sends_of(2);
+	sends_of(3);
+	wait_ms(&loop, 10);
+	assert_true(outlet.waiting.len > 0);
+	sock = reader_comes();
+	wait_until(&loop, a_reader_is_there);
+	wait_ms(&loop, 1);
+	reads_first(sock, 2);
+	assert_int_equal(nng_close(sock), 0);
+}
+
 static bool
 one_went_and_one_came(void)
 {
@@ -463,6 +572,13 @@ main(void)
 		pipeline_test(
 			each_reader_gets_what_is_sent_to_it_however_the_one_before_went),
 		pipeline_test(what_is_sent_before_a_reader_comes_waits_for_it),
+		pipeline_test(
+			nothing_is_sent_on_the_socket_of_a_reader_that_has_gone),
+		pipeline_test(
+			a_reader_that_goes_while_its_coming_is_told_is_told_to_have_gone),
+		pipeline_test(what_was_sent_before_a_renewal_is_for_nobody),
+		pipeline_test(an_outlet_that_dials_finds_its_reader_again),
+		pipeline_test(what_is_sent_without_a_socket_waits_for_one),
 		pipeline_test(a_second_reader_takes_no_events_from_the_first),
 	};
 

@@ -226,6 +226,17 @@ health_choose_harness(struct cli_health *h)
 		 h->prober.is_older ? "an older" : "a newer");
 }
 
+/* A look does not hurry a trial, and has taken its timer. */
+static void
+wait_for_trial(struct cli_health *h)
+{
+	uint64_t now = loop_now();
+
+	if (h->trial.failures && h->trial.next_at > now &&
+	    !timer_is_set(&h->retry))
+		retry_after(h, h->trial.next_at - now);
+}
+
 static void
 on_found(struct prober *p, enum health health, const char *detail)
 {
@@ -249,8 +260,10 @@ on_found(struct prober *p, enum health health, const char *detail)
 	} else if (h->trial.is_asked_for || loop_now() >= h->trial.next_at) {
 		begin_trial(h);
 	} else if (h->refusal.code) {
+		wait_for_trial(h);
 		tell_ready(h);
 	} else {
+		wait_for_trial(h);
 		loop_unset(&worker_of(h)->loop, &h->slow);
 		worker_keep_health(worker_of(h));
 	}

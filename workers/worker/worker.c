@@ -137,8 +137,8 @@ worker_on_credit(struct worker *w, const struct msg_credit *m)
 }
 
 /*
- * A listener of NNG's may have gone deaf (see proto/socket.c): then one of the
- * two pipelines never comes, and only a new process has new listeners.
+ * Whatever keeps one of the two pipelines from coming while the other is there:
+ * only a new process has new listeners.
  */
 static void
 on_pairing(struct timer *timer)
