@@ -1,7 +1,7 @@
 // Every process is killed or stopped at random while all kinds of turns run, and what the bridge promises holds:
 // no connection is refused, no turn runs twice, every answer is right or ends in an error, nothing is left behind.
 //
-// CHAOS_SECONDS (60) is how long it takes, CHAOS_SEED (the time of the run) which processes are hit, and how.  A
+// CHAOS_SECONDS (40) is how long it takes, CHAOS_SEED (the time of the run) which processes are hit, and how.  A
 // failure names its seed, and CHAOS_LOG, if it is set, the file that gets the whole log then.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startOpenAI } from '../fakes/vendors.mjs';
 import { BUILD, PLAIN_BUILD, descriptorsOf, isAlive, isGone, memoryOf, numbers, onThisMachine, startBridge, test, waitFor } from './bridge.mjs';
 
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 60);
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 40);
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 
 const FAKE = resolve(import.meta.dirname, '../fakes/acp.mjs');

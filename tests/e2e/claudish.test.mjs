@@ -85,7 +85,7 @@ const cli = {
 };
 
 suite({
-  name: 'claudish', alike: 'claude', cli, install: /CLAUDISH_URL is not set/, logIn: /CLAUDISH_URL/,
+  name: 'claudish', cli, install: /CLAUDISH_URL is not set/, logIn: /CLAUDISH_URL/,
   model: { id: 'll@fake-small', upstream: 'fake-small' }, loads: ['nothing', 'project'], goesOn: 'aloud',
 });
 

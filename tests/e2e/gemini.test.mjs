@@ -22,7 +22,6 @@ const cli = {
 
 suite({
   name: 'gemini',
-  alike: 'copilot',
   cli,
   logIn: /run gemini and log in/,
   install: /npm install -g @google\/gemini-cli/,

@@ -1,7 +1,7 @@
 // Real CLIs, their workers and the whole bridge are killed at random while clients ask, and leave, at random.
 // Afterwards every session answers at the first attempt, and knows its past.
 //
-// KILL_FUZZ_SECONDS (40) is how long it takes, KILL_FUZZ_SEED (1) says what is killed, and when: another number is
+// KILL_FUZZ_SECONDS (30) is how long it takes, KILL_FUZZ_SEED (1) says what is killed, and when: another number is
 // another story.  A failure names its seed.
 //
 // Every harness has two sessions.  The client of the one sends the whole conversation each time: its past is known
@@ -16,7 +16,7 @@ import { isGone, numbers, says, startBridge, test, waitFor } from './bridge.mjs'
 import { clis } from './clis.mjs';
 import { countIn } from './suite/harness.mjs';
 
-const SECONDS = Number(process.env.KILL_FUZZ_SECONDS ?? 40);
+const SECONDS = Number(process.env.KILL_FUZZ_SECONDS ?? 30);
 const SEED = Number(process.env.KILL_FUZZ_SEED ?? 1);
 
 const HARNESSES = ['claude', 'codex', 'opencode', 'pi', 'kimi'];

@@ -35,7 +35,6 @@ const cli = {
 // what is asked next.
 suite({
   name: 'kimi',
-  alike: 'copilot',
   cli,
   logIn: /run kimi login/,
   install: /npm install -g @moonshot-ai\/kimi-code/,

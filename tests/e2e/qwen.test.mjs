@@ -24,7 +24,6 @@ const cli = {
 // It tries seven times in a minute and a quarter, and has no switch for that.
 suite({
   name: 'qwen',
-  alike: 'copilot',
   cli,
   logIn: /run qwen and log in/,
   install: /npm install -g @qwen-code\/qwen-code/,

@@ -12,15 +12,14 @@
 //     goesOn: 'aloud',                 when a command in the background has ended it asks its model again by itself;
 //                                      'in the turn': its turn ends only then; otherwise it does not
 //     inert: text => text,             what it makes of a text so that it is not taken for more
-//     alike: 'copilot',                one that the same code drives: what that code alone decides is shown by its suite
 //     env: {},                         further environment of the bridge
 //   });
 //
 // What the CLI can do is what the program says of it: cli-bridge capabilities.
 //
 // In containers (BRIDGE_TEST_EXECUTOR=docker, see bridge.mjs) what does not depend on where a CLI runs is left out: how
-// requests are read, where a session goes on, how a vendor's failures are told.  With BRIDGE_TEST_WHOLE=1 nothing is left
-// out, here or of those that are alike.
+// requests are read, where a session goes on, how a vendor's failures are told.  And what is the same code for several
+// harnesses is shown by one of them.  With BRIDGE_TEST_WHOLE=1 nothing is left out.
 //
 // Starting a CLI takes seconds: many checks share a bridge, and are about what is said, not about how fast,
 // but for what has a deadline.
@@ -430,8 +429,7 @@ export const suite = description => registersSuite(() => {
   backgroundChecks(harness);
   runsChecks();
   toolChecks(harness);
-  if (!description.alike || WHOLE)
-    toolFaultChecks(harness);
+  toolFaultChecks(harness);
 
   for (const level of loads)
     test(`${name}: it can be told to load ${level}`, async t => {

@@ -6,6 +6,11 @@
 import assert from 'node:assert/strict';
 
 import { waitFor } from '../bridge.mjs';
+import { WHOLE } from './harness.mjs';
+
+// The ways to a client's tools: claude's, codex's and pi's own, and a server of the worker's.  What is common to those who
+// ask that server is shown by one of them.
+export const showsWay = name => WHOLE || ['claude', 'codex', 'copilot', 'pi'].includes(name);
 
 export const toolOf = name => ({
   type: 'function',

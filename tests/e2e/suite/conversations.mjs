@@ -19,6 +19,7 @@ export function conversationChecks({ name, can, check, goesCold }) {
       const session = { session_id: `taken back, ${temperature}`, cwd };
       const ask = (...texts) => bridge.answers(name, says(...texts), session);
       const settles = () => temperature === 'cold' ? goesCold(bridge) : undefined;
+      const isWhole = temperature === temperatures[0]; // the rest is the same, however the process was before
       const isRewound = answer => assert.equal(answer.json.bridge.session.how, 'rewound');
       let one, two, three, again;
 
@@ -33,31 +34,33 @@ export function conversationChecks({ name, can, check, goesCold }) {
         isRewound(three);
       });
 
-      await t.test(`the same question again, ${temperature}`, async () => {
-        await settles();
-        again = await ask(APPLE, one, CHERRY);
-        assert.equal(countIn(heard(), BANANA), 0);
-        assert.equal(countIn(heard(), CHERRY), 1, 'the question, and no answer to it');
-        isRewound(again);
-      });
+      if (isWhole)
+        await t.test(`the same question again, ${temperature}`, async () => {
+          await settles();
+          again = await ask(APPLE, one, CHERRY);
+          assert.equal(countIn(heard(), BANANA), 0);
+          assert.equal(countIn(heard(), CHERRY), 1, 'the question, and no answer to it');
+          isRewound(again);
+        });
 
       await t.test(`and the conversation goes on from there, ${temperature}`, async () => {
         await settles();
-        const next = await ask(APPLE, one, CHERRY, again.content, DATE);
+        const next = await ask(APPLE, one, CHERRY, (again ?? three).content, DATE);
         assert.equal(countIn(heard(), BANANA), 0);
         for (const word of [APPLE, CHERRY, DATE])
           assert.ok(countIn(heard(), word) > 0, word);
         assert.equal(next.json.bridge.session.how, 'resumed');
       });
 
-      await t.test(`what was taken back can be taken up again, ${temperature}`, async () => {
-        await settles();
-        await ask(APPLE, one, BANANA, two, ELDER);
-        for (const word of [APPLE, BANANA, ELDER])
-          assert.ok(countIn(heard(), word) > 0, word);
-        for (const word of [CHERRY, DATE])
-          assert.equal(countIn(heard(), word), 0, word);
-      });
+      if (isWhole)
+        await t.test(`what was taken back can be taken up again, ${temperature}`, async () => {
+          await settles();
+          await ask(APPLE, one, BANANA, two, ELDER);
+          for (const word of [APPLE, BANANA, ELDER])
+            assert.ok(countIn(heard(), word) > 0, word);
+          for (const word of [CHERRY, DATE])
+            assert.equal(countIn(heard(), word), 0, word);
+        });
     }
   });
 

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 
 import { IN_CONTAINERS, isGone, isThere, test, waitFor } from '../bridge.mjs';
-import { QUESTION, TOOLS, callerOf, callsOf, isParked, messageOf, resultsOf, user } from './callers.mjs';
+import { QUESTION, TOOLS, callerOf, callsOf, isParked, messageOf, resultsOf, showsWay, user } from './callers.mjs';
 import { countIn, isRefused, isSameProcess } from './harness.mjs';
 
 export function toolFaultChecks(harness) {
   const { name, NAME, cli, can, start, pids } = harness;
-  if (!can('client_tools') || IN_CONTAINERS)
+  if (!can('client_tools') || IN_CONTAINERS || !showsWay(name))
     return;
 
   test(`${name}: between a call of the caller's tools and its result`, async t => {

@@ -301,7 +301,7 @@ export function toolChecks(harness) {
     assert.equal(countIn(cloud.requests.at(-1), 'weather of Rome'), 1);
   });
 
-  if (IN_CONTAINERS)
+  if (IN_CONTAINERS && showsWay(name))
     test(`${name}: more conversations can wait for results than there are containers`, async t => {
       const { cloud, bridge } = await start(t);
       const waiting = [];
@@ -321,7 +321,7 @@ export function toolChecks(harness) {
       }
     });
 
-  if (IN_CONTAINERS)
+  if (IN_CONTAINERS && showsWay(name))
     test(`${name}: results wait until no other turn is under way in the container of their conversation`, async t => {
       const { cloud, bridge } = await start(t, { BRIDGE_DOCKER_POOL_SIZE: '1' });
       cloud.next({ toolUse: { ...cli.call('weather'), input: { city: 'Rome' } } });
@@ -335,7 +335,7 @@ export function toolChecks(harness) {
     });
 
   // By the proxy it reaches its vendor, and nothing else.
-  if (IN_CONTAINERS && cli.obeysProxy)
+  if (IN_CONTAINERS && cli.obeysProxy && showsWay(name))
     test(`${name}: a container without a network reaches the caller's tools`, async t => {
       const cloud = await cli.start();
       t.after(() => cloud.close());
