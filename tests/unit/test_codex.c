@@ -460,6 +460,23 @@ a_thread_that_comes_too_late_is_let_go(void **state_)
 	end();
 }
 
+/* Its subscription would end with the one that nobody wants. */
+static void
+a_thread_that_the_next_turn_has_asked_for_is_kept(void **state_)
+{
+	const char *before = talk.cli_id;
+
+	begin();
+	handshake();
+	codex->close(&talk);
+	codex->clear(&talk);
+	talk.cli_id = "T";
+	hear("{\"id\":6,\"result\":{\"thread\":{\"id\":\"T\"}}}");
+	assert_false(was_written("thread/unsubscribe"));
+	talk.cli_id = before;
+	end();
+}
+
 static void
 nothing_of_the_callers_is_in_an_argument(void **state_)
 {
@@ -729,6 +746,8 @@ main(void)
 		cmocka_unit_test(another_name_is_said_as_it_is),
 		cmocka_unit_test(approvals_are_answered_at_once),
 		cmocka_unit_test(a_thread_that_comes_too_late_is_let_go),
+		cmocka_unit_test(
+			a_thread_that_the_next_turn_has_asked_for_is_kept),
 		cmocka_unit_test(nothing_of_the_callers_is_in_an_argument),
 		cmocka_unit_test(exec_says_whole_messages),
 		cmocka_unit_test(

@@ -215,11 +215,24 @@ on_refused(struct conversation *c, const json_t *error)
 	conversation_fail(c, &e);
 }
 
+/*
+ * A thread whose conversation was closed while it was being opened.  By now the
+ * next turn of its session may have asked for the same thread, in the same
+ * process: what ended the one subscription would end the other.
+ */
+static void
+abandon(struct instance *inst, struct rpc *r, const char *thread)
+{
+	if (thread && !instance_conversation(inst, thread))
+		unsubscribe(r, thread);
+}
+
 static void
 on_opened(void *whom, const json_t *result, const json_t *error)
 {
 	struct opening *o = whom;
-	struct codex_agent *a = o->instance->own;
+	struct instance *inst = o->instance;
+	struct codex_agent *a = inst->own;
 	struct conversation *c = o->conversation;
 	struct codex *own;
 	const char *id = json_text(json_object_get(result, "thread"), "id");
@@ -228,8 +241,7 @@ on_opened(void *whom, const json_t *result, const json_t *error)
 	list_remove(&a->openings, &o->node);
 	free(o);
 	if (!c) {
-		if (id)
-			unsubscribe(&a->rpc, id);
+		abandon(inst, &a->rpc, id);
 		return;
 	}
 	own = c->own;
