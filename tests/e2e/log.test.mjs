@@ -84,6 +84,7 @@ test('a standard output that nobody reads does not stop the start', async t => {
   const port = await freePort();
   const bridge = await startBridge(t, { env: { BRIDGE_PORT: String(port) }, stdio: ['ignore', pipe.fd, 'pipe'], waits: false, ready: /ready at \S+, which could not be written/ });
   bridge.url = `http://127.0.0.1:${port}`;
+  await bridge.isReady();
   await works(bridge);
 });
 
