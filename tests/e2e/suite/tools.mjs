@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 
 import { IN_CONTAINERS, PATIENCE, isGone, says, startBridge, test } from '../bridge.mjs';
+import { showsWay } from './callers.mjs';
 import { countIn, isSameProcess, onHost } from './harness.mjs';
 
 const QUESTION = { role: 'user', content: 'the-question-of-all' };
