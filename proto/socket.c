@@ -264,7 +264,7 @@ find_pipe(struct presence *p, uint32_t id)
 	return NULL;
 }
 
-/* NULL: there are too many pipes. */
+/* NULL: there are too many pipes, or there has been the only one. */
 static struct pipe *
 place_for_pipe(struct presence *p)
 {

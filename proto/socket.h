@@ -92,10 +92,10 @@ struct presence {
 	uint32_t void_pipes[MAX_PIPES]; /* ...these, as far as they are open */
 	bool connected;
 	void (*changed)(struct presence *); /* `connected` has changed */
-	void (*spent)(struct presence *);   /* see presence_send() */
+	void (*spent)(struct presence *);   /* see presence_serve_one() */
 	pthread_mutex_t lock;		    /* protects the members below */
 	struct pipe pipes[MAX_PIPES];
-	bool serves_one; /* see presence_send() */
+	bool serves_one; /* see presence_serve_one() */
 	bool is_taken;	 /* there has been a connection */
 	bool is_spent;	 /* one has ended */
 
